@@ -1,0 +1,2 @@
+//! The `piecework` binary.
+fn main() {}
