@@ -1,1 +1,17 @@
-//! Placeholder; see ARCHITECTURE.md.
+//! One torrent's protocol and policy as a machine without sockets, clock, disk or payload.
+//!
+//! Read [`Swarm`] first, then its four parts: `Picker` (what to ask), `Requests` (how much to ask of
+//! whom), `Choker` (whom to serve), `Uplink` (which byte goes next).
+//!
+//! # The run loop
+//!
+//! 1. Give each event to [`Swarm::handle`] with the current [`piecework_types::Time`].
+//! 2. After each event, or after a batch of them, call [`Swarm::poll`] until it returns `None` and do
+//!    what each [`Output`] says. Outputs come in the order in which they must reach one peer.
+//! 3. Ask [`Swarm::poll_timeout`] when to wake up; at that time handle [`Input::Timeout`], then go to 2.
+//! 4. Chunks are owned by the driver: each [`Input::BlockArrived`] is answered by exactly one
+//!    [`Output::Store`] or [`Output::Discard`] before `poll` returns `None`.
+//! 5. After [`Output::Disconnect`] the slot is free; events of it that are already under way are dropped
+//!    by the driver.
+//!
+//! The machine must not know: sockets, files, statistics for display, payments.
