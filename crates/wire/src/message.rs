@@ -1,7 +1,8 @@
 //! The messages of the peer wire (BEP 3, 6, 10, 52) as values.
 //!
-//! Numbers are a peer's claims: nothing here is checked against a torrent. `Piece` is absent on purpose:
-//! its payload goes straight to a chunk, see [`crate::Decoded::Block`].
+//! Numbers are a peer's claims: nothing here is checked against a torrent. `Piece` is absent on
+//! purpose: its payload goes straight to a chunk, see [`crate::Decoded::Block`] and
+//! [`crate::block_header`].
 
 use piecework_types::Sha256Digest;
 
@@ -29,6 +30,14 @@ pub struct HashSpan {
     pub length: u32,
     /// Ancestor layers wanted as proof.
     pub proof_layers: u32,
+}
+
+impl HashSpan {
+    /// Whether BEP 52 allows these numbers: a length that is a power of two and at least 2, an index
+    /// that is a multiple of it. Whether the tree has such a layer is for the owner of the tree.
+    pub const fn is_aligned(&self) -> bool {
+        self.length >= 2 && self.length.is_power_of_two() && self.index.is_multiple_of(self.length)
+    }
 }
 
 /// Every message but the payload of a block.
@@ -64,16 +73,16 @@ pub enum Message {
     Reject(Request),
     /// This piece may be requested while choked (BEP 6).
     AllowedFast(u32),
-    /// An extension message (BEP 10): id 0 is the extension handshake.
+    /// An extension message (BEP 10), see [`crate::extension`]: id 0 is the extension handshake.
     Extended {
         /// The receiver's number for the extension.
         id: u8,
-        /// Its payload, bencoded for all extensions here.
+        /// Its payload, in the extension's own form.
         payload: Vec<u8>,
     },
     /// Please send these hashes (BEP 52).
     HashRequest(HashSpan),
-    /// These hashes, then the proof's uncle hashes (BEP 52).
+    /// The hashes of the span, then the uncle hashes that prove them (BEP 52).
     Hashes(HashSpan, Vec<Sha256Digest>),
     /// These hashes will not be sent (BEP 52).
     HashReject(HashSpan),
