@@ -1,1 +1,16 @@
-//! Placeholder; see ARCHITECTURE.md.
+//! Sockets: listening, accepting, receiving into chunks, sending framed payload, asking trackers.
+//!
+//! Start with [`Acceptor`] for how a connection comes in, [`Receiver`] and [`Sender`] for its two halves,
+//! [`TrackerClient`] for announces. The poll loop itself is the shard's, in `node`.
+//!
+//! This crate must not know torrents, pieces' owners, files or policy: it moves bytes and says what came.
+
+mod accept;
+mod listen;
+mod receive;
+mod send;
+
+pub use accept::{AcceptCounts, Acceptor, Arrival};
+pub use listen::{DEFAULT_PORTS, ListenError, Listeners, PortChoice};
+pub use receive::{ReceiveError, Received, Receiver, SCRATCH_BYTES, Sink};
+pub use send::{Flushed, ReadToken, Sender};

@@ -1,0 +1,229 @@
+//! What waits to be written to one connection, in order, and how it reaches the socket.
+//!
+//! Small messages gather in one buffer; framed payload comes in pooled buffers of up to 16 blocks; a
+//! place can be kept for payload that a worker still reads. One vectored write takes as much as the
+//! socket accepts. Knows no torrent and makes no decision.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice, Write};
+
+/// Slices given to one vectored write.
+const SLICES_MAX: usize = 32;
+
+/// Buffers below this are appended to instead of starting a new segment, bytes.
+const SMALL_BYTES: usize = 4096;
+
+/// Names payload that a worker is reading for this connection.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ReadToken(pub u64);
+
+enum Segment {
+    /// Messages; its memory is freed when written.
+    Small(Vec<u8>),
+    /// Framed blocks; its memory goes back to the driver's pool when written.
+    Payload(Vec<u8>),
+    /// Payload of so many bytes on its way from a worker: nothing behind it may overtake it.
+    Waiting(ReadToken, usize),
+}
+
+/// The writing half of a connection.
+#[derive(Default)]
+pub struct Sender {
+    segments: VecDeque<Segment>,
+    /// Bytes of the first segment that are already written.
+    written: usize,
+    /// Bytes of framed payload queued or awaited.
+    payload_bytes: usize,
+    message_bytes: usize,
+}
+
+/// How a flush ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Flushed {
+    /// Nothing is left to write (or only payload that is still being read).
+    Empty,
+    /// The socket takes no more for now: wait until it is writable.
+    Blocked,
+}
+
+impl Sender {
+    /// Framed payload queued and not yet accepted by the socket, bytes.
+    pub fn payload_bytes(&self) -> usize {
+        self.payload_bytes
+    }
+
+    /// Messages queued and not yet accepted by the socket, bytes. The driver drops a peer that lets
+    /// this grow: it asks and never reads.
+    pub fn message_bytes(&self) -> usize {
+        self.message_bytes
+    }
+
+    /// Whether a flush could write something.
+    pub fn has_work(&self) -> bool {
+        !matches!(self.segments.front(), None | Some(Segment::Waiting(..)))
+    }
+
+    /// Whether everything was handed to the socket.
+    pub fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// Appends a message by letting `encode` write it.
+    pub fn message(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(Segment::Small(buffer)) = self.segments.back_mut()
+            && buffer.len() < SMALL_BYTES
+        {
+            let before = buffer.len();
+            encode(buffer);
+            self.message_bytes += buffer.len() - before;
+            return;
+        }
+        let mut buffer = Vec::new();
+        encode(&mut buffer);
+        self.message_bytes += buffer.len();
+        self.segments.push_back(Segment::Small(buffer));
+    }
+
+    /// Appends framed blocks.
+    pub fn payload(&mut self, framed: Vec<u8>) {
+        self.payload_bytes += framed.len();
+        self.segments.push_back(Segment::Payload(framed));
+    }
+
+    /// Keeps a place for framed blocks of `bytes` in all that a worker reads.
+    pub fn wait_for(&mut self, token: ReadToken, bytes: usize) {
+        self.payload_bytes += bytes;
+        self.segments.push_back(Segment::Waiting(token, bytes));
+    }
+
+    /// Puts what the worker read in its place. False if the token is unknown.
+    pub fn arrived(&mut self, token: ReadToken, framed: Vec<u8>) -> bool {
+        for segment in &mut self.segments {
+            if let Segment::Waiting(waiting, bytes) = segment
+                && *waiting == token
+            {
+                self.payload_bytes = self.payload_bytes - *bytes + framed.len();
+                *segment = Segment::Payload(framed);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Writes until nothing is left or the socket is full. Buffers that carried payload are given to
+    /// `recycle`.
+    ///
+    /// # Errors
+    /// Whatever the socket reports except `WouldBlock`.
+    pub fn flush(
+        &mut self,
+        socket: &mut impl Write,
+        mut recycle: impl FnMut(Vec<u8>),
+    ) -> io::Result<Flushed> {
+        while self.has_work() {
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let mut count = 0;
+            for (slot, segment) in slices.iter_mut().zip(&self.segments) {
+                let (Segment::Small(buffer) | Segment::Payload(buffer)) = segment else { break };
+                let from = if count == 0 { self.written } else { 0 };
+                *slot = IoSlice::new(&buffer[from..]);
+                count += 1;
+            }
+            match socket.write_vectored(&slices[..count]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(bytes) => self.advance(bytes, &mut recycle),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(Flushed::Blocked);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Flushed::Empty)
+    }
+
+    fn advance(&mut self, mut bytes: usize, recycle: &mut impl FnMut(Vec<u8>)) {
+        while bytes > 0 {
+            let (buffer, is_payload) = match self.segments.front_mut() {
+                Some(Segment::Small(buffer)) => (buffer, false),
+                Some(Segment::Payload(buffer)) => (buffer, true),
+                Some(Segment::Waiting(..)) | None => return,
+            };
+            let step = bytes.min(buffer.len() - self.written);
+            self.written += step;
+            bytes -= step;
+            if is_payload {
+                self.payload_bytes -= step;
+            } else {
+                self.message_bytes -= step;
+            }
+            if self.written == buffer.len() {
+                let spent = std::mem::take(buffer);
+                self.segments.pop_front();
+                self.written = 0;
+                if is_payload {
+                    recycle(spent);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// A socket that takes `room` bytes and then blocks.
+    struct Socket {
+        taken: Vec<u8>,
+        room: usize,
+    }
+
+    impl Write for Socket {
+        fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+            if self.room == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let take = buf.len().min(self.room);
+            self.taken.extend_from_slice(&buf[..take]);
+            self.room -= take;
+            Ok(take)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nothing_overtakes_payload_that_a_worker_still_reads() {
+        let mut sender = Sender::default();
+        sender.message(|out| out.extend_from_slice(b"ab"));
+        sender.wait_for(ReadToken(7), 4);
+        sender.message(|out| out.extend_from_slice(b"yz"));
+        let mut socket = Socket { taken: Vec::new(), room: 100 };
+        assert_eq!(sender.flush(&mut socket, drop).unwrap(), Flushed::Empty);
+        assert_eq!(socket.taken, b"ab");
+        assert!(!sender.arrived(ReadToken(8), Vec::new()));
+        assert!(sender.arrived(ReadToken(7), b"PAYL".to_vec()));
+        let mut spent = 0;
+        assert_eq!(sender.flush(&mut socket, |_| spent += 1).unwrap(), Flushed::Empty);
+        assert_eq!(socket.taken, b"abPAYLyz");
+        assert_eq!((spent, sender.payload_bytes(), sender.message_bytes()), (1, 0, 0));
+        assert!(sender.is_empty());
+    }
+
+    #[test]
+    fn goes_on_in_the_middle_of_a_buffer_after_a_full_socket() {
+        let mut sender = Sender::default();
+        sender.payload(vec![1; 1000]);
+        sender.payload(vec![2; 1000]);
+        let mut socket = Socket { taken: Vec::new(), room: 1500 };
+        assert_eq!(sender.flush(&mut socket, drop).unwrap(), Flushed::Blocked);
+        assert_eq!(sender.payload_bytes(), 500);
+        socket.room = 10_000;
+        assert_eq!(sender.flush(&mut socket, drop).unwrap(), Flushed::Empty);
+        assert_eq!(socket.taken, [vec![1; 1000], vec![2; 1000]].concat());
+    }
+}
