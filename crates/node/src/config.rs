@@ -1,0 +1,110 @@
+//! What the engine and a torrent are told at their start.
+
+use piecework_metainfo::{Info, Magnet, Metainfo};
+use piecework_net::PortChoice;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Network shards at most: more would only share one network card's queues.
+const SHARDS_MAX: usize = 8;
+
+/// Settings of an engine.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Where peers reach us.
+    pub port: PortChoice,
+    /// Folder for resume data and parts files.
+    pub state_dir: PathBuf,
+    /// Download limit of the node, bytes a second.
+    pub down_limit: Option<u64>,
+    /// Upload limit of the node, bytes a second.
+    pub up_limit: Option<u64>,
+    /// Threads for sockets.
+    pub shards: usize,
+    /// Threads for hashing and disk.
+    pub workers: usize,
+    /// Connected peers of the node.
+    pub peers_max: usize,
+    /// Connections being opened at once.
+    pub half_open_max: usize,
+}
+
+impl EngineConfig {
+    /// Defaults for this machine.
+    pub fn new(state_dir: PathBuf) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self {
+            port: PortChoice::Default,
+            state_dir,
+            down_limit: None,
+            up_limit: None,
+            shards: (cores / 2).clamp(1, SHARDS_MAX),
+            workers: cores,
+            peers_max: 2000,
+            half_open_max: 100,
+        }
+    }
+}
+
+/// Where a torrent comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A parsed torrent file.
+    Metainfo(Arc<Metainfo>),
+    /// A magnet link: the info dictionary comes from peers.
+    Magnet(Box<Magnet>),
+}
+
+/// Chooses a priority (0 skip, 1 to 7) for each file once the files are known.
+pub type FilePriorities = Arc<dyn Fn(&Info) -> Vec<u8> + Send + Sync>;
+
+/// A torrent to take part in.
+#[derive(Clone)]
+pub struct AddTorrent {
+    /// What to load.
+    pub source: Source,
+    /// The parent folder: data lies in `dir/<name>`.
+    pub dir: PathBuf,
+    /// Peers to try besides those that trackers name.
+    pub peers: Vec<SocketAddr>,
+    /// Priority of each file; `None` is normal for all.
+    pub priorities: Option<FilePriorities>,
+    /// Ask for pieces in order.
+    pub is_sequential: bool,
+    /// Existing files longer than the torrent says may be cut.
+    pub may_overwrite: bool,
+    /// Files with the right size count as complete without a check.
+    pub is_trusted: bool,
+    /// Serve only: nothing that is missing is fetched.
+    pub is_seed_only: bool,
+    /// Fetch the info dictionary, report it, and take no part beyond that.
+    pub is_metadata_only: bool,
+    /// Super seeding (BEP 16).
+    pub is_super_seed: bool,
+    /// Upload limit of this torrent, bytes a second.
+    pub up_limit: Option<u64>,
+    /// Download limit of this torrent, bytes a second.
+    pub down_limit: Option<u64>,
+}
+
+impl AddTorrent {
+    /// A torrent with normal settings.
+    pub fn new(source: Source, dir: PathBuf) -> Self {
+        Self {
+            source,
+            dir,
+            peers: Vec::new(),
+            priorities: None,
+            is_sequential: false,
+            may_overwrite: false,
+            is_trusted: false,
+            is_seed_only: false,
+            is_metadata_only: false,
+            is_super_seed: false,
+            up_limit: None,
+            down_limit: None,
+        }
+    }
+}

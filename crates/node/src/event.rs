@@ -1,0 +1,138 @@
+//! What the engine tells the faces: events in order, and a snapshot of each torrent.
+
+use piecework_metainfo::Info;
+use piecework_types::{Blame, InfoHashes};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A torrent of this engine, never reused while the engine runs.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct TorrentKey(pub u64);
+
+/// Something happened to a torrent.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Which torrent.
+    pub key: TorrentKey,
+    /// Its names.
+    pub info_hashes: InfoHashes,
+    /// What happened.
+    pub what: What,
+}
+
+/// What can happen to a torrent.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// The info dictionary is known (at once for a torrent file, after an exchange for a magnet).
+    Metadata(Arc<Info>),
+    /// Existing data is checked and the torrent takes part in its swarm.
+    Ready {
+        /// Port we listen on.
+        port: u16,
+    },
+    /// The selected files are complete, hashed, written, and the resume data is saved.
+    Done,
+    /// Something needs attention or was refused; the torrent goes on if it can.
+    Problem(Problem),
+    /// An earlier problem with the storage is gone.
+    Recovered,
+    /// The torrent has ended and left no work behind.
+    Stopped,
+}
+
+/// A problem in words for people.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Problem {
+    /// Who has to change something.
+    pub blame: Blame,
+    /// Whether the torrent gave up.
+    pub is_fatal: bool,
+    /// Cause and remedy on one line.
+    pub text: String,
+}
+
+/// What a torrent is doing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Phase {
+    /// Fetching the info dictionary from peers.
+    #[default]
+    Metadata,
+    /// Hashing existing data.
+    Checking,
+    /// Exchanging pieces.
+    Active,
+    /// Shutting down.
+    Stopping,
+}
+
+/// Figures of a torrent at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Pieces checked and pieces to check, while checking.
+    pub checked: (u32, u32),
+    /// Pieces in the torrent; 0 while unknown.
+    pub pieces: u32,
+    /// Pieces that passed their hash and are stored.
+    pub have: u32,
+    /// Which ones, in wire order.
+    pub bitfield: Vec<u8>,
+    /// Bytes of the wanted pieces that are missing.
+    pub left_bytes: u64,
+    /// Bytes of the wanted pieces.
+    pub wanted_bytes: u64,
+    /// Payload received and sent in this run, bytes.
+    pub down_bytes: u64,
+    /// See `down_bytes`.
+    pub up_bytes: u64,
+    /// Payload rates, bytes a second.
+    pub down_rate: u64,
+    /// See `down_rate`.
+    pub up_rate: u64,
+    /// Connected peers, and those of them that have everything.
+    pub peers: u32,
+    /// See `peers`.
+    pub seeds: u32,
+    /// Connections under way.
+    pub connecting: u32,
+    /// Peers whose address is known.
+    pub known: u32,
+    /// What the trackers last said, one line each.
+    pub trackers: Vec<TrackerStatus>,
+    /// True when every wanted piece is stored.
+    pub is_complete: bool,
+}
+
+/// A tracker at one moment.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct TrackerStatus {
+    /// Its URL without secrets in the path (host only).
+    pub host: String,
+    /// Its last answer or the reason it failed.
+    pub message: String,
+    /// Whether the last announce worked; `None` before the first.
+    pub is_working: Option<bool>,
+}
+
+/// A connected peer at one moment.
+#[derive(Clone, Debug)]
+pub struct PeerStatus {
+    /// Its address.
+    pub address: SocketAddr,
+}
+
+/// The latest [`Status`], shared between the shard that writes it and the faces that read it.
+#[derive(Clone, Debug, Default)]
+pub struct StatusCell(Arc<Mutex<Status>>);
+
+impl StatusCell {
+    /// A copy of the latest figures.
+    pub fn get(&self) -> Status {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Status)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
