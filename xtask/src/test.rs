@@ -1,0 +1,163 @@
+//! `cargo xtask test`: every proof that fits into an hour on two cores, the fast ones first.
+
+use crate::options::TestOptions;
+use crate::project::Project;
+use crate::steps::{self, step};
+use crate::{fuzz, process, tidy, tools};
+use std::process::Command;
+use std::time::Duration;
+
+/// Longest that one step may run; what hangs must not eat the whole budget.
+const STEP_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// Fetching the advisory database, before it counts as out of reach.
+const ADVISORIES_LIMIT: Duration = Duration::from_secs(60);
+/// Fuzzing of one target.
+const FUZZ_SECONDS: u64 = 10;
+/// Simulated swarms.
+const SIM_SEEDS: &str = "200";
+/// Kills of a process that downloads; the long form is a part of `soak`.
+const KILL_ROUNDS: &str = "50";
+
+/// Runs the steps and prints their table.
+///
+/// # Errors
+/// Names the steps that failed.
+pub(crate) fn run(project: &Project, options: &TestOptions) -> Result<(), String> {
+    let mut outcomes = vec![
+        step("fmt", || format(project)),
+        step("tidy", || tidy::check(&project.root)),
+        step("clippy", || clippy(project)),
+        step("tests", || tests(project)),
+        step("doc tests", || doc_tests(project)),
+    ];
+    if !options.quick {
+        outcomes.extend([
+            step("rustdoc", || rustdoc(project)),
+            step("simulator", || simulator(project, SIM_SEEDS).map(last_line)),
+            step("fuzz", || fuzz::run(project, FUZZ_SECONDS)),
+            step("deny", || deny(project)),
+            step("interop", || interop(project, options)),
+            step("kill", || kill(project, KILL_ROUNDS).map(last_line)),
+            step("bench", || bench(project, &["--smoke"]).map(last_line)),
+        ]);
+    }
+    println!("\n{}", steps::table(&outcomes));
+    steps::verdict(&outcomes)
+}
+
+fn format(project: &Project) -> Result<String, String> {
+    process::run(project.cargo(["fmt", "--all", "--check"]), STEP_LIMIT)?;
+    let fuzz = "fuzz/Cargo.toml";
+    if project.root.join(fuzz).exists() {
+        process::run(project.cargo(["fmt", "--manifest-path", fuzz, "--check"]), STEP_LIMIT)?;
+    }
+    Ok(String::new())
+}
+
+fn clippy(project: &Project) -> Result<String, String> {
+    // The profile of the tests: so build scripts, C code included, run once for both.
+    let scope = ["clippy", "--locked", "--workspace", "--all-targets", "--profile", "ci"];
+    let mut command = project.cargo(scope);
+    command.args(["--", "-D", "warnings"]);
+    process::run(command, STEP_LIMIT).map(|()| String::new())
+}
+
+fn tests(project: &Project) -> Result<String, String> {
+    let nextest = tools::NEXTEST.find(project).is_some();
+    let command = if nextest {
+        let scope = ["nextest", "run", "--locked", "--workspace", "--cargo-profile", "ci"];
+        let mut command = project.cargo(scope);
+        command.args(["--no-fail-fast", "--status-level", "slow", "--final-status-level", "fail"]);
+        command
+    } else {
+        let scope = ["test", "--locked", "--workspace", "--all-targets", "--profile", "ci"];
+        let mut command = project.cargo(scope);
+        command.arg("--no-fail-fast");
+        command
+    };
+    let runner = if nextest { "nextest" } else { "cargo test" };
+    process::run(command, STEP_LIMIT).map(|()| runner.into())
+}
+
+fn doc_tests(project: &Project) -> Result<String, String> {
+    let scope = ["test", "--locked", "--workspace", "--doc", "--profile", "ci"];
+    process::run(project.cargo(scope), STEP_LIMIT).map(|()| String::new())
+}
+
+fn rustdoc(project: &Project) -> Result<String, String> {
+    let scope = ["doc", "--locked", "--workspace", "--no-deps", "--document-private-items"];
+    let mut command = project.cargo(scope);
+    command.args(["--profile", "ci"]).env("RUSTDOCFLAGS", "-D warnings");
+    process::run(command, STEP_LIMIT).map(|()| String::new())
+}
+
+fn deny(project: &Project) -> Result<String, String> {
+    tools::DENY.ensure(project)?;
+    process::run(project.cargo(["deny", "check", "bans", "licenses", "sources"]), STEP_LIMIT)?;
+    advisories(project)
+}
+
+/// Known vulnerabilities count only where their database can be had; elsewhere that is said.
+fn advisories(project: &Project) -> Result<String, String> {
+    let fetch = process::run(project.cargo(["deny", "fetch", "db"]), ADVISORIES_LIMIT);
+    if fetch.is_err() {
+        return Ok("advisories: database not reachable, not checked".into());
+    }
+    let check = ["deny", "check", "--disable-fetch", "advisories"];
+    process::run(project.cargo(check), STEP_LIMIT).map(|()| "advisories checked".into())
+}
+
+fn interop(project: &Project, options: &TestOptions) -> Result<String, String> {
+    for verb in ["install", "run"] {
+        let mut command = proof(project, "piecework-interop");
+        command.arg(verb);
+        for peer in &options.without {
+            command.args(["--without", peer]);
+        }
+        process::run(command, STEP_LIMIT)?;
+    }
+    let without: Vec<_> = options.without.iter().map(String::as_str).collect();
+    Ok(if without.is_empty() { String::new() } else { format!("without {}", without.join(", ")) })
+}
+
+/// The swarms of `seeds` seeds in virtual time.
+///
+/// # Errors
+/// When a checker finds something.
+pub(crate) fn simulator(project: &Project, seeds: &str) -> Result<Vec<String>, String> {
+    let mut command = proof(project, "piecework-sim");
+    command.args(["--seeds", seeds]);
+    process::run_keeping_lines(command, 4 * STEP_LIMIT)
+}
+
+/// Kills and restarts at seeded moments.
+///
+/// # Errors
+/// When a restart lost or claimed what it must not.
+pub(crate) fn kill(project: &Project, rounds: &str) -> Result<Vec<String>, String> {
+    let mut command = proof(project, "piecework-interop");
+    command.args(["kill", "--rounds", rounds]);
+    process::run_keeping_lines(command, 4 * STEP_LIMIT)
+}
+
+/// The bench, side by side with other people's clients.
+///
+/// # Errors
+/// When it cannot run; being slow is for its reader to judge.
+pub(crate) fn bench(project: &Project, args: &[&str]) -> Result<Vec<String>, String> {
+    let mut command = proof(project, "piecework-bench");
+    command.args(args);
+    process::run_keeping_lines(command, 4 * STEP_LIMIT)
+}
+
+/// A program of the proof layer, built like the tests and told where the binary is.
+fn proof(project: &Project, package: &str) -> Command {
+    let mut command = project.cargo(["run", "--quiet", "--locked", "--profile", "ci"]);
+    command.args(["--package", package, "--"]);
+    command.env("PIECEWORK_BINARY", project.binary("ci", "piecework"));
+    command
+}
+
+fn last_line(lines: Vec<String>) -> String {
+    lines.into_iter().rev().find(|line| !line.trim().is_empty()).unwrap_or_default()
+}
