@@ -15,3 +15,16 @@
 //!    by the driver.
 //!
 //! The machine must not know: sockets, files, statistics for display, payments.
+
+mod bucket;
+mod choker;
+mod dialer;
+mod uplink;
+
+pub use bucket::{Bucket, BucketConfig};
+pub use choker::{CHOKE_ROUND, Choker, ChokerConfig, ChokerInput, ChokerOutput, OPTIMISTIC_TURN};
+pub use dialer::{BANS_MAX, BanKey, CloseReason, Dial, Dialer, DialerConfig, DialerInput, Source};
+pub use uplink::{
+    Class, ClassConfig, QUANTUM_BYTES, QUOTA_MAX, QueueFull, REQUEST_QUEUE_MAX, TURN_QUANTA,
+    Uplink, UplinkConfig,
+};

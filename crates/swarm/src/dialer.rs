@@ -1,0 +1,434 @@
+//! Which address to connect to next.
+//!
+//! Owns the addresses of one torrent's peers: candidates, connections, failures, bans. Invariants: an
+//! address is connected or dialled at most once at a time; never more than the connection limit
+//! allows; never a banned address or ourselves; at most [`DialerConfig::candidates_max`] remembered.
+//! It must not know sockets, trackers, peer exchange messages, or the torrent.
+//!
+//! Connects a second and half-open connections are limits of the whole node: its driver asks
+//! [`Dialer::wanted`] of each torrent and hands out [`DialerInput::Granted`].
+
+use piecework_types::{Rng, Time};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+mod address;
+#[cfg(test)]
+mod tests;
+
+pub use address::BanKey;
+
+/// Addresses banned at most; beyond it the lowest one is forgotten.
+pub const BANS_MAX: usize = 10_000;
+
+/// Waits after the first, second, ... failure of an address that others told us.
+const RETRY: [Duration; 5] = [
+    Duration::from_secs(5),
+    Duration::from_secs(20),
+    Duration::from_secs(60),
+    Duration::from_secs(300),
+    Duration::from_secs(900),
+];
+
+/// Waits for an address that the user gave: that peer may start later than we do, and somebody waits.
+const RETRY_GIVEN: [Duration; 5] = [
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+];
+
+/// Before a peer is dialled again that had nothing for us, nor we for it.
+const RETRY_USELESS: Duration = Duration::from_secs(600);
+
+/// Limits of one torrent's connections.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct DialerConfig {
+    /// Connections, half-open ones and incoming ones included.
+    pub connections_max: usize,
+    /// Addresses remembered.
+    pub candidates_max: usize,
+}
+
+impl Default for DialerConfig {
+    fn default() -> Self {
+        Self { connections_max: 200, candidates_max: 2_000 }
+    }
+}
+
+/// Who told us an address.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Source {
+    /// The user: tried first and for ever.
+    Given,
+    /// A tracker.
+    Tracker,
+    /// Another peer (BEP 11).
+    Exchange,
+    /// A peer that connected to us and told its listening port (BEP 10).
+    Incoming,
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum CloseReason {
+    /// The network or the remote side closed it.
+    Lost,
+    /// Neither has anything for the other (both seeds, idle): not again soon.
+    Useless,
+    /// The peer broke the protocol: counts as a failure.
+    Fault,
+    /// It was ourselves: never again.
+    Ourselves,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DialerInput {
+    /// An address to try.
+    Learned {
+        /// Where the peer listens.
+        address: SocketAddr,
+        /// Who says so.
+        source: Source,
+    },
+    /// We listen here ourselves.
+    Own(SocketAddr),
+    /// So many connects more may be started.
+    Granted {
+        /// Connects.
+        dials: u32,
+    },
+    /// A dialled peer's handshake is done.
+    Connected {
+        /// As dialled.
+        address: SocketAddr,
+    },
+    /// A dialled peer did not answer, or not with a valid handshake.
+    Failed {
+        /// As dialled.
+        address: SocketAddr,
+    },
+    /// A peer connected to us and its handshake is done; see [`Dialer::accepts`].
+    Accepted {
+        /// Its side of the connection, which is not where it listens.
+        address: SocketAddr,
+    },
+    /// A connection, dialled or accepted, is gone.
+    Closed {
+        /// As dialled or accepted.
+        address: SocketAddr,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// Refuse this address from now on.
+    Banned {
+        /// As dialled or accepted.
+        address: SocketAddr,
+    },
+    /// Whether the torrent wants to connect by itself; a seed and a stopped torrent do not.
+    Active(bool),
+    /// The moment of [`Dialer::poll_timeout`] has come.
+    Timeout,
+}
+
+/// Start a connect.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Dial {
+    /// To whom.
+    pub address: SocketAddr,
+}
+
+/// The order in which idle candidates are dialled: the smallest first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Turn {
+    not_given: bool,
+    failures: u32,
+    tried: bool,
+    /// Chance among equals, so that not everybody dials the first peer of a tracker's list.
+    shuffle: u64,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    /// Stands in `ready`.
+    Ready,
+    /// Stands in `waiting` until then.
+    Waiting(Time),
+    Dialing,
+    Connected,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    turn: Turn,
+    state: State,
+}
+
+/// Decides whom to dial. See the module documentation.
+#[derive(Debug)]
+pub struct Dialer {
+    config: DialerConfig,
+    rng: Rng,
+    candidates: BTreeMap<SocketAddr, Candidate>,
+    ready: BTreeSet<(Turn, SocketAddr)>,
+    waiting: BTreeSet<(Time, SocketAddr)>,
+    accepted: BTreeSet<SocketAddr>,
+    /// Candidates that are dialling or connected.
+    dialled: usize,
+    own: BTreeSet<SocketAddr>,
+    bans: BTreeSet<BanKey>,
+    granted: u32,
+    active: bool,
+    now: Time,
+}
+
+impl Dialer {
+    /// A dialer without candidates that wants to connect.
+    pub const fn new(config: DialerConfig, rng: Rng, now: Time) -> Self {
+        Self {
+            config,
+            rng,
+            candidates: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            accepted: BTreeSet::new(),
+            dialled: 0,
+            own: BTreeSet::new(),
+            bans: BTreeSet::new(),
+            granted: 0,
+            active: true,
+            now,
+        }
+    }
+
+    /// Takes notice; O(log n), but O(n) for an address that arrives when the memory is full.
+    pub fn handle(&mut self, input: DialerInput, now: Time) {
+        self.now = self.now.max(now);
+        self.wake();
+        match input {
+            DialerInput::Learned { address, source } => self.learn(address, source),
+            DialerInput::Own(address) => {
+                self.own.insert(address::canonical(address));
+                self.forget(address::canonical(address));
+            }
+            DialerInput::Granted { dials } => self.granted = self.granted.saturating_add(dials),
+            DialerInput::Connected { address } => self.connected(address::canonical(address)),
+            DialerInput::Failed { address } => self.failed(address::canonical(address)),
+            DialerInput::Accepted { address } => {
+                self.accepted.insert(address::canonical(address));
+            }
+            DialerInput::Closed { address, reason } => {
+                self.closed(address::canonical(address), reason);
+            }
+            DialerInput::Banned { address } => self.ban(address::canonical(address)),
+            DialerInput::Active(active) => self.active = active,
+            // Every input wakes those whose wait is over.
+            DialerInput::Timeout => {}
+        }
+    }
+
+    /// The next connect to start: never more than were granted.
+    pub fn poll(&mut self) -> Option<Dial> {
+        if self.granted == 0 || !self.has_room() {
+            return None;
+        }
+        let (_, address) = self.ready.pop_first()?;
+        let candidate = self.candidates.get_mut(&address).expect("ready ones are candidates");
+        candidate.state = State::Dialing;
+        candidate.turn.tried = true;
+        self.dialled += 1;
+        self.granted -= 1;
+        Some(Dial { address })
+    }
+
+    /// Connects that would be started at once if they were granted beyond what is granted already.
+    pub fn wanted(&self) -> usize {
+        if !self.has_room() {
+            return 0;
+        }
+        let room = self.config.connections_max - self.connections();
+        room.min(self.ready.len()).saturating_sub(self.granted as usize)
+    }
+
+    /// Takes back grants that are not needed at the moment, for other torrents.
+    pub const fn return_grants(&mut self) -> u32 {
+        std::mem::replace(&mut self.granted, 0)
+    }
+
+    /// When the next address may be tried again.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        if !self.has_room() {
+            return None;
+        }
+        self.waiting.first().map(|(at, _)| *at)
+    }
+
+    /// Whether an incoming connection may stay: it is not banned and there is room.
+    pub fn accepts(&self, address: SocketAddr) -> bool {
+        self.connections() < self.config.connections_max && !self.is_banned(address)
+    }
+
+    /// Whether the address must not be connected to nor accepted.
+    pub fn is_banned(&self, address: SocketAddr) -> bool {
+        self.bans.contains(&BanKey::of(address))
+    }
+
+    /// Connections of this torrent, half-open ones included.
+    pub fn connections(&self) -> usize {
+        self.dialled + self.accepted.len()
+    }
+
+    /// Addresses remembered.
+    pub fn candidate_count(&self) -> usize {
+        self.candidates.len()
+    }
+
+    fn has_room(&self) -> bool {
+        self.active && self.connections() < self.config.connections_max
+    }
+
+    fn learn(&mut self, address: SocketAddr, source: Source) {
+        let address = address::canonical(address);
+        let refused = !address::is_dialable(address)
+            || self.own.contains(&address)
+            || self.is_banned(address);
+        if refused {
+            return;
+        }
+        let given = source == Source::Given;
+        if let Some(known) = self.candidates.get(&address).copied() {
+            if given && known.turn.not_given {
+                self.place(address, Turn { not_given: false, ..known.turn }, known.state);
+            }
+            return;
+        }
+        if self.candidates.len() >= self.config.candidates_max && !self.evict(given) {
+            return;
+        }
+        let shuffle = self.rng.next_u64();
+        let turn = Turn { not_given: !given, failures: 0, tried: false, shuffle };
+        self.place(address, turn, State::Ready);
+    }
+
+    /// Makes room for a new address: the idle one with most failures goes. A candidate that never
+    /// failed is given up only for one that the user gave, so that a flood of gossip changes nothing.
+    fn evict(&mut self, for_given: bool) -> bool {
+        let idle = self.candidates.iter().filter(|(_, candidate)| {
+            candidate.turn.not_given
+                && matches!(candidate.state, State::Ready | State::Waiting(_))
+                && (for_given || candidate.turn.failures > 0)
+        });
+        let worst = idle.max_by_key(|(_, candidate)| candidate.turn).map(|(address, _)| *address);
+        worst.is_some_and(|address| {
+            self.forget(address);
+            true
+        })
+    }
+
+    fn connected(&mut self, address: SocketAddr) {
+        if let Some(candidate) = self.candidates.get_mut(&address)
+            && candidate.state == State::Dialing
+        {
+            candidate.state = State::Connected;
+            candidate.turn.failures = 0;
+        }
+    }
+
+    fn failed(&mut self, address: SocketAddr) {
+        let Some(candidate) = self.candidates.get(&address).copied() else { return };
+        if candidate.state == State::Dialing {
+            self.dialled -= 1;
+            self.retry_after_failure(address, candidate.turn);
+        }
+    }
+
+    fn closed(&mut self, address: SocketAddr, reason: CloseReason) {
+        if self.accepted.remove(&address) {
+            return;
+        }
+        let Some(candidate) = self.candidates.get(&address).copied() else { return };
+        if !matches!(candidate.state, State::Dialing | State::Connected) {
+            return;
+        }
+        self.dialled -= 1;
+        match reason {
+            CloseReason::Lost | CloseReason::Fault => {
+                self.retry_after_failure(address, candidate.turn);
+            }
+            CloseReason::Useless => {
+                self.place(address, candidate.turn, State::Waiting(self.now + RETRY_USELESS));
+            }
+            CloseReason::Ourselves => {
+                self.candidates.remove(&address);
+                self.own.insert(address);
+            }
+        }
+    }
+
+    fn retry_after_failure(&mut self, address: SocketAddr, turn: Turn) {
+        let waits = if turn.not_given { RETRY } else { RETRY_GIVEN };
+        let wait = waits[(turn.failures as usize).min(waits.len() - 1)];
+        let turn = Turn { failures: turn.failures.saturating_add(1), ..turn };
+        self.place(address, turn, State::Waiting(self.now + wait));
+    }
+
+    fn ban(&mut self, address: SocketAddr) {
+        let key = BanKey::of(address);
+        if self.bans.len() >= BANS_MAX && !self.bans.contains(&key) {
+            self.bans.pop_first();
+        }
+        self.bans.insert(key);
+        let idle =
+            |candidate: &Candidate| matches!(candidate.state, State::Ready | State::Waiting(_));
+        let banned = self
+            .candidates
+            .iter()
+            .filter(|(address, candidate)| BanKey::of(**address) == key && idle(candidate));
+        for address in banned.map(|(address, _)| *address).collect::<Vec<_>>() {
+            self.forget(address);
+        }
+    }
+
+    /// Drops an idle candidate.
+    fn forget(&mut self, address: SocketAddr) {
+        let Some(candidate) = self.candidates.get(&address).copied() else { return };
+        match candidate.state {
+            State::Ready => self.ready.remove(&(candidate.turn, address)),
+            State::Waiting(at) => self.waiting.remove(&(at, address)),
+            State::Dialing | State::Connected => return,
+        };
+        self.candidates.remove(&address);
+    }
+
+    /// Writes a candidate and the index its state belongs to.
+    fn place(&mut self, address: SocketAddr, turn: Turn, state: State) {
+        let old = self.candidates.insert(address, Candidate { turn, state });
+        match old.map(|old| (old.state, old.turn)) {
+            Some((State::Ready, turn)) => self.ready.remove(&(turn, address)),
+            Some((State::Waiting(at), _)) => self.waiting.remove(&(at, address)),
+            Some((State::Dialing | State::Connected, _)) | None => false,
+        };
+        // A banned peer's connection may end after its ban.
+        if self.is_banned(address) && !matches!(state, State::Dialing | State::Connected) {
+            self.candidates.remove(&address);
+            return;
+        }
+        match state {
+            State::Ready => self.ready.insert((turn, address)),
+            State::Waiting(at) => self.waiting.insert((at, address)),
+            State::Dialing | State::Connected => false,
+        };
+    }
+
+    fn wake(&mut self) {
+        while let Some(&(at, address)) = self.waiting.first()
+            && at <= self.now
+        {
+            let turn = self.candidates[&address].turn;
+            self.place(address, turn, State::Ready);
+        }
+    }
+}

@@ -1,0 +1,285 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use piecework_types::Rng;
+use proptest::prelude::*;
+
+fn dialer(connections_max: usize, candidates_max: usize) -> Dialer {
+    let config = DialerConfig { connections_max, candidates_max };
+    let mut dialer = Dialer::new(config, Rng::new(1), Time::ZERO);
+    dialer.handle(DialerInput::Granted { dials: 1_000_000 }, Time::ZERO);
+    dialer
+}
+
+fn peer(number: u16) -> SocketAddr {
+    SocketAddr::from(([8, 8, (number >> 8) as u8, number as u8], 6881))
+}
+
+const fn ms(millis: u64) -> Time {
+    Time::from_micros(millis * 1_000)
+}
+
+fn learn(dialer: &mut Dialer, address: SocketAddr, source: Source) {
+    dialer.handle(DialerInput::Learned { address, source }, dialer.now);
+}
+
+fn dials(dialer: &mut Dialer) -> Vec<SocketAddr> {
+    std::iter::from_fn(|| dialer.poll()).map(|dial| dial.address).collect()
+}
+
+#[test]
+fn dials_each_address_once_and_the_users_first() {
+    let mut dialer = dialer(200, 100);
+    for number in [1, 2, 1] {
+        learn(&mut dialer, peer(number), Source::Tracker);
+    }
+    learn(&mut dialer, peer(9), Source::Given);
+    let dialled = dials(&mut dialer);
+    assert_eq!(dialled[0], peer(9));
+    assert_eq!(dialled.len(), 3);
+    assert_eq!(dialer.connections(), 3);
+}
+
+#[test]
+fn dials_no_more_than_granted_and_says_how_many_it_wants() {
+    let config = DialerConfig { connections_max: 4, candidates_max: 100 };
+    let mut dialer = Dialer::new(config, Rng::new(1), Time::ZERO);
+    for number in 0..10 {
+        learn(&mut dialer, peer(number), Source::Tracker);
+    }
+    assert_eq!((dialer.poll(), dialer.wanted()), (None, 4));
+    dialer.handle(DialerInput::Granted { dials: 3 }, Time::ZERO);
+    assert_eq!(dialer.wanted(), 1);
+    assert_eq!(dials(&mut dialer).len(), 3);
+    dialer.handle(DialerInput::Granted { dials: 9 }, Time::ZERO);
+    assert_eq!(dials(&mut dialer).len(), 1, "the torrent's connections are used up");
+    assert_eq!(dialer.return_grants(), 8);
+}
+
+#[test]
+fn incoming_connections_count_and_are_refused_when_full() {
+    let mut dialer = dialer(2, 100);
+    dialer.handle(DialerInput::Accepted { address: peer(1) }, Time::ZERO);
+    dialer.handle(DialerInput::Accepted { address: peer(2) }, Time::ZERO);
+    learn(&mut dialer, peer(3), Source::Tracker);
+    assert!(!dialer.accepts(peer(4)));
+    assert_eq!(dialer.poll(), None);
+    let reason = CloseReason::Lost;
+    dialer.handle(DialerInput::Closed { address: peer(1), reason }, Time::ZERO);
+    assert!(dialer.accepts(peer(4)));
+    assert_eq!(dials(&mut dialer), [peer(3)]);
+}
+
+#[test]
+fn a_given_peer_is_tried_for_ever_with_at_most_five_seconds_between() {
+    let mut dialer = dialer(200, 100);
+    learn(&mut dialer, peer(1), Source::Given);
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        assert_eq!(dials(&mut dialer), [peer(1)]);
+        let now = dialer.now;
+        dialer.handle(DialerInput::Failed { address: peer(1) }, now);
+        let at = dialer.poll_timeout().unwrap();
+        waits.push(at.since(now).as_millis());
+        dialer.handle(DialerInput::Timeout, at);
+    }
+    assert_eq!(waits, [200, 500, 1_000, 2_000, 5_000, 5_000, 5_000, 5_000]);
+}
+
+#[test]
+fn prefers_untried_addresses_then_those_with_fewest_failures() {
+    let mut dialer = dialer(200, 100);
+    for number in [1, 2] {
+        learn(&mut dialer, peer(number), Source::Tracker);
+    }
+    dials(&mut dialer);
+    dialer.handle(DialerInput::Connected { address: peer(1) }, Time::ZERO);
+    let reason = CloseReason::Useless;
+    dialer.handle(DialerInput::Closed { address: peer(1), reason }, Time::ZERO);
+    dialer.handle(DialerInput::Failed { address: peer(2) }, Time::ZERO);
+    learn(&mut dialer, peer(3), Source::Exchange);
+    dialer.handle(DialerInput::Timeout, ms(600_000));
+    assert_eq!(dials(&mut dialer), [peer(3), peer(1), peer(2)]);
+}
+
+#[test]
+fn a_connection_resets_the_failures() {
+    let mut dialer = dialer(200, 100);
+    learn(&mut dialer, peer(1), Source::Given);
+    for _ in 0..6 {
+        dials(&mut dialer);
+        let now = dialer.now;
+        dialer.handle(DialerInput::Failed { address: peer(1) }, now);
+        dialer.handle(DialerInput::Timeout, now + Duration::from_secs(5));
+    }
+    dials(&mut dialer);
+    let now = dialer.now;
+    dialer.handle(DialerInput::Connected { address: peer(1) }, now);
+    dialer.handle(DialerInput::Closed { address: peer(1), reason: CloseReason::Lost }, now);
+    assert_eq!(dialer.poll_timeout(), Some(now + Duration::from_millis(200)));
+}
+
+#[test]
+fn a_ban_covers_every_port_of_a_public_address_and_outlives_its_connection() {
+    let mut dialer = dialer(200, 100);
+    let other_port = SocketAddr::new(peer(1).ip(), 7_000);
+    learn(&mut dialer, peer(1), Source::Given);
+    dials(&mut dialer);
+    learn(&mut dialer, other_port, Source::Tracker);
+    dialer.handle(DialerInput::Banned { address: peer(1) }, Time::ZERO);
+    dialer.handle(DialerInput::Closed { address: peer(1), reason: CloseReason::Fault }, Time::ZERO);
+    learn(&mut dialer, peer(1), Source::Given);
+    assert_eq!((dials(&mut dialer), dialer.candidate_count()), (vec![], 0));
+    assert!(!dialer.accepts(other_port));
+    assert_eq!(dialer.connections(), 0);
+}
+
+#[test]
+fn one_bad_peer_on_loopback_does_not_ban_the_others() {
+    let mut dialer = dialer(200, 100);
+    let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    dialer.handle(DialerInput::Banned { address: local(1) }, Time::ZERO);
+    for port in 1..=3 {
+        learn(&mut dialer, local(port), Source::Tracker);
+    }
+    let mut dialled = dials(&mut dialer);
+    dialled.sort();
+    assert_eq!(dialled, [local(2), local(3)]);
+}
+
+#[test]
+fn never_dials_itself() {
+    let mut dialer = dialer(200, 100);
+    dialer.handle(DialerInput::Own(peer(1)), Time::ZERO);
+    learn(&mut dialer, peer(1), Source::Tracker);
+    learn(&mut dialer, peer(2), Source::Tracker);
+    assert_eq!(dials(&mut dialer), [peer(2)]);
+    let reason = CloseReason::Ourselves;
+    dialer.handle(DialerInput::Closed { address: peer(2), reason }, Time::ZERO);
+    learn(&mut dialer, peer(2), Source::Tracker);
+    assert_eq!((dialer.poll(), dialer.poll_timeout()), (None, None));
+}
+
+#[test]
+fn gossip_cannot_push_out_what_never_failed() {
+    let mut dialer = dialer(1, 3);
+    for number in 1..=3 {
+        learn(&mut dialer, peer(number), Source::Tracker);
+    }
+    learn(&mut dialer, peer(4), Source::Exchange);
+    assert_eq!(dialer.candidate_count(), 3);
+    let tried = dials(&mut dialer)[0];
+    dialer.handle(DialerInput::Failed { address: tried }, Time::ZERO);
+    learn(&mut dialer, peer(5), Source::Exchange);
+    let known: Vec<_> = dialer.candidates.keys().copied().collect();
+    assert!(known.contains(&peer(5)) && !known.contains(&tried) && known.len() == 3);
+    learn(&mut dialer, peer(6), Source::Given);
+    assert!(dialer.candidates.contains_key(&peer(6)), "the user's word counts more");
+}
+
+#[test]
+fn a_torrent_that_is_not_active_dials_nobody() {
+    let mut dialer = dialer(200, 100);
+    learn(&mut dialer, peer(1), Source::Tracker);
+    dialer.handle(DialerInput::Active(false), Time::ZERO);
+    assert_eq!((dialer.poll(), dialer.wanted()), (None, 0));
+    dialer.handle(DialerInput::Active(true), Time::ZERO);
+    assert_eq!(dials(&mut dialer), [peer(1)]);
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Learn(u16, bool),
+    Poll,
+    Connected(u16),
+    Failed(u16),
+    Closed(u16, CloseReason),
+    Accepted(u16),
+    Banned(u16),
+    Wait(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let peer = 0_u16..40;
+    let reason = prop::sample::select(vec![
+        CloseReason::Lost,
+        CloseReason::Useless,
+        CloseReason::Fault,
+        CloseReason::Ourselves,
+    ]);
+    prop_oneof![
+        6 => (peer.clone(), any::<bool>()).prop_map(|(peer, given)| Step::Learn(peer, given)),
+        8 => Just(Step::Poll),
+        3 => peer.clone().prop_map(Step::Connected),
+        3 => peer.clone().prop_map(Step::Failed),
+        3 => (peer.clone(), reason).prop_map(|(peer, reason)| Step::Closed(peer, reason)),
+        1 => peer.clone().prop_map(Step::Accepted),
+        1 => peer.prop_map(Step::Banned),
+        2 => (0..100_000_u64).prop_map(Step::Wait),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn limits_hold_and_no_address_is_dialled_twice_at_once(
+        steps in prop::collection::vec(step(), 0..300),
+    ) {
+        let mut dialer = dialer(8, 20);
+        let mut open: BTreeSet<SocketAddr> = BTreeSet::new();
+        let mut banned: BTreeSet<SocketAddr> = BTreeSet::new();
+        let mut now = Time::ZERO;
+        for step in steps {
+            match step {
+                Step::Learn(number, given) => {
+                    let source = if given { Source::Given } else { Source::Exchange };
+                    let address = peer(number);
+                    dialer.handle(DialerInput::Learned { address, source }, now);
+                }
+                Step::Poll => {
+                    if let Some(Dial { address }) = dialer.poll() {
+                        prop_assert!(open.insert(address), "dialled twice: {}", address);
+                        prop_assert!(!banned.contains(&address));
+                    }
+                }
+                Step::Connected(number) => {
+                    dialer.handle(DialerInput::Connected { address: peer(number) }, now);
+                }
+                Step::Failed(number) => {
+                    // A failure of a connection that stands already is not one of a dial.
+                    let address = peer(number);
+                    let dialing = dialer.candidates.get(&address);
+                    if dialing.is_some_and(|candidate| candidate.state == State::Dialing) {
+                        open.remove(&address);
+                    }
+                    dialer.handle(DialerInput::Failed { address }, now);
+                }
+                Step::Closed(number, reason) => {
+                    let address = peer(number);
+                    dialer.handle(DialerInput::Closed { address, reason }, now);
+                    open.remove(&address);
+                }
+                Step::Accepted(number) => {
+                    let address = SocketAddr::new(peer(number).ip(), 50_000 + number);
+                    if dialer.accepts(address) {
+                        dialer.handle(DialerInput::Accepted { address }, now);
+                        open.insert(address);
+                    }
+                }
+                Step::Banned(number) => {
+                    dialer.handle(DialerInput::Banned { address: peer(number) }, now);
+                    banned.insert(peer(number));
+                }
+                Step::Wait(millis) => {
+                    now += Duration::from_millis(millis);
+                    dialer.handle(DialerInput::Timeout, now);
+                }
+            }
+            prop_assert_eq!(dialer.connections(), open.len());
+            prop_assert!(open.len() <= 8 && dialer.candidate_count() <= 20);
+            let idle = dialer.ready.len() + dialer.waiting.len();
+            prop_assert_eq!(idle + dialer.dialled, dialer.candidate_count());
+        }
+    }
+}
