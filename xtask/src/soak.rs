@@ -4,7 +4,8 @@
 
 use crate::project::Project;
 use crate::steps::{self, Outcome, step};
-use crate::{fuzz, process, test};
+use crate::test::{self, Bench};
+use crate::{fuzz, process};
 use std::fs;
 
 /// Fuzzing of one target.
@@ -22,10 +23,14 @@ const QUOTED_LINES_MAX: usize = 60;
 /// Names the parts that failed, or says why the report could not be written.
 pub(crate) fn run(project: &Project) -> Result<(), String> {
     let mut report = Report::default();
+    report.part("build", || {
+        test::build(project, "ci")?;
+        test::build(project, "release").map(|_| Vec::new())
+    });
     report.part("fuzz", || fuzz::run(project, FUZZ_SECONDS).map(|note| vec![note]));
     report.part("simulator", || test::simulator(project, SIM_SEEDS));
     report.part("kill", || test::kill(project, KILL_ROUNDS));
-    report.part("bench", || test::bench(project, &[]));
+    report.part("bench", || test::bench(project, Bench::Full));
     let text = report.write(&machine(project)?);
     let path = project.root.join("docs/SOAK.md");
     fs::write(&path, text).map_err(|error| format!("docs/SOAK.md: {error}"))?;

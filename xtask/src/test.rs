@@ -32,13 +32,14 @@ pub(crate) fn run(project: &Project, options: &TestOptions) -> Result<(), String
     ];
     if !options.quick {
         outcomes.extend([
+            step("build", || build(project, "ci")),
             step("rustdoc", || rustdoc(project)),
             step("simulator", || simulator(project, SIM_SEEDS).map(last_line)),
             step("fuzz", || fuzz::run(project, FUZZ_SECONDS)),
             step("deny", || deny(project)),
             step("interop", || interop(project, options)),
             step("kill", || kill(project, KILL_ROUNDS).map(last_line)),
-            step("bench", || bench(project, &["--smoke"]).map(last_line)),
+            step("bench", || bench(project, Bench::Smoke).map(last_line)),
         ]);
     }
     println!("\n{}", steps::table(&outcomes));
@@ -70,7 +71,7 @@ fn tests(project: &Project) -> Result<String, String> {
         command.args(["--no-fail-fast", "--status-level", "slow", "--final-status-level", "fail"]);
         command
     } else {
-        let scope = ["test", "--locked", "--workspace", "--all-targets", "--profile", "ci"];
+        let scope = ["test", "--locked", "--workspace", "--tests", "--profile", "ci"];
         let mut command = project.cargo(scope);
         command.arg("--no-fail-fast");
         command
@@ -93,14 +94,16 @@ fn rustdoc(project: &Project) -> Result<String, String> {
 
 fn deny(project: &Project) -> Result<String, String> {
     tools::DENY.ensure(project)?;
-    process::run(project.cargo(["deny", "check", "bans", "licenses", "sources"]), STEP_LIMIT)?;
+    let check = ["deny", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
+    process::run(project.cargo(check), STEP_LIMIT)?;
     advisories(project)
 }
 
 /// Known vulnerabilities count only where their database can be had; elsewhere that is said.
 fn advisories(project: &Project) -> Result<String, String> {
-    let fetch = process::run(project.cargo(["deny", "fetch", "db"]), ADVISORIES_LIMIT);
-    if fetch.is_err() {
+    let mut fetch = project.cargo(["deny", "fetch", "db"]);
+    fetch.env("GIT_TERMINAL_PROMPT", "0");
+    if process::run(fetch, ADVISORIES_LIMIT).is_err() {
         return Ok("advisories: database not reachable, not checked".into());
     }
     let check = ["deny", "check", "--disable-fetch", "advisories"];
@@ -109,7 +112,7 @@ fn advisories(project: &Project) -> Result<String, String> {
 
 fn interop(project: &Project, options: &TestOptions) -> Result<String, String> {
     for verb in ["install", "run"] {
-        let mut command = proof(project, "piecework-interop");
+        let mut command = proof(project, "ci", "piecework-interop")?;
         command.arg(verb);
         for peer in &options.without {
             command.args(["--without", peer]);
@@ -125,7 +128,7 @@ fn interop(project: &Project, options: &TestOptions) -> Result<String, String> {
 /// # Errors
 /// When a checker finds something.
 pub(crate) fn simulator(project: &Project, seeds: &str) -> Result<Vec<String>, String> {
-    let mut command = proof(project, "piecework-sim");
+    let mut command = proof(project, "ci", "piecework-sim")?;
     command.args(["--seeds", seeds]);
     process::run_keeping_lines(command, 4 * STEP_LIMIT)
 }
@@ -135,27 +138,51 @@ pub(crate) fn simulator(project: &Project, seeds: &str) -> Result<Vec<String>, S
 /// # Errors
 /// When a restart lost or claimed what it must not.
 pub(crate) fn kill(project: &Project, rounds: &str) -> Result<Vec<String>, String> {
-    let mut command = proof(project, "piecework-interop");
+    let mut command = proof(project, "ci", "piecework-interop")?;
     command.args(["kill", "--rounds", rounds]);
     process::run_keeping_lines(command, 4 * STEP_LIMIT)
+}
+
+/// How much of the bench to run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Bench {
+    /// That it works, with the build of the tests.
+    Smoke,
+    /// Figures worth comparing, with the build that users get.
+    Full,
 }
 
 /// The bench, side by side with other people's clients.
 ///
 /// # Errors
 /// When it cannot run; being slow is for its reader to judge.
-pub(crate) fn bench(project: &Project, args: &[&str]) -> Result<Vec<String>, String> {
-    let mut command = proof(project, "piecework-bench");
-    command.args(args);
+pub(crate) fn bench(project: &Project, how: Bench) -> Result<Vec<String>, String> {
+    let mut command = match how {
+        Bench::Smoke => proof(project, "ci", "piecework-bench")?,
+        Bench::Full => proof(project, "release", "piecework-bench")?,
+    };
+    command.args(matches!(how, Bench::Smoke).then_some("--smoke"));
     process::run_keeping_lines(command, 4 * STEP_LIMIT)
 }
 
-/// A program of the proof layer, built like the tests and told where the binary is.
-fn proof(project: &Project, package: &str) -> Command {
-    let mut command = project.cargo(["run", "--quiet", "--locked", "--profile", "ci"]);
-    command.args(["--package", package, "--"]);
-    command.env("PIECEWORK_BINARY", project.binary("ci", "piecework"));
-    command
+/// Builds the client, and the programs that prove something about it, in one go.
+///
+/// # Errors
+/// When one of them does not build.
+pub(crate) fn build(project: &Project, profile: &str) -> Result<String, String> {
+    let build = ["build", "--locked", "--workspace", "--bins", "--profile", profile];
+    process::run(project.cargo(build), STEP_LIMIT).map(|()| String::new())
+}
+
+/// A program of the proof layer as [`build`] left it, with the client beside it.
+fn proof(project: &Project, profile: &str, name: &str) -> Result<Command, String> {
+    let binary = project.binary(profile, name);
+    if !binary.is_file() {
+        return Err(format!("there is no program {name}"));
+    }
+    let mut command = Command::new(binary);
+    command.current_dir(&project.root);
+    Ok(command)
 }
 
 fn last_line(lines: Vec<String>) -> String {

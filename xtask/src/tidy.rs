@@ -107,19 +107,19 @@ fn check_file(root: &Path, path: &str, glossary: &Glossary) -> Result<Vec<Violat
 
 fn check_rust(path: &str, contents: &str, glossary: &Glossary) -> Vec<Found> {
     let source = Source::split(contents);
-    let mut found: Vec<Found> = shape::opening(contents).into_iter().collect();
-    found.extend(shape::line_widths(contents));
+    let mut found = shape::line_widths(contents);
     found.extend(glossary.check(&source.code));
     found.extend(glossary.check(&source.comments));
     if path.ends_with("/mod.rs") {
         found.push(Found::new(1, "mod.rs", "name the file after its module"));
     }
     if !path.starts_with("crates/hash/") {
-        found.extend(shape::unsafe_code(&source));
+        found.extend(shape::unsafety(&source));
     }
     if is_test(path) {
         return found;
     }
+    found.extend(shape::opening(contents));
     found.extend(shape::file_length(contents, &source));
     found.extend(shape::function_lengths(&source));
     if path.ends_with("/lib.rs") {

@@ -236,7 +236,9 @@ mod tests {
             .collect();
         let log =
             json!({ "id": "log", "deps": [{ "pkg": "tokio", "dep_kinds": [{ "kind": null }] }] });
-        let metadata = json!({ "packages": packages, "workspace_members": ours, "resolve": { "nodes": [log] } });
+        let resolve = json!({ "nodes": [log] });
+        let metadata =
+            json!({ "packages": packages, "workspace_members": ours, "resolve": resolve });
         let graph = Graph::parse(&metadata).expect("the test's own metadata is whole");
         graph.check().into_iter().map(|violation| violation.to_string()).collect()
     }

@@ -1,7 +1,7 @@
 //! One word per thing: reads the refused synonyms from GLOSSARY.md and finds them elsewhere.
 //!
-//! Names are compared as words, not as text: `SubPiece`, `sub_piece`, `sub-pieces` and "sub piece" are
-//! the same two words. So a synonym is refused in every dress, and no part of a longer word ever is.
+//! Names are compared as words, not as text: `PeerId`, `peer_id`, `peer-ids` and "peer id" are the same
+//! two words. So a synonym is refused in every dress, and no part of a longer word ever is.
 
 use super::Found;
 

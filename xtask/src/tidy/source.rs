@@ -249,7 +249,8 @@ mod tests {
 
     #[test]
     fn test_items_vanish_and_the_rest_stays() {
-        let text = "#[cfg(test)]\nuse a::{b};\nfn keep() {}\n#[cfg(test)]\nmod tests { fn gone() {} }\nfn last() {}";
+        let text = "#[cfg(test)]\nuse a::{b};\nfn keep() {}
+            #[cfg(test)]\nmod tests { fn gone() {} }\nfn last() {}";
         let code = Source::split(text).code_without_tests();
         assert!(!code.contains("gone") && !code.contains("a::"));
         let last: Vec<_> = words(&code).filter(|(_, word)| *word == "last").collect();
