@@ -2,6 +2,7 @@
 //! it: try the next one and come back later.
 
 use crate::Retry;
+use piecework_bencode::{DecodeError, Kind};
 use thiserror::Error;
 
 /// Longest text kept from a tracker, in bytes.
@@ -33,11 +34,14 @@ pub enum TrackerFault {
         /// What came.
         got_bytes: usize,
     },
-    /// A body that is not bencoded.
-    #[error("tracker answer is not bencoded: {cause}")]
-    Bencode {
-        /// What the decoder found.
-        cause: String,
+    /// A body that is not bencoded, often the web page of a parked domain.
+    #[error("tracker answer is not bencoded: {0}")]
+    Bencode(#[from] DecodeError),
+    /// A body that is bencoded but no dictionary.
+    #[error("tracker answer must be a dictionary, got {got:?}")]
+    NotDictionary {
+        /// What it is.
+        got: Kind,
     },
     /// A body that lacks what every answer has.
     #[error("tracker answer needs {expected} in key {key:?}")]

@@ -16,6 +16,7 @@ mod announce;
 mod compact;
 mod fault;
 mod gate;
+pub mod http;
 mod schedule;
 pub mod udp;
 mod url;
