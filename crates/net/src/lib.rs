@@ -6,11 +6,17 @@
 //! This crate must not know torrents, pieces' owners, files or policy: it moves bytes and says what came.
 
 mod accept;
+mod fetch;
+mod frame;
 mod listen;
 mod receive;
 mod send;
+mod tracker_client;
 
 pub use accept::{AcceptCounts, Acceptor, Arrival};
+pub use fetch::{FetchError, fetch};
+pub use frame::{FRAME_BLOCKS_MAX, FrameBuffer, FramePool};
 pub use listen::{DEFAULT_PORTS, ListenError, Listeners, PortChoice};
 pub use receive::{ReceiveError, Received, Receiver, SCRATCH_BYTES, Sink};
 pub use send::{Flushed, ReadToken, Sender};
+pub use tracker_client::{AnnounceError, AnnounceJob, TrackerClient};

@@ -4,6 +4,7 @@
 //! place can be kept for payload that a worker still reads. One vectored write takes as much as the
 //! socket accepts. Knows no torrent and makes no decision.
 
+use crate::frame::FrameBuffer;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Write};
 
@@ -21,9 +22,20 @@ enum Segment {
     /// Messages; its memory is freed when written.
     Small(Vec<u8>),
     /// Framed blocks; its memory goes back to the driver's pool when written.
-    Payload(Vec<u8>),
+    Payload(FrameBuffer),
     /// Payload of so many bytes on its way from a worker: nothing behind it may overtake it.
     Waiting(ReadToken, usize),
+}
+
+impl Segment {
+    /// What can be written of it; `None` while a worker still reads it.
+    fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Small(buffer) => Some(buffer),
+            Self::Payload(buffer) => Some(buffer.as_ref()),
+            Self::Waiting(..) => None,
+        }
+    }
 }
 
 /// The writing half of a connection.
@@ -85,8 +97,8 @@ impl Sender {
     }
 
     /// Appends framed blocks.
-    pub fn payload(&mut self, framed: Vec<u8>) {
-        self.payload_bytes += framed.len();
+    pub fn payload(&mut self, framed: FrameBuffer) {
+        self.payload_bytes += framed.as_ref().len();
         self.segments.push_back(Segment::Payload(framed));
     }
 
@@ -97,12 +109,12 @@ impl Sender {
     }
 
     /// Puts what the worker read in its place. False if the token is unknown.
-    pub fn arrived(&mut self, token: ReadToken, framed: Vec<u8>) -> bool {
+    pub fn arrived(&mut self, token: ReadToken, framed: FrameBuffer) -> bool {
         for segment in &mut self.segments {
             if let Segment::Waiting(waiting, bytes) = segment
                 && *waiting == token
             {
-                self.payload_bytes = self.payload_bytes - *bytes + framed.len();
+                self.payload_bytes = self.payload_bytes - *bytes + framed.as_ref().len();
                 *segment = Segment::Payload(framed);
                 return true;
             }
@@ -118,15 +130,15 @@ impl Sender {
     pub fn flush(
         &mut self,
         socket: &mut impl Write,
-        mut recycle: impl FnMut(Vec<u8>),
+        mut recycle: impl FnMut(FrameBuffer),
     ) -> io::Result<Flushed> {
         while self.has_work() {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
             let mut count = 0;
             for (slot, segment) in slices.iter_mut().zip(&self.segments) {
-                let (Segment::Small(buffer) | Segment::Payload(buffer)) = segment else { break };
+                let Some(bytes) = segment.bytes() else { break };
                 let from = if count == 0 { self.written } else { 0 };
-                *slot = IoSlice::new(&buffer[from..]);
+                *slot = IoSlice::new(&bytes[from..]);
                 count += 1;
             }
             match socket.write_vectored(&slices[..count]) {
@@ -142,26 +154,19 @@ impl Sender {
         Ok(Flushed::Empty)
     }
 
-    fn advance(&mut self, mut bytes: usize, recycle: &mut impl FnMut(Vec<u8>)) {
-        while bytes > 0 {
-            let (buffer, is_payload) = match self.segments.front_mut() {
-                Some(Segment::Small(buffer)) => (buffer, false),
-                Some(Segment::Payload(buffer)) => (buffer, true),
-                Some(Segment::Waiting(..)) | None => return,
-            };
-            let step = bytes.min(buffer.len() - self.written);
+    fn advance(&mut self, mut bytes: usize, recycle: &mut impl FnMut(FrameBuffer)) {
+        while let Some(segment) = self.segments.front().filter(|_| bytes > 0) {
+            let length = segment.bytes().map_or(0, <[u8]>::len);
+            let step = bytes.min(length - self.written);
             self.written += step;
             bytes -= step;
-            if is_payload {
-                self.payload_bytes -= step;
-            } else {
-                self.message_bytes -= step;
+            match segment {
+                Segment::Payload(_) => self.payload_bytes -= step,
+                Segment::Small(_) | Segment::Waiting(..) => self.message_bytes -= step,
             }
-            if self.written == buffer.len() {
-                let spent = std::mem::take(buffer);
-                self.segments.pop_front();
+            if self.written == length {
                 self.written = 0;
-                if is_payload {
+                if let Some(Segment::Payload(spent)) = self.segments.pop_front() {
                     recycle(spent);
                 }
             }
@@ -173,6 +178,15 @@ impl Sender {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::frame::FramePool;
+    use piecework_wire::Request;
+
+    fn framed(length: u32, byte: u8) -> FrameBuffer {
+        let mut buffer = FramePool::default().take(1);
+        let request = Request { piece: 0, begin: 0, length };
+        buffer.frame([request], |places| places[0].fill(byte));
+        buffer
+    }
 
     /// A socket that takes `room` bytes and then blocks.
     struct Socket {
@@ -200,16 +214,18 @@ mod tests {
     fn nothing_overtakes_payload_that_a_worker_still_reads() {
         let mut sender = Sender::default();
         sender.message(|out| out.extend_from_slice(b"ab"));
-        sender.wait_for(ReadToken(7), 4);
+        sender.wait_for(ReadToken(7), 17);
         sender.message(|out| out.extend_from_slice(b"yz"));
         let mut socket = Socket { taken: Vec::new(), room: 100 };
         assert_eq!(sender.flush(&mut socket, drop).unwrap(), Flushed::Empty);
         assert_eq!(socket.taken, b"ab");
-        assert!(!sender.arrived(ReadToken(8), Vec::new()));
-        assert!(sender.arrived(ReadToken(7), b"PAYL".to_vec()));
+        assert!(!sender.arrived(ReadToken(8), framed(1, 0)));
+        let payload = framed(4, b'P');
+        let expected = [b"ab", payload.as_ref(), b"yz"].concat();
+        assert!(sender.arrived(ReadToken(7), payload));
         let mut spent = 0;
         assert_eq!(sender.flush(&mut socket, |_| spent += 1).unwrap(), Flushed::Empty);
-        assert_eq!(socket.taken, b"abPAYLyz");
+        assert_eq!(socket.taken, expected);
         assert_eq!((spent, sender.payload_bytes(), sender.message_bytes()), (1, 0, 0));
         assert!(sender.is_empty());
     }
@@ -217,13 +233,15 @@ mod tests {
     #[test]
     fn goes_on_in_the_middle_of_a_buffer_after_a_full_socket() {
         let mut sender = Sender::default();
-        sender.payload(vec![1; 1000]);
-        sender.payload(vec![2; 1000]);
+        let (first, second) = (framed(1000, 1), framed(1000, 2));
+        let expected = [first.as_ref(), second.as_ref()].concat();
+        sender.payload(first);
+        sender.payload(second);
         let mut socket = Socket { taken: Vec::new(), room: 1500 };
         assert_eq!(sender.flush(&mut socket, drop).unwrap(), Flushed::Blocked);
-        assert_eq!(sender.payload_bytes(), 500);
+        assert_eq!(sender.payload_bytes(), expected.len() - 1500);
         socket.room = 10_000;
         assert_eq!(sender.flush(&mut socket, drop).unwrap(), Flushed::Empty);
-        assert_eq!(socket.taken, [vec![1; 1000], vec![2; 1000]].concat());
+        assert_eq!(socket.taken, expected);
     }
 }

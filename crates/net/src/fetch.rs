@@ -1,0 +1,52 @@
+//! One file from an http(s) address, for commands that take such an address.
+
+use crate::tracker_client::describe;
+use std::time::Duration;
+
+/// Time until the server must have answered, and between any two parts of the answer.
+const QUIET_AFTER: Duration = Duration::from_secs(30);
+
+/// Why a file could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The system gives no runtime.
+    #[error("cannot start the HTTP client: {0}")]
+    Start(#[from] std::io::Error),
+    /// The way to the server failed, or it does not speak HTTP.
+    #[error("{0}")]
+    Transport(String),
+    /// The server has no such file.
+    #[error("the server answers with HTTP status {0}")]
+    Status(u16),
+    /// The file is longer than anything we would use.
+    #[error("the file has more than {0} bytes")]
+    TooLong(u64),
+}
+
+/// Fetches `url`, following a few redirects. Blocks; for programs, not for shards.
+///
+/// # Errors
+/// When the server cannot be reached, answers with another status than 200, or sends too much.
+pub fn fetch(url: &str, bytes_max: u64) -> Result<Vec<u8>, FetchError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let transport = |error: reqwest::Error| FetchError::Transport(describe(&error));
+        let client = reqwest::Client::builder()
+            .connect_timeout(QUIET_AFTER)
+            .read_timeout(QUIET_AFTER)
+            .build()
+            .map_err(transport)?;
+        let mut response = client.get(url).send().await.map_err(transport)?;
+        if response.status() != reqwest::StatusCode::OK {
+            return Err(FetchError::Status(response.status().as_u16()));
+        }
+        let mut bytes = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(transport)? {
+            if (bytes.len() + part.len()) as u64 > bytes_max {
+                return Err(FetchError::TooLong(bytes_max));
+            }
+            bytes.extend_from_slice(&part);
+        }
+        Ok(bytes)
+    })
+}

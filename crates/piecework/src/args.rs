@@ -1,0 +1,247 @@
+//! What a person can ask: commands, options, their defaults and their words.
+
+use crate::rate::{ByteRate, ByteSize};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Version, commit and features, as `--version` prints them.
+pub(crate) const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (commit ",
+    env!("PIECEWORK_COMMIT"),
+    "; ",
+    env!("PIECEWORK_FEATURES"),
+    ")"
+);
+
+/// A BitTorrent node: downloads and seeds torrents.
+#[derive(Debug, Parser)]
+#[command(name = "piecework", version = VERSION, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Options of every command.
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Common {
+    /// Print JSON objects, one a line, instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Folder for resume data [default: $XDG_STATE_HOME/piecework].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Say more on stderr; twice for what each peer does.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Download a torrent.
+    Get(GetArgs),
+    /// Serve torrents whose data is here.
+    Seed(SeedArgs),
+    /// Make a torrent file from a file or folder.
+    Create(CreateArgs),
+    /// Hash existing data; exit status 0 if it is complete, 1 if not.
+    Check(CheckArgs),
+    /// Show what a torrent file or magnet link contains.
+    Show(ShowArgs),
+    /// Fetch the torrent file of a magnet link from peers.
+    Metadata(MetadataArgs),
+    /// Print shell completions.
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write man pages into a folder.
+    Man {
+        /// The folder, created if absent.
+        dir: PathBuf,
+    },
+}
+
+/// How to reach peers.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct NetArgs {
+    /// Port for incoming connections; 0 takes any [default: 6881 to 6889, then any].
+    #[arg(long, value_name = "N")]
+    pub(crate) port: Option<u16>,
+    /// A peer to connect to, besides those that trackers name. May be repeated.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) peer: Vec<String>,
+    /// Download at most so many bytes a second: 500k, 2M, 1Mi.
+    #[arg(long, value_name = "R")]
+    pub(crate) limit_down: Option<ByteRate>,
+    /// Upload at most so many bytes a second.
+    #[arg(long, value_name = "R")]
+    pub(crate) limit_up: Option<ByteRate>,
+}
+
+/// `piecework get`
+#[derive(Args, Debug)]
+pub(crate) struct GetArgs {
+    /// A torrent file, a magnet link, or the http(s) address of a torrent file.
+    pub(crate) source: String,
+    /// Parent folder of the download.
+    #[arg(long, value_name = "D", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) net: NetArgs,
+    /// Fetch only files whose path matches: '*.mkv', 'subs/**'. May be repeated.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) select: Vec<String>,
+    /// Priority of matching files, 0 (skip) to 7 (first); the last match counts. May be repeated.
+    #[arg(long, value_name = "GLOB=0..7")]
+    pub(crate) priority: Vec<PriorityRule>,
+    /// Fetch pieces in order.
+    #[arg(long)]
+    pub(crate) sequential: bool,
+    /// Go on seeding when the download is complete.
+    #[arg(long)]
+    pub(crate) stay: bool,
+    /// Cut existing files that are longer than the torrent says.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Give up after so many seconds without progress [default: never; 60 for a magnet link with
+    /// neither tracker nor peer].
+    #[arg(long, value_name = "S")]
+    pub(crate) give_up: Option<u64>,
+}
+
+/// `piecework seed`
+#[derive(Args, Debug)]
+pub(crate) struct SeedArgs {
+    /// Torrent files or magnet links.
+    pub(crate) torrents: Vec<String>,
+    /// Serve every .torrent file of this folder as well.
+    #[arg(long, value_name = "T", required_unless_present = "torrents")]
+    pub(crate) torrents_dir: Option<PathBuf>,
+    /// Parent folder of the data.
+    #[arg(long, value_name = "D")]
+    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) net: NetArgs,
+    /// Take files with the right size as complete, without hashing them.
+    #[arg(long)]
+    pub(crate) trust: bool,
+    /// Give each piece to one peer first, so that the first copy leaves soon (BEP 16).
+    #[arg(long)]
+    pub(crate) super_seed: bool,
+}
+
+/// `piecework create`
+#[derive(Args, Debug)]
+pub(crate) struct CreateArgs {
+    /// A file or folder.
+    pub(crate) path: PathBuf,
+    /// Where to write the torrent file [default: NAME.torrent in the current folder].
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Version of the torrent: v1 every client knows, v2 hashes each file, hybrid is both.
+    #[arg(long, value_enum, default_value_t = FormatArg::Hybrid)]
+    pub(crate) format: FormatArg,
+    /// Bytes of a piece, a power of two of at least 16Ki [default: by size].
+    #[arg(long, value_name = "S")]
+    pub(crate) piece_length: Option<ByteSize>,
+    /// A tracker. May be repeated; each one is a tier of its own.
+    #[arg(long, value_name = "URL")]
+    pub(crate) tracker: Vec<String>,
+    /// A web server that holds the same files (BEP 19). May be repeated.
+    #[arg(long, value_name = "URL")]
+    pub(crate) web_seed: Vec<String>,
+    /// Peers may come from the trackers only (BEP 27).
+    #[arg(long)]
+    pub(crate) private: bool,
+    /// A note for people.
+    #[arg(long, value_name = "T")]
+    pub(crate) comment: Option<String>,
+}
+
+/// `--format`
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// BEP 3
+    V1,
+    /// BEP 52
+    V2,
+    /// Both in one file
+    Hybrid,
+}
+
+/// `piecework check`
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// The torrent file.
+    pub(crate) torrent: String,
+    /// Parent folder of the data.
+    #[arg(long, value_name = "D")]
+    pub(crate) dir: PathBuf,
+}
+
+/// `piecework show`
+#[derive(Args, Debug)]
+pub(crate) struct ShowArgs {
+    /// A torrent file, a magnet link, or the http(s) address of a torrent file.
+    pub(crate) source: String,
+}
+
+/// `piecework metadata`
+#[derive(Args, Debug)]
+pub(crate) struct MetadataArgs {
+    /// The magnet link.
+    pub(crate) magnet: String,
+    #[command(flatten)]
+    pub(crate) net: NetArgs,
+    /// Where to write the torrent file [default: NAME.torrent in the current folder].
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Give up after so many seconds.
+    #[arg(long, value_name = "S", default_value_t = 60)]
+    pub(crate) give_up: u64,
+}
+
+/// `GLOB=0..7`
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct PriorityRule {
+    pub(crate) glob: String,
+    pub(crate) priority: u8,
+}
+
+impl std::str::FromStr for PriorityRule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || format!("expected GLOB=N with N from 0 to 7, got {text:?}");
+        let (glob, number) = text.rsplit_once('=').ok_or_else(expected)?;
+        match number.parse() {
+            Ok(priority @ 0..=7) => Ok(Self { glob: glob.to_owned(), priority }),
+            Ok(_) | Err(_) => Err(expected()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_priority_rule_splits_at_its_last_equals_sign() {
+        let rule = "a=b*=7".parse();
+        assert_eq!(rule, Ok(PriorityRule { glob: "a=b*".into(), priority: 7 }));
+        assert!("x=8".parse::<PriorityRule>().is_err());
+        assert!("x".parse::<PriorityRule>().is_err());
+    }
+}
