@@ -35,7 +35,8 @@ pub(crate) fn run(project: &Project, seconds: u64) -> Result<String, String> {
             command.arg(committed);
         }
         let time = format!("-max_total_time={seconds}");
-        command.args(["--", &time, "-timeout=10", "-rss_limit_mb=1024", "-verbosity=0"]);
+        command.args(["--", &time, "-timeout=10", "-rss_limit_mb=1024"]);
+        command.args(["-verbosity=0", "-print_final_stats=1"]);
         process::run(command, Duration::from_secs(seconds) + EXTRA_LIMIT)
             .map_err(|error| format!("{target}: {error}"))?;
     }

@@ -26,28 +26,34 @@ pub(crate) fn run(project: &Project) -> Result<(), String> {
     process::run(project.cargo(build), BUILD_LIMIT)?;
     let folder = tempfile::Builder::new().prefix("piecework-run-").tempdir();
     let folder = folder.map_err(|error| format!("temporary folder: {error}"))?;
-    let figures = transfer(&project.binary("release", "piecework"), folder.path())?;
+    let binary = project.binary("release", "piecework");
+    let figures = transfer(&|| Command::new(&binary), folder.path(), PAYLOAD_BYTES)?;
     print!("{figures}");
     folder.close().map_err(|error| format!("temporary folder: {error}"))
 }
 
-fn transfer(binary: &Path, folder: &Path) -> Result<String, String> {
+/// One payload from a seed to a download; `client` begins a command line of either.
+fn transfer(
+    client: &dyn Fn() -> Command,
+    folder: &Path,
+    payload_bytes: u64,
+) -> Result<String, String> {
     let (here, there) = (folder.join("seed"), folder.join("get"));
     let torrent = folder.join("payload.torrent");
     fs::create_dir(&here).map_err(|error| format!("{}: {error}", here.display()))?;
-    make_payload(&here.join("payload"))?;
+    make_payload(&here.join("payload"), payload_bytes)?;
 
-    let mut create = Command::new(binary);
+    let mut create = client();
     create.arg("create").arg(here.join("payload")).arg("-o").arg(&torrent);
     process::run(create, CREATE_LIMIT)?;
 
-    let mut seed = Command::new(binary);
+    let mut seed = client();
     seed.arg("seed").arg(&torrent).arg("--dir").arg(&here);
     seed.args(["--port", "0", "--state"]).arg(folder.join("seed-state"));
     let mut seed = Running::start_listening(seed)?;
     let port = ready_port(&mut seed)?;
 
-    let mut get = Command::new(binary);
+    let mut get = client();
     get.arg("get").arg(&torrent).arg("--dir").arg(&there);
     get.args(["--port", "0", "--peer", &format!("127.0.0.1:{port}"), "--state"]);
     get.arg(folder.join("get-state"));
@@ -59,12 +65,12 @@ fn transfer(binary: &Path, folder: &Path) -> Result<String, String> {
     ended_well("get", &got)?;
     ended_well("seed", &seeded)?;
     same_bytes(&here.join("payload"), &there.join("payload"))?;
-    Ok(figures(took, &got, &seeded))
+    Ok(figures(payload_bytes, took, &got, &seeded))
 }
 
-fn make_payload(path: &Path) -> Result<(), String> {
+fn make_payload(path: &Path, bytes: u64) -> Result<(), String> {
     let copy = || {
-        let mut random = File::open("/dev/urandom")?.take(PAYLOAD_BYTES);
+        let mut random = File::open("/dev/urandom")?.take(bytes);
         io::copy(&mut random, &mut File::create(path)?)
     };
     copy().map(drop).map_err(|error| format!("{}: {error}", path.display()))
@@ -120,8 +126,8 @@ fn fill(from: &mut impl Read, bytes: &mut [u8]) -> Result<usize, String> {
     Ok(filled)
 }
 
-fn figures(took: Duration, got: &Ended, seeded: &Ended) -> String {
-    let mib = PAYLOAD_BYTES as f64 / f64::from(1 << 20);
+fn figures(payload_bytes: u64, took: Duration, got: &Ended, seeded: &Ended) -> String {
+    let mib = payload_bytes as f64 / f64::from(1 << 20);
     let gib = mib / 1024.0;
     let seconds = took.as_secs_f64();
     let cpu = |ended: &Ended| {
@@ -142,6 +148,47 @@ fn figures(took: Duration, got: &Ended, seeded: &Ended) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Runs a transfer with a client that copies files; `get` and `seed` are shell commands.
+    fn transfer_with(get: &str, seed: &str) -> Result<String, String> {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let client = folder.path().join("client.sh");
+        let script = format!(
+            "#!/bin/sh\nS=${{0%/*}}/seed/payload; G=${{0%/*}}/get/payload\n\
+             case $1 in create) ;; get) mkdir -p \"${{G%/*}}\"; {get} ;; seed) {seed} ;; esac\n"
+        );
+        fs::write(&client, script).expect("there is room");
+        let command = || {
+            let mut shell = Command::new("sh");
+            shell.arg(&client);
+            shell
+        };
+        transfer(&command, folder.path(), 100_000)
+    }
+
+    const COPY: &str = "cp $S $G";
+    const SEED: &str = "trap 'exit 0' TERM; echo READY hash 7; while :; do sleep 0.01; done";
+
+    #[test]
+    fn a_client_that_does_its_work_gives_figures() {
+        assert!(transfer_with(COPY, SEED).is_ok_and(|figures| figures.contains("identical")));
+    }
+
+    #[test]
+    fn a_client_that_does_not_is_told_so() {
+        let early = "exit 0";
+        let rude = "trap 'exit 3' TERM; echo READY hash 7; while :; do sleep 0.01; done";
+        for (get, seed, why) in [
+            ("tail -c +2 $S > $G", SEED, "differs"),
+            ("exit 4", SEED, "piecework get"),
+            ("exit 0", SEED, "No such file"),
+            (COPY, early, "before it said READY"),
+            (COPY, rude, "piecework seed"),
+        ] {
+            let error = transfer_with(get, seed).expect_err(get);
+            assert!(error.contains(why), "{error}");
+        }
+    }
 
     #[test]
     fn the_port_is_read_from_ready_only() {
