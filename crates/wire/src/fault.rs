@@ -1,5 +1,6 @@
 //! What a peer can do wrong on the wire. Every value here is the peer's fault: drop it.
 
+use piecework_bencode::{DecodeError, Kind};
 use thiserror::Error;
 
 /// Bytes from a peer that break the protocol. Never the fault of this machine.
@@ -56,13 +57,21 @@ pub enum WireFault {
         /// Bytes of hashes that came.
         got_bytes: u32,
     },
-    /// An extension message that is no bencoded dictionary.
-    #[error("{extension} message must be a bencoded dictionary: {cause}")]
+    /// An extension message that is not bencoded.
+    #[error("{extension} message must be bencoded: {cause}")]
     Bencode {
         /// Name of the extension.
         extension: &'static str,
         /// What the decoder found.
-        cause: String,
+        cause: DecodeError,
+    },
+    /// An extension message that is bencoded but no dictionary.
+    #[error("{extension} message must be a dictionary, got {got:?}")]
+    NotDictionary {
+        /// Name of the extension.
+        extension: &'static str,
+        /// What it is.
+        got: Kind,
     },
     /// An extension message without a field it cannot do without, or with a useless value in it.
     #[error("{extension} message needs {expected} in key {key:?}")]
@@ -74,8 +83,8 @@ pub enum WireFault {
         /// What should stand there.
         expected: &'static str,
     },
-    /// An extension message of fixed size has another one.
-    #[error("{extension} message must have {expected_bytes} bytes, got {got_bytes}")]
+    /// An extension message, or the data in it, has another size than it must.
+    #[error("{extension} message must carry {expected_bytes} bytes, got {got_bytes}")]
     ExtensionSize {
         /// Name of the extension.
         extension: &'static str,
