@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 /// How often a waiting parent looks whether its child has ended.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// How long a child that was told to end may take.
 const GRACE: Duration = Duration::from_secs(5);
 /// Lines of a child's output that wait to be read before the child does.

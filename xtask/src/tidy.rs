@@ -64,13 +64,15 @@ impl fmt::Display for Violation {
 /// When a rule is broken or a rule's own input cannot be read.
 pub(crate) fn check(root: &Path) -> Result<String, String> {
     let glossary = Glossary::parse(&read(root, "GLOSSARY.md")?)?;
-    let files = process::output(root, "git", &["ls-files", "-co", "--exclude-standard"])?;
+    let files = process::output(root, "git", &["ls-files", "-coz", "--exclude-standard"])?;
     let metadata =
         process::output(root, "cargo", &["metadata", "--format-version", "1", "--locked"])?;
     let metadata = serde_json::from_str(&metadata).map_err(|e| format!("cargo metadata: {e}"))?;
     let mut violations = arrows::Graph::parse(&metadata)?.check();
     let mut checked = 0_usize;
-    for path in files.lines().filter(|path| root.join(path).is_file() && !is_data(path)) {
+    for path in
+        files.split_terminator('\0').filter(|path| root.join(path).is_file() && !is_data(path))
+    {
         violations.extend(check_file(root, path, &glossary)?);
         checked += 1;
     }
@@ -79,7 +81,8 @@ pub(crate) fn check(root: &Path) -> Result<String, String> {
     }
     match violations.len() {
         0 => Ok(format!("{checked} files")),
-        count => Err(format!("{count} violations in {checked} files")),
+        1 => Err("1 violation".into()),
+        count => Err(format!("{count} violations")),
     }
 }
 
@@ -110,6 +113,7 @@ fn check_rust(path: &str, contents: &str, glossary: &Glossary) -> Vec<Found> {
     let mut found = shape::line_widths(contents);
     found.extend(glossary.check(&source.code));
     found.extend(glossary.check(&source.comments));
+    found.extend(glossary.check(&source.literals));
     if path.ends_with("/mod.rs") {
         found.push(Found::new(1, "mod.rs", "name the file after its module"));
     }
@@ -168,7 +172,7 @@ mod tests {
     use super::*;
 
     fn refused(path: &str, contents: &str) -> Vec<String> {
-        let table = "| word | meaning | not |\n| block | 16 KiB | subpiece |\n";
+        let table = "| word | meaning | not |\n| block | 16 KiB | sublump |\n";
         let glossary = Glossary::parse(table).expect("the table refuses a word");
         check_rust(path, contents, &glossary).into_iter().map(|found| found.what).collect()
     }
@@ -191,7 +195,7 @@ mod tests {
     #[test]
     fn mod_rs_and_refused_words_are_found() {
         assert_eq!(refused("crates/net/src/a/mod.rs", "//! A.\n"), ["mod.rs"]);
-        assert_eq!(refused("xtask/src/a.rs", "//! A subpiece.\n"), ["\"subpiece\""]);
+        assert_eq!(refused("xtask/src/a.rs", "//! A sublump.\n"), ["\"sublump\""]);
     }
 
     #[test]

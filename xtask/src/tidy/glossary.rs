@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     const TABLE: &str = "# G\n| word | meaning | not |\n|---|---|---|\n\
-        | block | 16 KiB | `sub-piece`, subpiece |\n| peer | remote |  |\n\ntext | a | b\n";
+        | block | 16 KiB | `sub-lump`, sublump |\n| peer | remote |  |\n\ntext | a | b\n";
 
     fn found(text: &str) -> Vec<String> {
         let glossary = Glossary::parse(TABLE).expect("the table refuses two words");
@@ -121,15 +121,15 @@ mod tests {
 
     #[test]
     fn a_synonym_is_refused_in_every_dress() {
-        for dress in ["SubPiece", "sub_piece_count", "Sub-pieces of", "a sub piece"] {
-            assert_eq!(found(dress), ["\"sub piece\""], "{dress}");
+        for dress in ["SubLump", "sub_lump_count", "Sub-lumps of", "a sub lump"] {
+            assert_eq!(found(dress), ["\"sub lump\""], "{dress}");
         }
-        assert_eq!(found("let subpieces = 1;"), ["\"subpiece\""]);
+        assert_eq!(found("let sublumps = 1;"), ["\"sublump\""]);
     }
 
     #[test]
     fn other_words_pass() {
-        assert!(found("block, piece, sub, subpieceful, piece sub, --- , meaning").is_empty());
+        assert!(found("block, lump, sub, sublumpful, lump sub, --- , meaning").is_empty());
     }
 
     #[test]
@@ -142,8 +142,8 @@ mod tests {
 
     #[test]
     fn prose_has_no_code_and_keeps_its_lines() {
-        let text = "say `subpiece`\n```\nsubpiece\n```\n    subpiece\nsub piece";
+        let text = "say `sublump`\n```\nsublump\n```\n    sublump\nsub lump";
         assert_eq!(prose(text).lines().count(), 6);
-        assert_eq!(found(&prose(text)), ["\"sub piece\""]);
+        assert_eq!(found(&prose(text)), ["\"sub lump\""]);
     }
 }
