@@ -1,0 +1,260 @@
+#!/usr/bin/python3
+"""libtorrent 2.0 as a peer, as a maker of torrents and as a judge of finished files.
+
+The interop harness starts it with Debian's interpreter, the only one that has the module.
+Every line on stdout is one JSON object; a peer's lines carry an `event`.
+"""
+import argparse
+import fnmatch
+import hashlib
+import json
+import os
+import signal
+import sys
+
+import libtorrent as lt
+
+# What a test may not do: talk to strangers, share its port with uTP, keep a lost peer waiting a minute.
+QUIET = {
+    "enable_dht": False,
+    "enable_lsd": False,
+    "enable_upnp": False,
+    "enable_natpmp": False,
+    "enable_incoming_utp": False,
+    "enable_outgoing_utp": False,
+    "allow_multiple_connections_per_ip": True,
+    "min_reconnect_time": 1,
+    "stop_tracker_timeout": 1,
+    "ssrf_mitigation": False,
+}
+
+
+def say(**fields):
+    print(json.dumps(fields), flush=True)
+
+
+def hashes(info):
+    both = info.info_hashes()
+    return {
+        "v1": str(both.v1) if both.has_v1() else None,
+        "v2": str(both.v2) if both.has_v2() else None,
+    }
+
+
+def describe(path):
+    info = lt.torrent_info(path)
+    files = info.files()
+    pad = lt.file_storage.flag_pad_file
+    listed = [
+        {"path": files.file_path(i), "size": files.file_size(i)}
+        for i in range(files.num_files())
+        if not files.file_flags(i) & pad
+    ]
+    say(
+        name=info.name(),
+        piece_length=info.piece_length(),
+        pieces=info.num_pieces(),
+        private=info.priv(),
+        trackers=[tracker.url for tracker in info.trackers()],
+        files=listed,
+        **hashes(info),
+    )
+
+
+def sparse_hashes(torrent, path):
+    """Sets v1 piece hashes without reading holes: a piece of zeros is hashed once."""
+    length, size = torrent.piece_length(), os.path.getsize(path)
+    zeros = {}
+    with open(path, "rb", buffering=0) as file:
+        for piece in range(torrent.num_pieces()):
+            start = piece * length
+            count = min(length, size - start)
+            try:
+                data = os.lseek(file.fileno(), start, os.SEEK_DATA)
+            except OSError:  # ENXIO: a hole up to the end
+                data = size
+            if data >= start + count:
+                if count not in zeros:
+                    zeros[count] = hashlib.sha1(bytes(count)).digest()
+                torrent.set_hash(piece, zeros[count])
+            else:
+                torrent.set_hash(piece, hashlib.sha1(os.pread(file.fileno(), count, start)).digest())
+
+
+def make(args):
+    files = lt.file_storage()
+    lt.add_files(files, args.path)
+    flags = {"v1": lt.create_torrent.v1_only, "v2": lt.create_torrent.v2_only, "hybrid": 0}
+    torrent = lt.create_torrent(files, args.piece_length, flags[args.format])
+    for url in args.tracker:
+        torrent.add_tracker(url)
+    torrent.set_priv(args.private)
+    if args.sparse:
+        sparse_hashes(torrent, args.path)
+    else:
+        lt.set_piece_hashes(torrent, os.path.dirname(args.path))
+    with open(args.out, "wb") as file:
+        file.write(lt.bencode(torrent.generate()))
+    describe(args.out)
+
+
+def session(address, port):
+    host = "[%s]" % address if ":" in address else address
+    settings = dict(QUIET)
+    settings["listen_interfaces"] = "%s:%d" % (host, port)
+    settings["outgoing_interfaces"] = address
+    kinds = lt.alert.category_t
+    settings["alert_mask"] = (
+        kinds.status_notification
+        | kinds.error_notification
+        | kinds.tracker_notification
+        | kinds.connect_notification
+        | kinds.storage_notification
+    )
+    return lt.session(settings)
+
+
+def parameters(args):
+    if args.magnet:
+        wanted = lt.parse_magnet_uri(args.magnet)
+    else:
+        wanted = lt.add_torrent_params()
+        wanted.ti = lt.torrent_info(args.torrent)
+    wanted.save_path = args.dir
+    flags = wanted.flags & ~lt.torrent_flags.paused & ~lt.torrent_flags.auto_managed
+    if args.trust:
+        wanted.have_pieces = [True] * wanted.ti.num_pieces()
+        flags |= lt.torrent_flags.no_verify_files
+    if args.select:
+        files = wanted.ti.files()
+        wanted.file_priorities = [
+            4 if fnmatch.fnmatchcase(files.file_path(i), args.select) else 0
+            for i in range(files.num_files())
+        ]
+    wanted.flags = flags
+    return wanted
+
+
+def listening_port(alerts):
+    for alert in alerts:
+        if isinstance(alert, lt.listen_failed_alert):
+            sys.exit(alert.message())
+        if isinstance(alert, lt.listen_succeeded_alert):
+            return alert.port
+    return None
+
+
+def peer(args):
+    stopping = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.append(True))
+    ses = session(args.address, args.port)
+    port = None
+    while port is None and not stopping:
+        ses.wait_for_alert(100)
+        port = listening_port(ses.pop_alerts())
+    os.makedirs(args.dir, exist_ok=True)
+    handle = ses.add_torrent(parameters(args))
+    handle.set_upload_limit(args.limit_up)
+    handle.set_download_limit(args.limit_down)
+    for target in args.dial:
+        host, _, number = target.rpartition(":")
+        handle.connect_peer((host.strip("[]"), int(number)))
+    ready = done = False
+    uploaded = 0
+    while not stopping:
+        ses.wait_for_alert(50)
+        for alert in ses.pop_alerts():
+            say(event="alert", what=alert.what(), message=alert.message())
+        status = handle.status()
+        if not ready and (status.is_seeding if args.role == "seed" else True):
+            ready = True
+            say(event="ready", port=port)
+        if not done and args.role == "leech" and status.is_finished and status.has_metadata:
+            done = True
+            say(event="done")
+        if status.total_payload_upload > uploaded:
+            uploaded = status.total_payload_upload
+            say(event="progress", uploaded=uploaded)
+    status = handle.status()
+    ses.pause()
+    say(event="stats", uploaded=status.total_payload_upload, downloaded=status.total_payload_download)
+
+
+def check(args):
+    """libtorrent's own recheck, with no peer and nothing written."""
+    ses = session("127.0.0.1", 0)
+    wanted = lt.add_torrent_params()
+    wanted.ti = lt.torrent_info(args.torrent)
+    wanted.save_path = args.dir
+    wanted.flags = lt.torrent_flags.upload_mode
+    handle = ses.add_torrent(wanted)
+    checked = False
+    while not checked:
+        ses.wait_for_alert(1000)
+        for alert in ses.pop_alerts():
+            checked = checked or isinstance(alert, lt.torrent_checked_alert)
+            if isinstance(alert, (lt.file_error_alert, lt.torrent_error_alert)):
+                sys.exit(alert.message())
+    status = handle.status()
+    say(complete=status.is_seeding, have=status.num_pieces, pieces=wanted.ti.num_pieces())
+
+
+def pieces(args):
+    """Which v1 pieces on disk pass their hash, read only: files, sizes and times stay as they are."""
+    info = lt.torrent_info(args.torrent)
+    files = info.files()
+    good = []
+    for piece in range(info.num_pieces()):
+        digest = hashlib.sha1()
+        for part in info.map_block(piece, 0, info.piece_size(piece)):
+            try:
+                with open(os.path.join(args.dir, files.file_path(part.file_index)), "rb") as file:
+                    digest.update(os.pread(file.fileno(), part.size, part.offset))
+            except OSError:
+                pass  # a missing file is missing bytes, and the digest says so
+        if digest.digest() == info.hash_for_piece(piece):
+            good.append(piece)
+    say(good=good, pieces=info.num_pieces())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    roles = parser.add_subparsers(dest="command", required=True)
+    roles.add_parser("version")
+    sub = roles.add_parser("make")
+    sub.add_argument("path")
+    sub.add_argument("out")
+    sub.add_argument("--format", choices=["v1", "v2", "hybrid"], default="v1")
+    sub.add_argument("--piece-length", type=int, default=0)
+    sub.add_argument("--tracker", action="append", default=[])
+    sub.add_argument("--private", action="store_true")
+    sub.add_argument("--sparse", action="store_true")
+    roles.add_parser("describe").add_argument("torrent")
+    for name in ("check", "pieces"):
+        sub = roles.add_parser(name)
+        sub.add_argument("torrent")
+        sub.add_argument("dir")
+    sub = roles.add_parser("peer")
+    sub.add_argument("role", choices=["seed", "leech"])
+    sub.add_argument("--torrent")
+    sub.add_argument("--magnet")
+    sub.add_argument("--dir", required=True)
+    sub.add_argument("--address", required=True)
+    sub.add_argument("--port", type=int, default=0)
+    sub.add_argument("--dial", action="append", default=[])
+    sub.add_argument("--select")
+    sub.add_argument("--limit-up", type=int, default=0)
+    sub.add_argument("--limit-down", type=int, default=0)
+    sub.add_argument("--trust", action="store_true")
+    args = parser.parse_args()
+    if args.command == "version":
+        say(version=lt.__version__)
+    elif args.command == "describe":
+        describe(args.torrent)
+    else:
+        {"make": make, "peer": peer, "check": check, "pieces": pieces}[args.command](args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+//! Cells with a tracker: nobody is told of a peer by anybody else.
+
+use std::time::Instant;
+
+use super::Cell;
+use super::transfer::{Side, client};
+use crate::failure::Outcome;
+use crate::lab::Room;
+use crate::matrix::Measure;
+use crate::peers::opentracker::{Opentracker, Scheme, Site};
+use crate::peers::{Client, Foreign, Job, Peer};
+use crate::torrent::{Format, Recipe, Torrent};
+
+/// The cells with a tracker.
+pub(super) fn cells(subject: &str) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for scheme in [Scheme::Http, Scheme::Udp] {
+        for side in Side::BOTH {
+            let plan = Plan { scheme, side, ..Plan::MIXED };
+            let name = format!("4 clients, {} tracker", scheme.name().to_uppercase());
+            cells.push(plan.cell(name, subject));
+        }
+    }
+    for side in Side::BOTH {
+        let plan = Plan { side, private: true, peers: &[Foreign::Libtorrent], ..Plan::MIXED };
+        cells.push(plan.cell("private torrent", subject));
+    }
+    let plan = Plan { magnet: true, peers: &[Foreign::Aria2], ..Plan::MIXED };
+    cells.push(plan.cell("magnet v1, HTTP tracker", subject));
+    cells
+}
+
+/// One seeder, everybody else leeches.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    scheme: Scheme,
+    side: Side,
+    /// The first of them seeds if our side leeches.
+    peers: &'static [Foreign],
+    private: bool,
+    magnet: bool,
+}
+
+impl Plan {
+    const MIXED: Self = Self {
+        scheme: Scheme::Http,
+        side: Side::Seeds,
+        peers: &[Foreign::Libtorrent, Foreign::Transmission, Foreign::Aria2],
+        private: false,
+        magnet: false,
+    };
+
+    fn cell(self, name: impl Into<String>, subject: &str) -> Cell {
+        let names: Vec<&str> = self.peers.iter().map(|peer| peer.name()).collect();
+        let direction = match self.side {
+            Side::Seeds => format!("{subject} -> {}", names.join(", ")),
+            Side::Leeches => {
+                let others = [&[subject], &names[1..]].concat();
+                format!("{} -> {}", names[0], others.join(", "))
+            }
+        };
+        let needs = [self.peers, &[Foreign::Opentracker]].concat();
+        Cell::new(name, direction, &needs, move |room| self.run(room))
+    }
+
+    fn run(self, room: &Room<'_>) -> Outcome<Measure> {
+        let payload = room.lab.single()?;
+        let site = Site::choose()?;
+        let url = site.url(self.scheme);
+        let recipe = Recipe {
+            tracker: Some(&url),
+            private: self.private,
+            ..Recipe::new(payload, Format::V1)
+        };
+        let torrent = room.torrent(&recipe, self.side.maker())?;
+        let tracker = site.start(&torrent, &room.home("opentracker")?, room.deadline)?;
+        let foreign = self.peers.iter().map(|peer| client(*peer));
+        let mut clients: Vec<&dyn Client> = foreign.collect();
+        match self.side {
+            Side::Seeds => clients.insert(0, room.subject()),
+            Side::Leeches => clients.insert(1, room.subject()),
+        }
+        let magnet = self.magnet.then(|| torrent.magnet(&[format!("tr={url}")]));
+        let seconds = run_swarm(room, &torrent, tracker, &clients, magnet.as_deref())?;
+        for leecher in &clients[1..] {
+            let dir = room.dir(leecher.name())?;
+            room.verify(payload, &torrent, &dir, room.is_subject(*leecher))?;
+        }
+        Ok(Measure::new(payload.bytes() * (clients.len() as u64 - 1), seconds))
+    }
+}
+
+/// Lets the first of `clients` seed and the others leech; hands back the seconds it took them all.
+fn run_swarm(
+    room: &Room<'_>,
+    torrent: &Torrent,
+    mut tracker: Opentracker,
+    clients: &[&dyn Client],
+    magnet: Option<&str>,
+) -> Outcome<f64> {
+    let payload = room.lab.single()?;
+    let home = room.home(clients[0].name())?;
+    let mut seeding =
+        clients[0].seed(&Job::new(torrent, payload.parent(), &home), room.deadline)?;
+    tracker.wait_seeds(torrent, 1, room.deadline)?;
+    let began = Instant::now();
+    let mut leeching: Vec<Box<dyn Peer>> = Vec::new();
+    for client in &clients[1..] {
+        let (home, dir) = (room.home(client.name())?, room.dir(client.name())?);
+        let mut job = Job::new(torrent, &dir, &home);
+        job.magnet = magnet.map(str::to_owned);
+        job.stay = true;
+        leeching.push(client.leech(&job, room.deadline)?);
+    }
+    for peer in &mut leeching {
+        peer.wait_done(room.deadline)?;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    for peer in &mut leeching {
+        peer.stop()?;
+    }
+    seeding.stop()?;
+    tracker.stop()?;
+    Ok(seconds)
+}

@@ -1,0 +1,104 @@
+//! Installs the Debian packages of the foreign programs, and nothing that is there already.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::failure::{Context as _, Failure, Outcome};
+use crate::peers::Foreign;
+
+/// Debian's switch that keeps packages from starting their services.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+const POLICY_NEVER: &str = "#!/bin/sh\nexit 101\n";
+
+impl Foreign {
+    const fn package(self) -> &'static str {
+        match self {
+            Self::Libtorrent => "python3-libtorrent",
+            Self::Transmission => "transmission-daemon",
+            Self::Aria2 => "aria2",
+            Self::Opentracker => "opentracker",
+        }
+    }
+}
+
+/// Installs what is missing of every program but those in `without`, and `ip` for the namespace.
+pub(crate) fn install(without: &[Foreign]) -> Outcome<()> {
+    let wanted = Foreign::ALL.into_iter().filter(|peer| !without.contains(peer));
+    let named = wanted.map(|peer| (peer.name(), peer.package()));
+    let named = named.chain([("the private network", "iproute2")]);
+    let missing: Vec<(&str, &str)> = named.filter(|(_, package)| !is_installed(package)).collect();
+    if missing.is_empty() {
+        println!("every peer is installed");
+        return Ok(());
+    }
+    if !rustix::process::geteuid().is_root() {
+        let packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
+        let packages = packages.join(" ");
+        return Err(Failure::new(format!(
+            "installing needs root; run 'apt-get install {packages}' or leave them out with --without"
+        )));
+    }
+    let _guard = ServiceGuard::raise()?;
+    apt(&["update"]).context(|| "cannot fetch Debian's package lists")?;
+    let packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
+    if apt_install(&packages).is_err() {
+        // One after the other, to say which it is.
+        for (name, package) in &missing {
+            apt_install(&[package]).context(|| {
+                format!("cannot install {name} (Debian package {package}); --without leaves it out")
+            })?;
+        }
+    }
+    println!("installed {}", packages.join(" "));
+    Ok(())
+}
+
+fn is_installed(package: &str) -> bool {
+    let query = Command::new("dpkg-query").args(["-W", "-f=${Status}", package]).output();
+    query.is_ok_and(|output| output.stdout == b"install ok installed")
+}
+
+fn apt_install(packages: &[&str]) -> Outcome<()> {
+    apt(&[&["install", "-y", "--no-install-recommends"], packages].concat())
+}
+
+fn apt(arguments: &[&str]) -> Outcome<()> {
+    let output = Command::new("apt-get")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .output()
+        .context(|| "cannot run apt-get")?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    Err(Failure::new(errors.lines().last().unwrap_or("apt-get failed").to_owned()))
+}
+
+/// Keeps services from starting while packages are installed. An administrator's own policy stays.
+struct ServiceGuard {
+    ours: bool,
+}
+
+impl ServiceGuard {
+    fn raise() -> Outcome<Self> {
+        if Path::new(POLICY).exists() {
+            return Ok(Self { ours: false });
+        }
+        let told = || format!("cannot write {POLICY}");
+        fs::write(POLICY, POLICY_NEVER).context(told)?;
+        fs::set_permissions(POLICY, fs::Permissions::from_mode(0o755)).context(told)?;
+        Ok(Self { ours: true })
+    }
+}
+
+impl Drop for ServiceGuard {
+    fn drop(&mut self) {
+        if self.ours && fs::remove_file(POLICY).is_err() {
+            eprintln!("{POLICY} is left behind; remove it so that services start again");
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! Fifty SIGKILLs: what our client loses, and whether it ever claims a piece that is not there.
+//!
+//! After every kill three parties are asked which pieces there are: the process before its death (by
+//! its progress events), the files (each piece hashed by Python), and a new process with no peer to
+//! fetch from. The new one has to claim what the old one had told a second before it died, and no
+//! more than the files hold.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use piecework_types::Rng;
+use serde_json::Value;
+
+use crate::failure::{Context as _, Failure, Outcome};
+use crate::lab::{Lab, Maker, Room, Subject};
+use crate::payload::{MIB, Payload};
+use crate::peers::libtorrent::{self, Libtorrent, LibtorrentPeer};
+use crate::peers::ours::Ours;
+use crate::peers::{Job, Peer as _};
+use crate::process::{Deadline, Line, last_lines};
+use crate::torrent::{Format, Recipe, Torrent};
+
+mod report;
+
+use report::{Act, Round};
+
+/// Small enough that a second holds many pieces, so that a lost one shows.
+const PIECE_BYTES: u64 = 256 << 10;
+/// The seeder's pace: a whole download lasts several kills.
+const SEED_BYTES_PER_S: u64 = 40 * MIB;
+/// A download is killed this long after its start, at most.
+const DOWNLOAD_MS_MAX: u64 = 3_000;
+/// A check of everything takes less than this.
+const CHECK_MS_MAX: u64 = 600;
+/// What a kill may cost.
+const LOSS_MAX: Duration = Duration::from_secs(1);
+/// For the start of a process, and for a whole download at the seeder's pace.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The whole run must not hang either.
+const RUN_PATIENCE: Duration = Duration::from_secs(3_600);
+
+/// `piecework-interop kill`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// How many kills.
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    rounds: usize,
+    /// Decides the moments [default: the clock; it is printed].
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// The binary under test.
+    #[arg(long)]
+    pub(crate) binary: Option<PathBuf>,
+    /// Write the report to this file as well.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+/// Runs the rounds and prints the report; whether all is well.
+pub(crate) fn run(options: &Options, ours: Ours) -> Outcome<bool> {
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seed = options.seed.unwrap_or(clock.as_secs());
+    eprintln!("seed {seed}");
+    let version = ours.version()?;
+    let lab = Lab::new(Subject::Ours(ours), true)?;
+    let room = lab.room(0, Deadline::after(RUN_PATIENCE))?;
+    let payload =
+        Payload::halves(&room.dir("origin")?, "kill", 16, 16 * MIB + 77, &mut Rng::new(seed))?;
+    let recipe = Recipe { piece_length: Some(PIECE_BYTES), ..Recipe::new(&payload, Format::V1) };
+    let torrent = room.torrent(&recipe, Maker::Libtorrent)?;
+    let home = room.home("libtorrent")?;
+    let mut job = Job::new(&torrent, payload.parent(), &home);
+    job.limit_up = SEED_BYTES_PER_S;
+    let seeder = Libtorrent::PEER.start("seed", &job, Deadline::after(PATIENCE))?;
+    let mut trial = Trial::new(&room, &payload, &torrent, seeder)?;
+    let mut rng = Rng::new(seed);
+    let mut rounds = Vec::new();
+    let outcome = trial.all(options.rounds, &mut rng, &mut rounds);
+    if outcome.is_err() {
+        eprintln!("{}", last_lines(room.folder(), 25));
+    }
+    let text = report::text(&version, seed, &rounds, trial.finished, outcome.err());
+    if let Some(file) = &options.report {
+        fs::write(file, &text).context(|| format!("cannot write {}", file.display()))?;
+    }
+    print!("{text}");
+    Ok(report::good(&rounds) && rounds.len() == options.rounds && trial.finished > 0)
+}
+
+/// One download that is killed and restarted until it is complete, and then another.
+struct Trial<'a> {
+    room: &'a Room<'a>,
+    payload: &'a Payload,
+    torrent: &'a Torrent,
+    seeder: LibtorrentPeer,
+    home: PathBuf,
+    dir: PathBuf,
+    /// Pieces that the latest process without peers claimed.
+    claimed: u64,
+    /// Downloads that were completed and found to be right.
+    finished: usize,
+}
+
+impl<'a> Trial<'a> {
+    fn new(
+        room: &'a Room<'a>,
+        payload: &'a Payload,
+        torrent: &'a Torrent,
+        seeder: LibtorrentPeer,
+    ) -> Outcome<Self> {
+        let (home, dir) = (room.home("ours")?, room.dir("ours")?);
+        Ok(Self { room, payload, torrent, seeder, home, dir, claimed: 0, finished: 0 })
+    }
+
+    fn all(&mut self, count: usize, rng: &mut Rng, rounds: &mut Vec<Round>) -> Outcome<()> {
+        while rounds.len() < count {
+            // Two of five in the check; a check of nothing at all is over before it can be killed.
+            let act = if self.claimed > 0 && rng.chance(2, 5) { Act::Check } else { Act::Download };
+            let longest = match act {
+                Act::Check => CHECK_MS_MAX,
+                Act::Download => DOWNLOAD_MS_MAX,
+            };
+            let delay = Duration::from_millis(rng.below(longest));
+            let Some(round) = self.round(act, delay)? else { continue };
+            eprintln!("[{}/{count}] {}", rounds.len() + 1, round.line());
+            rounds.push(round);
+        }
+        // The last download, killed so many times, has to come to a good end.
+        self.watch(Act::Download, PATIENCE)?;
+        self.finish()
+    }
+
+    /// Starts a process, kills it after `delay`, and asks all parties. `None` if it was complete
+    /// before that: then it was looked at, and a new download has begun.
+    fn round(&mut self, act: Act, delay: Duration) -> Outcome<Option<Round>> {
+        let before = self.claimed;
+        if act == Act::Check {
+            // With no resume data, everything on the disk has to be hashed.
+            fs::remove_dir_all(self.home.join("state")).context(|| "removing resume data")?;
+        }
+        let seen = self.watch(act, delay)?;
+        if seen.is_done {
+            self.finish()?;
+            self.start_over()?;
+            return Ok(None);
+        }
+        let verifier = self.room.home("pieces")?;
+        let on_disk = libtorrent::good_pieces(self.torrent, &self.dir, &verifier)?.len() as u64;
+        self.claimed = self.claim()?;
+        let told = seen.told_before(LOSS_MAX);
+        let floor = match act {
+            Act::Download => before.max(told),
+            Act::Check => before,
+        };
+        let (last, claimed) = (seen.last(), self.claimed);
+        Ok(Some(Round { act, delay, phase: seen.phase(), last, floor, on_disk, claimed }))
+    }
+
+    /// Runs `get` until it is done or `delay` has passed, then kills it.
+    fn watch(&self, act: Act, delay: Duration) -> Outcome<Seen> {
+        let mut job = Job::new(self.torrent, &self.dir, &self.home);
+        if act == Act::Download {
+            job.dial.push(self.seeder.address());
+        }
+        let mut peer = self.room.ours()?.get(&job, &["--json"])?;
+        let mut lines = peer.process.collect(Deadline::after(delay));
+        let status = peer.process.exited()?;
+        peer.process.kill();
+        let killed = Instant::now();
+        lines.extend(peer.process.collect(Deadline::after(PATIENCE)));
+        let seen = Seen::new(killed, &lines)?;
+        match status {
+            Some(status) if !(status.success() && seen.is_done) => {
+                let said = last_lines(&self.home, 3);
+                Err(Failure::new(format!("get ended by itself with {status}: {said}")))
+            }
+            Some(_) | None => Ok(seen),
+        }
+    }
+
+    /// The pieces that a process with no peer to fetch from says it has, once it is ready.
+    fn claim(&self) -> Outcome<u64> {
+        let job = Job::new(self.torrent, &self.dir, &self.home);
+        let mut peer = self.room.ours()?.get(&job, &["--json"])?;
+        peer.process.wait_line("a claim after the restart", Deadline::after(PATIENCE), |line| {
+            let Some(told) = Told::parse(line)? else { return Ok(None) };
+            Ok((told.phase == "active").then_some(told.have))
+        })
+    }
+
+    fn finish(&mut self) -> Outcome<()> {
+        self.payload.compare(&self.dir)?;
+        let home = self.room.home("check")?;
+        if !self.room.ours()?.check(&self.torrent.path, &self.dir, &home)? {
+            return Err(Failure::new("check does not find the finished files complete"));
+        }
+        libtorrent::recheck(self.torrent, &self.dir, &home)?;
+        self.finished += 1;
+        Ok(())
+    }
+
+    fn start_over(&mut self) -> Outcome<()> {
+        for folder in [&self.home, &self.dir] {
+            fs::remove_dir_all(folder).context(|| "starting over")?;
+            fs::create_dir_all(folder).context(|| "starting over")?;
+        }
+        self.claimed = 0;
+        Ok(())
+    }
+}
+
+/// A progress event.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Told {
+    at: Instant,
+    have: u64,
+    phase: String,
+}
+
+impl Told {
+    fn parse(line: &Line) -> Outcome<Option<Self>> {
+        let event: Value = serde_json::from_str(&line.text)
+            .context(|| format!("a line of get --json: {:?}", line.text))?;
+        if event["event"] != "progress" {
+            return Ok(None);
+        }
+        match (event["have"].as_u64(), event["phase"].as_str()) {
+            (Some(have), Some(phase)) => {
+                Ok(Some(Self { at: line.at, have, phase: phase.to_owned() }))
+            }
+            _ => Err(Failure::new(format!("a progress event without have and phase: {event}"))),
+        }
+    }
+}
+
+/// All a process told before it was killed.
+#[derive(Debug)]
+struct Seen {
+    killed: Instant,
+    told: Vec<Told>,
+    is_done: bool,
+}
+
+impl Seen {
+    fn new(killed: Instant, lines: &[Line]) -> Outcome<Self> {
+        let mut seen = Self { killed, told: Vec::new(), is_done: false };
+        for line in lines {
+            // A kill in the middle of a write may leave half a line at the end.
+            let Ok(event) = serde_json::from_str::<Value>(&line.text) else { continue };
+            seen.is_done |= event["event"] == "done";
+            seen.told.extend(Told::parse(line)?);
+        }
+        Ok(seen)
+    }
+
+    /// The pieces it last claimed, at least `age` before its death, outside of a check.
+    fn told_before(&self, age: Duration) -> u64 {
+        let old = |told: &&Told| told.at + age <= self.killed && told.phase == "active";
+        self.told.iter().rev().find(old).map_or(0, |told| told.have)
+    }
+
+    fn last(&self) -> u64 {
+        self.told.last().map_or(0, |told| told.have)
+    }
+
+    fn phase(&self) -> String {
+        self.told.last().map_or_else(|| "start".to_owned(), |told| told.phase.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn line(at: Instant, text: &str) -> Line {
+        Line { at, text: text.to_owned() }
+    }
+
+    fn progress(at: Instant, phase: &str, have: u64) -> Line {
+        let event = serde_json::json!({ "event": "progress", "phase": phase, "have": have });
+        line(at, &event.to_string())
+    }
+
+    #[test]
+    fn what_was_told_within_the_last_second_may_be_lost() {
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        let lines = [
+            progress(start, "checking", 3),
+            progress(start + second, "active", 10),
+            progress(start + 2 * second, "active", 20),
+            line(start + 2 * second, "{\"event\":\"pro"),
+        ];
+        let seen = Seen::new(start + second * 5 / 2, &lines).unwrap();
+        assert_eq!((seen.told_before(second), seen.last(), seen.is_done), (10, 20, false));
+        assert_eq!(Seen::new(start + second, &lines[..1]).unwrap().told_before(second), 0);
+    }
+
+    #[test]
+    fn a_done_event_ends_a_download() {
+        let now = Instant::now();
+        assert!(Seen::new(now, &[line(now, r#"{"event":"done"}"#)]).unwrap().is_done);
+    }
+
+    #[test]
+    fn progress_without_figures_is_an_error() {
+        let now = Instant::now();
+        assert!(Told::parse(&line(now, r#"{"event":"progress"}"#)).is_err());
+        assert!(Told::parse(&line(now, "READY ab 1")).is_err());
+    }
+}

@@ -1,0 +1,104 @@
+//! The private network every run lives in: a namespace whose only device is `lo`.
+//!
+//! Owns the addresses of the peers. Nothing in a run can reach, or be reached from, another machine
+//! or another run. It must not know what the peers are.
+
+use std::env;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use crate::failure::{Context as _, Failure, Outcome};
+
+/// Tells the second start of this program that it is inside the namespace.
+const INSIDE: &str = "PIECEWORK_INTEROP_NETNS";
+
+/// Addresses on `lo`: `10.77.0.1` and `fd77::1` up to this last byte.
+const HOST_MAX: u8 = 9;
+
+/// One of the hosts of the private network, named by its last byte.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Host(u8);
+
+impl Host {
+    /// The client under test. It takes no address to bind, so it is also the one that every
+    /// connection without a bound source address comes from.
+    pub(crate) const SUBJECT: Self = Self(1);
+    /// libtorrent.
+    pub(crate) const LIBTORRENT: Self = Self(2);
+    /// Transmission, which talks to no peer in 127/8 and to none at its own address.
+    pub(crate) const TRANSMISSION: Self = Self(3);
+    /// aria2.
+    pub(crate) const ARIA2: Self = Self(4);
+    /// opentracker.
+    pub(crate) const OPENTRACKER: Self = Self(5);
+
+    /// `10.77.0.N`.
+    pub(crate) const fn v4(self) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::new(10, 77, 0, self.0))
+    }
+
+    /// `fd77::N`.
+    pub(crate) const fn v6(self) -> IpAddr {
+        IpAddr::V6(Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, self.0 as u16))
+    }
+}
+
+/// Starts this program again inside a new namespace, or sets the namespace up when already inside.
+///
+/// Comes back only inside; there it has to run once, before any peer starts.
+pub(crate) fn enter() -> Outcome<()> {
+    if env::var_os(INSIDE).is_some() {
+        return set_up();
+    }
+    let program = env::current_exe().context(|| "cannot find this program's own file")?;
+    let flags = if rustix::process::geteuid().is_root() { "-n" } else { "-rn" };
+    let error = Command::new("unshare")
+        .args([flags, "--"])
+        .arg(program)
+        .args(env::args_os().skip(1))
+        .env(INSIDE, "1")
+        .exec();
+    Err(Failure::new(format!("cannot make a network namespace with unshare {flags}: {error}")))
+}
+
+fn set_up() -> Outcome<()> {
+    ip("link set lo up")?;
+    let subject = Host::SUBJECT.v4();
+    for host in (1..=HOST_MAX).map(Host) {
+        ip(&format!("addr add {}/32 dev lo", host.v4()))?;
+        // Our client binds no source address. On `lo` the kernel would give it the address it talks
+        // to, and Transmission takes such a peer for itself.
+        ip(&format!("route replace local {}/32 dev lo table local src {subject}", host.v4()))?;
+        // A kernel without IPv6 loses the IPv6 cells alone; they fail with their own reason.
+        if ip(&format!("-6 addr add {}/128 dev lo nodad", host.v6())).is_err() {
+            eprintln!("no IPv6 on lo");
+        }
+    }
+    Ok(())
+}
+
+fn ip(arguments: &str) -> Outcome<()> {
+    let output = Command::new("ip")
+        .args(arguments.split(' '))
+        .output()
+        .context(|| "cannot run ip (package iproute2)")?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let reason = String::from_utf8_lossy(&output.stderr);
+    Err(Failure::new(format!("ip {arguments}: {}", reason.trim())))
+}
+
+/// A port of `address` that is free for TCP and UDP, for programs that cannot bind port 0.
+pub(crate) fn free_port(address: IpAddr) -> Outcome<u16> {
+    for _ in 0..16 {
+        let tcp = TcpListener::bind(SocketAddr::new(address, 0))
+            .context(|| format!("cannot bind a port on {address}"))?;
+        let port = tcp.local_addr().context(|| "a bound socket has no address")?.port();
+        if UdpSocket::bind(SocketAddr::new(address, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(Failure::new(format!("no port of {address} is free for both TCP and UDP")))
+}

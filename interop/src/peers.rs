@@ -1,0 +1,157 @@
+//! What the harness asks of every client, whoever wrote it.
+//!
+//! Invariant: a peer says by itself, or when asked, that it listens and that it has finished; the
+//! harness never sleeps and hopes.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use crate::failure::Outcome;
+use crate::netns::Host;
+use crate::process::Deadline;
+use crate::torrent::Torrent;
+
+pub(crate) mod aria2;
+pub(crate) mod libtorrent;
+pub(crate) mod opentracker;
+pub(crate) mod ours;
+pub(crate) mod transmission;
+
+/// A foreign program a run needs.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, clap::ValueEnum)]
+pub(crate) enum Foreign {
+    /// libtorrent 2.0 under Debian's Python.
+    Libtorrent,
+    /// transmission-daemon.
+    Transmission,
+    /// aria2c.
+    Aria2,
+    /// opentracker.
+    Opentracker,
+}
+
+impl Foreign {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Libtorrent, Self::Transmission, Self::Aria2, Self::Opentracker];
+
+    /// The name on the command line and in the matrix.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Libtorrent => "libtorrent",
+            Self::Transmission => "transmission",
+            Self::Aria2 => "aria2",
+            Self::Opentracker => "opentracker",
+        }
+    }
+
+    /// The version that is installed.
+    pub(crate) fn version(self) -> Outcome<String> {
+        match self {
+            Self::Libtorrent => libtorrent::version(),
+            Self::Transmission => transmission::version(),
+            Self::Aria2 => aria2::version(),
+            Self::Opentracker => opentracker::version(),
+        }
+    }
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Which of its two addresses a peer uses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Family {
+    /// 10.77.0.N
+    V4,
+    /// fd77::N
+    V6,
+}
+
+impl Family {
+    /// The address of `host` in this family.
+    pub(crate) const fn address(self, host: Host) -> IpAddr {
+        match self {
+            Self::V4 => host.v4(),
+            Self::V6 => host.v6(),
+        }
+    }
+}
+
+/// What one peer is to do.
+#[derive(Clone, Debug)]
+pub(crate) struct Job<'a> {
+    /// What is shared.
+    pub(crate) torrent: &'a Torrent,
+    /// Start from this link instead of the torrent file.
+    pub(crate) magnet: Option<String>,
+    /// The folder that holds, or will hold, the payload.
+    pub(crate) dir: &'a Path,
+    /// The peer's own folder: logs, settings, resume data.
+    pub(crate) home: &'a Path,
+    /// IPv4 or IPv6.
+    pub(crate) family: Family,
+    /// Peers to connect to.
+    pub(crate) dial: Vec<SocketAddr>,
+    /// Only the files that match this pattern.
+    pub(crate) select: Option<&'a str>,
+    /// Bytes a second downwards; 0 for as fast as it goes.
+    pub(crate) limit_down: u64,
+    /// Bytes a second upwards; 0 for as fast as it goes.
+    pub(crate) limit_up: u64,
+    /// Take what is on the disk for complete without hashing it.
+    pub(crate) trust: bool,
+    /// Keep sharing once complete.
+    pub(crate) stay: bool,
+}
+
+impl<'a> Job<'a> {
+    /// Everything of `torrent`, over IPv4, without limits.
+    pub(crate) const fn new(torrent: &'a Torrent, dir: &'a Path, home: &'a Path) -> Self {
+        Self {
+            torrent,
+            magnet: None,
+            dir,
+            home,
+            family: Family::V4,
+            dial: Vec::new(),
+            select: None,
+            limit_down: 0,
+            limit_up: 0,
+            trust: false,
+            stay: false,
+        }
+    }
+}
+
+/// A client that can be started.
+pub(crate) trait Client {
+    /// The name in the matrix.
+    fn name(&self) -> &'static str;
+
+    /// Whether it can be told the address of a peer. One that cannot has to be dialled, or needs a
+    /// tracker.
+    fn dials(&self) -> bool;
+
+    /// Starts a seeder; comes back when it listens and holds the whole payload.
+    fn seed(&self, job: &Job<'_>, deadline: Deadline) -> Outcome<Box<dyn Peer>>;
+
+    /// Starts a leecher; comes back when it can be dialled, or at once if it dials by itself.
+    fn leech(&self, job: &Job<'_>, deadline: Deadline) -> Outcome<Box<dyn Peer>>;
+}
+
+/// A client that runs; dropping it kills it.
+pub(crate) trait Peer {
+    /// Where it listens.
+    fn address(&self) -> SocketAddr;
+
+    /// Waits until the job is done.
+    fn wait_done(&mut self, deadline: Deadline) -> Outcome<()>;
+
+    /// Asks the client to end, and waits until it has written what it holds.
+    fn stop(&mut self) -> Outcome<()>;
+}
