@@ -77,11 +77,18 @@ pub enum TrackerFault {
     },
 }
 
-/// Text from a tracker, safe to show: cut at [`TEXT_BYTES_MAX`], no control characters.
+/// Text from a tracker, safe to show: at most [`TEXT_BYTES_MAX`], no control characters.
 pub(crate) fn clean_text(bytes: &[u8]) -> String {
     let bytes = &bytes[..bytes.len().min(TEXT_BYTES_MAX)];
-    let text = String::from_utf8_lossy(bytes);
-    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let mut text = String::new();
+    for c in String::from_utf8_lossy(bytes).chars() {
+        // A byte that is no UTF-8 becomes a character of three.
+        if text.len() + c.len_utf8() > TEXT_BYTES_MAX {
+            break;
+        }
+        text.push(if c.is_control() { ' ' } else { c });
+    }
+    text.trim().to_owned()
 }
 
 #[cfg(test)]
@@ -92,5 +99,6 @@ mod tests {
     fn text_from_a_tracker_cannot_steer_a_terminal_or_fill_it() {
         assert_eq!(clean_text(b" no\x1b[2J\nentry \xff "), "no [2J entry \u{fffd}");
         assert_eq!(clean_text(&[b'a'; 4000]).len(), TEXT_BYTES_MAX);
+        assert_eq!(clean_text(&[0xff; 4000]).len(), TEXT_BYTES_MAX - 2);
     }
 }

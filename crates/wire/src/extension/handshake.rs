@@ -139,5 +139,13 @@ fn packed<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
 /// A client's name, safe to show in a terminal.
 fn clean_client(bytes: &[u8]) -> String {
     let bytes = &bytes[..bytes.len().min(CLIENT_BYTES_MAX)];
-    String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control()).collect()
+    let mut name = String::new();
+    for c in String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control()) {
+        // A byte that is no UTF-8 becomes a character of three.
+        if name.len() + c.len_utf8() > CLIENT_BYTES_MAX {
+            break;
+        }
+        name.push(c);
+    }
+    name
 }

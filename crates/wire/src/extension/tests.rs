@@ -51,6 +51,13 @@ fn a_client_name_cannot_steer_a_terminal_or_fill_it() {
     assert_eq!(client.map(|name| (name.contains('\x1b'), name.len())), Some((false, 63)));
 }
 
+#[test]
+fn a_client_name_that_is_no_utf_8_stays_within_its_limit() {
+    let payload = encode_client(&[0xff; 64]);
+    let client = ExtensionHandshake::decode(&payload).expect("a handshake").client;
+    assert_eq!(client.map(|name| name.len()), Some(63));
+}
+
 fn encode_client(name: &[u8]) -> Vec<u8> {
     piecework_bencode::encode_dict(|dict| dict.bytes("v", name))
 }
