@@ -31,6 +31,12 @@ impl Out {
         drop(written.and_then(|()| stdout.flush()));
     }
 
+    /// Text as it is, for commands whose result is a script.
+    pub(crate) fn text(self, bytes: &[u8]) {
+        let mut stdout = std::io::stdout().lock();
+        drop(stdout.write_all(bytes).and_then(|()| stdout.flush()));
+    }
+
     /// An event that has an object and no text.
     pub(crate) fn event(self, object: &Value) {
         self.say("", object);

@@ -1,0 +1,192 @@
+//! The trackers of one torrent: its announce schedules joined to the client that carries them.
+//!
+//! A hybrid torrent is announced under both of its names, each with a schedule of its own. Owns no
+//! socket; when to announce is the schedule's decision.
+
+use crate::event::TrackerStatus;
+use piecework_net::{AnnounceError, AnnounceJob, TrackerClient};
+use piecework_tracker::{
+    Announce, AnnounceAnswer, Input, Output, Schedule, SchedulePolicy, TRACKERS_MAX, TrackerFault,
+    TrackerIndex, TrackerUrl,
+};
+use piecework_types::{InfoHash, InfoHashes, PeerId, Rng, Time};
+use std::net::SocketAddr;
+
+/// The answer to one announce, on its way back to the torrent.
+#[derive(Debug)]
+pub(crate) struct Announced {
+    line: usize,
+    tracker: TrackerIndex,
+    answer: Result<AnnounceAnswer, AnnounceError>,
+}
+
+/// What an announce says about us.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts {
+    pub(crate) peer_id: PeerId,
+    pub(crate) port: u16,
+    pub(crate) key: u32,
+    pub(crate) uploaded: u64,
+    pub(crate) downloaded: u64,
+    pub(crate) left: u64,
+}
+
+struct Line {
+    info_hash: InfoHash,
+    schedule: Schedule,
+    tracker_ids: Vec<Option<Vec<u8>>>,
+    is_running: bool,
+}
+
+pub(crate) struct Announcer {
+    urls: Vec<TrackerUrl>,
+    lines: Vec<Line>,
+    statuses: Vec<TrackerStatus>,
+}
+
+impl Announcer {
+    /// Schedules for these tiers. Addresses we cannot use are left out, with the reason as a status.
+    pub(crate) fn new(info_hashes: &InfoHashes, tiers: &[Vec<String>], rng: &mut Rng) -> Self {
+        let (mut urls, mut statuses, mut unusable) = (Vec::new(), Vec::new(), Vec::new());
+        let mut sizes = Vec::new();
+        for tier in tiers {
+            let before = urls.len();
+            for text in tier {
+                match text.parse::<TrackerUrl>() {
+                    Ok(url) if urls.len() < TRACKERS_MAX && !urls.contains(&url) => {
+                        statuses.push(TrackerStatus {
+                            host: url.host().to_string(),
+                            ..TrackerStatus::default()
+                        });
+                        urls.push(url);
+                    }
+                    Ok(_) => {}
+                    Err(fault) => unusable.push(TrackerStatus {
+                        host: "unusable address".into(),
+                        message: fault.to_string(),
+                        is_working: Some(false),
+                    }),
+                }
+            }
+            sizes.push(urls.len() - before);
+        }
+        statuses.extend(unusable);
+        let lines = info_hashes.iter().map(|info_hash| Line {
+            info_hash,
+            schedule: Schedule::new(
+                sizes.iter().copied(),
+                SchedulePolicy::default(),
+                Rng::new(rng.next_u64()),
+            ),
+            tracker_ids: vec![None; urls.len()],
+            is_running: false,
+        });
+        Self { lines: lines.collect(), urls, statuses }
+    }
+
+    pub(crate) fn has_trackers(&self) -> bool {
+        !self.urls.is_empty()
+    }
+
+    pub(crate) fn statuses(&self) -> &[TrackerStatus] {
+        &self.statuses
+    }
+
+    pub(crate) fn start(&mut self, complete: bool, now: Time) {
+        for line in &mut self.lines {
+            line.is_running = true;
+            line.schedule.handle(Input::Started { complete }, now);
+        }
+    }
+
+    pub(crate) fn stop(&mut self, now: Time) {
+        self.tell(Input::StopRequested, now);
+    }
+
+    pub(crate) fn tell(&mut self, input: Input, now: Time) {
+        for line in &mut self.lines {
+            line.schedule.handle(input, now);
+        }
+    }
+
+    /// Whether nothing has to be told to anybody any more.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.lines.iter().all(|line| !line.is_running)
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Time {
+        let times = self.lines.iter().filter_map(|line| line.schedule.poll_timeout());
+        times.map(|(at, _)| at).min().unwrap_or(Time::NEVER)
+    }
+
+    /// Hands the announces that are due to the client; `reply` brings the answers back.
+    pub(crate) fn poll(
+        &mut self,
+        client: &TrackerClient,
+        facts: &Facts,
+        reply: impl Fn(Announced) + Clone + Send + 'static,
+    ) {
+        for (at, line) in self.lines.iter_mut().enumerate() {
+            while let Some(output) = line.schedule.poll() {
+                let Output::Announce { tracker, event, peers_wanted } = output else {
+                    line.is_running = false;
+                    continue;
+                };
+                let Some(url) = self.urls.get(tracker.0 as usize) else { continue };
+                let announce = Announce {
+                    info_hash: line.info_hash,
+                    peer_id: facts.peer_id,
+                    port: facts.port,
+                    uploaded: facts.uploaded,
+                    downloaded: facts.downloaded,
+                    left: facts.left,
+                    event,
+                    peers_wanted,
+                    key: facts.key,
+                    tracker_id: line.tracker_ids[tracker.0 as usize].clone(),
+                    ipv4: None,
+                    ipv6: None,
+                };
+                let reply = reply.clone();
+                client.announce(AnnounceJob {
+                    torrent: line.info_hash,
+                    tracker,
+                    url: url.clone(),
+                    announce,
+                    reply: Box::new(move |answer| reply(Announced { line: at, tracker, answer })),
+                });
+            }
+        }
+    }
+
+    /// Takes an answer; gives the peers it named.
+    pub(crate) fn answered(&mut self, announced: Announced, now: Time) -> Vec<SocketAddr> {
+        let Announced { line, tracker, answer } = announced;
+        let Some(line) = self.lines.get_mut(line) else { return Vec::new() };
+        let status = &mut self.statuses[tracker.0 as usize];
+        status.is_working = Some(answer.is_ok());
+        match answer {
+            Ok(answer) => {
+                status.message = answer.warning.unwrap_or_else(|| match answer.peers.len() {
+                    1 => "1 peer".to_owned(),
+                    count => format!("{count} peers"),
+                });
+                if answer.tracker_id.is_some() {
+                    line.tracker_ids[tracker.0 as usize] = answer.tracker_id;
+                }
+                let (interval, min_interval) = (answer.interval, answer.min_interval);
+                line.schedule.handle(Input::Answered { tracker, interval, min_interval }, now);
+                answer.peers
+            }
+            Err(error) => {
+                status.message = error.to_string();
+                let retry = match error {
+                    AnnounceError::Tracker(TrackerFault::Refused { retry, .. }) => retry,
+                    AnnounceError::Tracker(_) | AnnounceError::Transport(_) => None,
+                };
+                line.schedule.handle(Input::Failed { tracker, retry }, now);
+                Vec::new()
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! One socket of a shard: its stage, its two halves, and what is gathered for its next read and write.
+
+use crate::event::TorrentKey;
+use mio::net::TcpStream;
+use piecework_disk::Chunk;
+use piecework_net::{Flushed, FramePool, Receiver, Sender};
+use piecework_types::{Block, PeerSlot, Time};
+use std::io;
+use std::net::SocketAddr;
+
+/// Payload queued for a socket that has not shown yet how much it takes, bytes.
+const SEND_TARGET_MIN: usize = 64 * 1024;
+/// Payload queued for the fastest socket, bytes: two reads of 16 blocks.
+const SEND_TARGET_MAX: usize = 512 * 1024;
+/// Messages a peer may leave unread before it is dropped, bytes.
+const UNREAD_MESSAGES_MAX: usize = 4 * 1024 * 1024;
+
+/// How far a connection has come.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// We called; the other side has not answered.
+    Connecting,
+    /// The peer's handshake is incomplete.
+    Handshake { received: Vec<u8> },
+    /// Both handshakes are through.
+    Open(PeerSlot),
+}
+
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
+    pub(crate) address: SocketAddr,
+    pub(crate) torrent: TorrentKey,
+    pub(crate) is_outgoing: bool,
+    pub(crate) stage: Stage,
+    /// When it must have reached the next stage.
+    pub(crate) deadline: Time,
+    pub(crate) receiver: Receiver<Chunk>,
+    pub(crate) sender: Sender,
+    /// Blocks the machine wants sent, not read from storage yet.
+    pub(crate) blocks: Vec<Block>,
+    /// In the shard's list of sockets that may have bytes for us.
+    pub(crate) is_ready: bool,
+    /// In the shard's list of sockets to flush.
+    pub(crate) is_dirty: bool,
+    /// The socket took all we had when we last tried.
+    can_write: bool,
+    send_target: usize,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        stream: TcpStream,
+        address: SocketAddr,
+        torrent: TorrentKey,
+        deadline: Time,
+    ) -> Self {
+        Self {
+            stream,
+            address,
+            torrent,
+            is_outgoing: true,
+            stage: Stage::Connecting,
+            deadline,
+            receiver: Receiver::default(),
+            sender: Sender::default(),
+            blocks: Vec::new(),
+            is_ready: false,
+            is_dirty: false,
+            can_write: true,
+            send_target: SEND_TARGET_MIN,
+        }
+    }
+
+    pub(crate) fn slot(&self) -> Option<PeerSlot> {
+        match self.stage {
+            Stage::Open(slot) => Some(slot),
+            Stage::Connecting | Stage::Handshake { .. } => None,
+        }
+    }
+
+    /// The kernel says that the socket takes bytes again.
+    pub(crate) fn became_writable(&mut self) {
+        self.can_write = true;
+    }
+
+    /// Writes what is queued, and learns from it how much to queue the next time.
+    pub(crate) fn flush(&mut self, frames: &mut FramePool) -> io::Result<()> {
+        if !self.can_write || !self.sender.has_work() {
+            return Ok(());
+        }
+        let had_payload = self.sender.payload_bytes();
+        match self.sender.flush(&mut self.stream, |buffer| frames.give_back(buffer))? {
+            Flushed::Empty if had_payload * 2 >= self.send_target => {
+                self.send_target = (self.send_target * 2).min(SEND_TARGET_MAX);
+            }
+            Flushed::Empty => {}
+            Flushed::Blocked => {
+                self.can_write = false;
+                self.send_target = (self.send_target / 2).max(SEND_TARGET_MIN);
+            }
+        }
+        if self.sender.message_bytes() > UNREAD_MESSAGES_MAX {
+            return Err(io::Error::other("the peer asks and does not read the answers"));
+        }
+        Ok(())
+    }
+
+    /// Payload the machine may queue now, or `None` while enough is queued.
+    pub(crate) fn room(&self) -> Option<u64> {
+        let queued = self.sender.payload_bytes();
+        (self.can_write && queued * 2 <= self.send_target).then(|| (self.send_target - queued) as u64)
+    }
+}

@@ -1,0 +1,247 @@
+//! The engine as the faces see it: start it, add torrents, take events, stop it.
+
+use crate::clock::Clock;
+use crate::config::{AddTorrent, EngineConfig, Source};
+use crate::event::{Event, StatusCell, TorrentKey, What};
+use crate::limits::NodeLimits;
+use crate::setup::{self, SetupError};
+use crate::shard::{Command, Shard, ShardHandle};
+use crate::torrent::NewTorrent;
+use piecework_disk::{Disk, DiskConfig, ResumeStore};
+use piecework_net::{Acceptor, ListenError, Listeners, TrackerClient};
+use piecework_types::{InfoHash, InfoHashes, PeerId, Rng};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Events a face has not taken yet.
+const EVENTS_MAX: usize = 64 * 1024;
+
+/// Why an engine cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No port.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The state folder cannot be used.
+    #[error(transparent)]
+    State(#[from] piecework_disk::ResumeError),
+    /// The system gives no threads or descriptors.
+    #[error("cannot start: {0}; check the limits on threads and open files (ulimit -a)")]
+    System(#[from] io::Error),
+}
+
+/// Why a torrent cannot be added.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// It is there already.
+    #[error("torrent {0} is already loaded")]
+    Duplicate(InfoHashes),
+    /// The magnet link names no torrent.
+    #[error("the magnet link names no torrent: it needs xt=urn:btih: or xt=urn:btmh:")]
+    Nameless,
+    /// Its data or state cannot be used.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+}
+
+/// Where an info-hash lives.
+#[derive(Clone, Copy, Debug)]
+struct Route {
+    key: TorrentKey,
+    shard: usize,
+}
+
+/// What all threads of an engine share.
+pub(crate) struct Shared {
+    pub(crate) disk: Disk,
+    pub(crate) resume: ResumeStore,
+    pub(crate) limits: NodeLimits,
+    pub(crate) trackers: TrackerClient,
+    pub(crate) port: u16,
+    /// Random number of this run, for trackers.
+    pub(crate) tracker_key: u32,
+    routes: RwLock<BTreeMap<InfoHash, Route>>,
+    events: SyncSender<Event>,
+    seeds: Mutex<Rng>,
+}
+
+impl Shared {
+    /// Tells the faces. Nothing is told once they are gone, or when they read no events at all.
+    pub(crate) fn tell(&self, key: TorrentKey, info_hashes: InfoHashes, what: What) {
+        if self.events.try_send(Event { key, info_hashes, what }).is_err() {
+            tracing::debug!(?key, "an event found no reader");
+        }
+    }
+
+    /// A number nobody can guess, for seeds and ids.
+    pub(crate) fn random(&self) -> u64 {
+        self.seeds.lock().unwrap_or_else(PoisonError::into_inner).next_u64()
+    }
+
+    /// A peer id with our prefix and a random rest (BEP 20). One for each torrent, so that two torrents
+    /// of a node cannot be told to be the same node's by it.
+    pub(crate) fn peer_id(&self) -> PeerId {
+        let mut id = PeerId([0; 20]);
+        id.0[..8].copy_from_slice(&PeerId::PREFIX);
+        id.0[8..16].copy_from_slice(&self.random().to_be_bytes());
+        id.0[16..].copy_from_slice(&self.random().to_be_bytes()[..4]);
+        id
+    }
+
+    pub(crate) fn forget(&self, key: TorrentKey) {
+        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        routes.retain(|_, route| route.key != key);
+    }
+}
+
+/// A running BitTorrent node. Dropping it stops it at once; [`Engine::shutdown`] is the polite way.
+pub struct Engine {
+    shared: Arc<Shared>,
+    shards: Vec<(ShardHandle, JoinHandle<()>)>,
+    acceptor: Option<Acceptor>,
+    events: Receiver<Event>,
+    next_key: AtomicU64,
+    statuses: Mutex<BTreeMap<TorrentKey, StatusCell>>,
+}
+
+impl Engine {
+    /// Listens and starts the threads.
+    ///
+    /// # Errors
+    /// When no port can be had, the state folder is unusable, or the system gives no threads.
+    pub fn start(config: &EngineConfig) -> Result<Self, StartError> {
+        let listeners = Listeners::bind(config.port)?;
+        let port = listeners.port;
+        let clock = Clock::start();
+        let mut seeds = Rng::new(system_random()?);
+        let disk = Disk::start(DiskConfig { workers: config.workers, ..DiskConfig::default() })?;
+        let (sender, events) = sync_channel(EVENTS_MAX);
+        let shared = Arc::new(Shared {
+            resume: ResumeStore::open(&config.state_dir)?,
+            disk,
+            limits: NodeLimits::new(config, clock.now()),
+            trackers: TrackerClient::start(seeds.next_u64())?,
+            port,
+            tracker_key: seeds.next_u64() as u32,
+            routes: RwLock::default(),
+            events: sender,
+            seeds: Mutex::new(seeds),
+        });
+        let shards: Vec<_> = (0..config.shards.max(1))
+            .map(|index| Shard::start(index, clock, Arc::clone(&shared)))
+            .collect::<io::Result<_>>()?;
+        let handles: Vec<_> = shards.iter().map(|(handle, _)| handle.clone()).collect();
+        let router = Arc::clone(&shared);
+        let acceptor = Acceptor::start(listeners, move |arrival| {
+            let routes = router.routes.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(&Route { key, shard }) = routes.get(&arrival.info_hash) {
+                handles[shard].offer(Command::Arrival { arrival, key });
+            }
+        })?;
+        Ok(Self {
+            shared,
+            shards,
+            acceptor: Some(acceptor),
+            events,
+            next_key: AtomicU64::new(1),
+            statuses: Mutex::default(),
+        })
+    }
+
+    /// The port peers reach us on.
+    pub fn port(&self) -> u16 {
+        self.shared.port
+    }
+
+    /// Starts taking part in a torrent. Its files are opened here; everything else follows as events.
+    ///
+    /// # Errors
+    /// When it is loaded already, or its files or state cannot be used.
+    pub fn add(&self, spec: AddTorrent) -> Result<TorrentKey, AddError> {
+        let info_hashes = match &spec.source {
+            Source::Metainfo(metainfo) => *metainfo.info().hashes(),
+            Source::Magnet(magnet) => magnet.info_hashes().ok_or(AddError::Nameless)?,
+        };
+        let key = TorrentKey(self.next_key.fetch_add(1, Ordering::Relaxed));
+        let shard = self.claim(key, info_hashes)?;
+        let content = match &spec.source {
+            Source::Metainfo(metainfo) => {
+                let info = Arc::clone(metainfo.info());
+                match setup::prepare(&self.shared, &spec, info, metainfo.layers().cloned()) {
+                    Ok(content) => Some(content),
+                    Err(error) => {
+                        self.shared.forget(key);
+                        return Err(error.into());
+                    }
+                }
+            }
+            Source::Magnet(_) => None,
+        };
+        let status = StatusCell::default();
+        let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        statuses.insert(key, status.clone());
+        drop(statuses);
+        let new = NewTorrent { key, info_hashes, spec, content, status };
+        self.shards[shard].0.send(Command::Add(Box::new(new)));
+        Ok(key)
+    }
+
+    /// Reserves the torrent's names; gives its shard.
+    fn claim(&self, key: TorrentKey, info_hashes: InfoHashes) -> Result<usize, AddError> {
+        let shard = usize::from(info_hashes.primary().0[0]) % self.shards.len();
+        let mut routes = self.shared.routes.write().unwrap_or_else(PoisonError::into_inner);
+        if info_hashes.iter().any(|info_hash| routes.contains_key(&info_hash)) {
+            return Err(AddError::Duplicate(info_hashes));
+        }
+        routes.extend(info_hashes.iter().map(|info_hash| (info_hash, Route { key, shard })));
+        Ok(shard)
+    }
+
+    /// The next event; `None` after `wait` without one.
+    pub fn next_event(&self, wait: Duration) -> Option<Event> {
+        match self.events.recv_timeout(wait) {
+            Ok(event) => Some(event),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// The latest figures of a torrent.
+    pub fn status(&self, key: TorrentKey) -> Option<crate::Status> {
+        let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        statuses.get(&key).map(StatusCell::get)
+    }
+
+    /// Stops politely: no new requests, verified pieces and resume data written, trackers told. Returns
+    /// when that is done or `patience` has passed, whichever comes first.
+    pub fn shutdown(mut self, patience: Duration) {
+        self.acceptor = None;
+        for (shard, _) in &self.shards {
+            shard.send(Command::Shutdown);
+        }
+        let deadline = std::time::Instant::now() + patience;
+        for (_, thread) in std::mem::take(&mut self.shards) {
+            while !thread.is_finished() && std::time::Instant::now() < deadline {
+                // Stopping shards tell an event for each torrent: use it as the wake-up.
+                self.next_event(Duration::from_millis(5));
+            }
+            if thread.is_finished() {
+                drop(thread.join());
+            }
+        }
+    }
+}
+
+/// Eight bytes from the operating system.
+fn system_random() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    if got < bytes.len() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(u64::from_ne_bytes(bytes))
+}

@@ -1,0 +1,88 @@
+//! Outgoing connections: doing what the dialer says, within the node's limits.
+
+use super::Shard;
+use super::inbound::{Ending, HANDSHAKE_AFTER};
+use crate::connection::{Connection, Stage};
+use crate::event::TorrentKey;
+use mio::net::TcpStream;
+use piecework_swarm::DialerInput;
+use piecework_types::Time;
+use std::io;
+use std::net::SocketAddr;
+
+impl Shard {
+    /// Starts the connects that the torrent wants and the node allows.
+    pub(super) fn dial(&mut self, key: TorrentKey, now: Time) {
+        loop {
+            let Some(torrent) = self.torrents.get_mut(&key) else { return };
+            if !torrent.wants_to_dial() {
+                return;
+            }
+            let Some(peer) = self.shared.limits.peer() else { return };
+            let Some(half_open) = self.shared.limits.half_open() else { return };
+            if let Err(at) = self.shared.limits.connect(now) {
+                torrent.dial_at = at;
+                return;
+            }
+            torrent.dialer.handle(DialerInput::Granted { dials: 1 }, now);
+            let Some(dial) = torrent.dialer.poll() else { return };
+            self.connect(key, dial.address, now, |connection| {
+                connection.permit = Some(peer);
+                connection.half_open = Some(half_open);
+            });
+        }
+    }
+
+    fn connect(
+        &mut self,
+        key: TorrentKey,
+        address: SocketAddr,
+        now: Time,
+        permits: impl FnOnce(&mut Connection),
+    ) {
+        let deadline = now + HANDSHAKE_AFTER;
+        let id = TcpStream::connect(address).ok().and_then(|stream| {
+            let mut connection = Connection::new(stream, address, key, deadline);
+            permits(&mut connection);
+            self.register(connection)
+        });
+        match id {
+            Some(id) => {
+                self.deadlines.insert((deadline, id));
+            }
+            None => {
+                if let Some(torrent) = self.torrents.get_mut(&key) {
+                    torrent.dialer.handle(DialerInput::Failed { address }, now);
+                }
+            }
+        }
+    }
+
+    /// The socket reports something: is the connection there, refused, or still under way?
+    pub(super) fn finish_connect(&mut self, id: u32, now: Time) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let error = match connection.stream.take_error() {
+            Ok(None) => connection.stream.peer_addr().err(),
+            Ok(Some(error)) | Err(error) => Some(error),
+        };
+        match error {
+            None => self.greet(id, now),
+            // Not connected yet: a spurious event.
+            Some(error) if error.kind() == io::ErrorKind::NotConnected => {}
+            Some(error) => {
+                tracing::debug!(peer = %connection.address, %error, "cannot connect");
+                self.close(id, Ending::Lost { is_fault: false }, now);
+            }
+        }
+    }
+
+    fn greet(&mut self, id: u32, now: Time) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let Some(torrent) = self.torrents.get(&connection.torrent) else { return };
+        let ours = torrent.handshake(torrent.info_hashes.primary());
+        connection.sender.message(|out| out.extend_from_slice(&ours.encode()));
+        connection.stage = Stage::Handshake { received: Vec::new() };
+        self.flush(id, now);
+        self.mark_ready(id);
+    }
+}

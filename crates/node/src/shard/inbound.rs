@@ -1,0 +1,275 @@
+//! Everything that comes from sockets: arrivals, handshakes, messages and blocks.
+
+use super::Shard;
+use crate::connection::{Connection, Stage};
+use crate::event::TorrentKey;
+use crate::slots::Slots;
+use crate::torrent::Torrent;
+use mio::{Interest, Token};
+use piecework_disk::{Chunk, ChunkPool};
+use piecework_net::{Arrival, ReceiveError, Receiver, Sink};
+use piecework_swarm::{Hello, Input};
+use piecework_types::{ChunkId, PeerSlot, Time};
+use piecework_wire::{Handshake, HandshakeStep, HANDSHAKE_BYTES, Message, Request};
+use std::io::{self, Read};
+use std::time::Duration;
+
+/// Time a peer has to complete its handshake.
+pub(super) const HANDSHAKE_AFTER: Duration = Duration::from_secs(10);
+
+/// Bytes read at once while a handshake is incomplete.
+const HANDSHAKE_READ_BYTES: usize = 1024;
+
+/// Chunks taken from the pool at once.
+const SPARE_CHUNKS: usize = 32;
+
+impl Shard {
+    /// A stranger named one of our torrents.
+    pub(super) fn arrive(&mut self, arrival: Arrival, key: TorrentKey, now: Time) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        if !torrent.takes_peers() || !torrent.dialer_admits(arrival.address, now) {
+            return;
+        }
+        let Some(permit) = self.shared.limits.peer() else { return };
+        let deadline = now + HANDSHAKE_AFTER;
+        let mut connection = Connection::new(arrival.stream, arrival.address, key, deadline);
+        connection.permit = Some(permit);
+        connection.is_outgoing = false;
+        let ours = torrent.handshake(arrival.info_hash);
+        connection.sender.message(|out| out.extend_from_slice(&ours.encode()));
+        connection.stage = Stage::Handshake { received: arrival.received };
+        if let Some(id) = self.register(connection) {
+            self.deadlines.insert((deadline, id));
+            self.advance_handshake(id, now);
+            self.mark_ready(id);
+            self.flush(id, now);
+        }
+    }
+
+    /// Puts the socket under the poll; `None` (and the connection is gone) if the system refuses.
+    pub(super) fn register(&mut self, mut connection: Connection) -> Option<u32> {
+        drop(connection.stream.set_nodelay(true));
+        let id = self.connections.insert(connection);
+        let connection = self.connections.get_mut(id).expect("was just inserted");
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        match self.poll.registry().register(&mut connection.stream, Token(id as usize), interest) {
+            Ok(()) => Some(id),
+            Err(error) => {
+                tracing::warn!(%error, "cannot watch a socket");
+                self.connections.remove(id);
+                None
+            }
+        }
+    }
+
+    /// Reads what the socket has.
+    pub(super) fn read(&mut self, id: u32, now: Time) {
+        match self.connections.get(id).map(|connection| &connection.stage) {
+            Some(Stage::Open(slot)) => self.read_open(id, *slot, now),
+            Some(Stage::Handshake { .. }) => self.read_handshake(id, now),
+            Some(Stage::Connecting) => self.finish_connect(id, now),
+            None => {}
+        }
+    }
+
+    fn read_open(&mut self, id: u32, slot: PeerSlot, now: Time) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let key = connection.torrent;
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        let pool = self.shared.disk.pool();
+        if pool.pressure() {
+            self.stalled.push(id);
+            return;
+        }
+        let budget = match torrent.down_budget(&self.shared.limits, now) {
+            Ok(budget) => budget,
+            Err(at) => {
+                self.stalled.push(id);
+                self.stalled_until = self.stalled_until.min(at);
+                return;
+            }
+        };
+        let limits = torrent.wire_limits;
+        let mut sink = PeerSink {
+            torrent,
+            slot,
+            now,
+            arrived: &mut self.arrived,
+            spare: &mut self.spare,
+            pool,
+        };
+        let result = connection.receiver.receive(
+            &connection.stream,
+            &mut self.scratch,
+            budget,
+            &limits,
+            &mut sink,
+        );
+        let received = result.as_ref().map_or(0, |received| received.bytes);
+        torrent.down_used(&self.shared.limits, budget, received, now);
+        self.touch(key);
+        match result {
+            Ok(received) if received.more => self.mark_ready(id),
+            Ok(_) => {}
+            Err(error) => self.lost(id, &error, now),
+        }
+    }
+
+    /// The connection ended or must end for what the peer did.
+    pub(super) fn lost(&mut self, id: u32, error: &ReceiveError, now: Time) {
+        if let Some(connection) = self.connections.get(id) {
+            tracing::debug!(peer = %connection.address, %error, "connection ended");
+        }
+        let is_fault = matches!(error, ReceiveError::Wire(_));
+        self.close(id, Ending::Lost { is_fault }, now);
+    }
+
+    fn read_handshake(&mut self, id: u32, now: Time) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let Stage::Handshake { received } = &mut connection.stage else { return };
+        let mut buffer = [0; HANDSHAKE_READ_BYTES];
+        match (&connection.stream).read(&mut buffer) {
+            Ok(0) => return self.lost(id, &ReceiveError::Closed, now),
+            Ok(got) => received.extend_from_slice(&buffer[..got]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return self.lost(id, &error.into(), now),
+        }
+        self.mark_ready(id);
+        self.advance_handshake(id, now);
+    }
+
+    /// Opens the connection once the peer's handshake is whole.
+    pub(super) fn advance_handshake(&mut self, id: u32, now: Time) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let Stage::Handshake { received } = &mut connection.stage else { return };
+        let theirs = match Handshake::decode(received) {
+            Ok(HandshakeStep::Complete(handshake)) => handshake,
+            Ok(HandshakeStep::Incomplete { .. } | HandshakeStep::InfoHash { .. }) => return,
+            Err(fault) => return self.lost(id, &fault.into(), now),
+        };
+        let leftover = received.split_off(HANDSHAKE_BYTES);
+        let key = connection.torrent;
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        if !torrent.info_hashes.iter().any(|ours| ours == theirs.info_hash) {
+            return self.close(id, Ending::Lost { is_fault: true }, now);
+        }
+        let slot = torrent.open(id);
+        self.deadlines.remove(&(connection.deadline, id));
+        connection.stage = Stage::Open(slot);
+        connection.half_open = None;
+        let hello = Hello {
+            address: connection.address,
+            peer_id: theirs.peer_id,
+            outgoing: connection.is_outgoing,
+            fast: theirs.reserved.has_fast(),
+            extended: theirs.reserved.has_extended(),
+            v2: torrent.is_v2_hash(theirs.info_hash) || theirs.reserved.has_v2(),
+        };
+        torrent.dialer_connected(connection.address, connection.is_outgoing, now);
+        torrent.swarm.handle(Input::Connected { slot, hello }, now);
+        if let Some(bytes) = connection.room() {
+            torrent.swarm.handle(Input::Room { slot, bytes }, now);
+        }
+        connection.receiver = Receiver::with_leftover(leftover);
+        let limits = torrent.wire_limits;
+        let mut sink = PeerSink {
+            torrent,
+            slot,
+            now,
+            arrived: &mut self.arrived,
+            spare: &mut self.spare,
+            pool: self.shared.disk.pool(),
+        };
+        let replayed = connection.receiver.replay(&limits, &mut sink);
+        self.touch(key);
+        if let Err(error) = replayed {
+            self.lost(id, &error, now);
+        }
+    }
+
+    /// Lets stalled connections go on once there is memory and credit.
+    pub(super) fn unstall(&mut self, now: Time) {
+        let may_go_on = self.stalled_until == Time::NEVER || self.stalled_until <= now;
+        if self.stalled.is_empty() || !may_go_on || self.shared.disk.pool().pressure() {
+            return;
+        }
+        self.stalled_until = Time::NEVER;
+        for id in std::mem::take(&mut self.stalled) {
+            self.mark_ready(id);
+        }
+    }
+
+    /// Drops connections whose handshake is overdue.
+    pub(super) fn expire(&mut self, now: Time) {
+        while let Some(&(at, id)) = self.deadlines.first()
+            && at <= now
+        {
+            self.deadlines.pop_first();
+            self.close(id, Ending::Lost { is_fault: false }, now);
+        }
+    }
+
+    /// Forgets a connection and tells the machines, unless the torrent's machine said so itself.
+    pub(super) fn close(&mut self, id: u32, ending: Ending, now: Time) {
+        let Some(mut connection) = self.connections.remove(id) else { return };
+        drop(self.poll.registry().deregister(&mut connection.stream));
+        self.deadlines.remove(&(connection.deadline, id));
+        let key = connection.torrent;
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        if let Some(slot) = connection.slot() {
+            torrent.closed(slot);
+            if !matches!(ending, Ending::ByMachine { .. }) {
+                torrent.swarm.handle(Input::Disconnected { slot }, now);
+            }
+        }
+        torrent.dialer_closed(&connection, ending, now);
+        self.touch(key);
+    }
+}
+
+/// How a connection came to its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ending {
+    /// The other side, the network or the protocol ended it.
+    Lost { is_fault: bool },
+    /// The torrent's machine asked for it.
+    ByMachine { is_ban: bool },
+}
+
+/// Carries what one peer sends into its torrent's machine.
+struct PeerSink<'a> {
+    torrent: &'a mut Torrent,
+    slot: PeerSlot,
+    now: Time,
+    arrived: &'a mut Slots<Chunk>,
+    spare: &'a mut Vec<Chunk>,
+    pool: &'a ChunkPool,
+}
+
+impl Sink for PeerSink<'_> {
+    type Chunk = Chunk;
+
+    fn message(&mut self, message: Message) -> bool {
+        // Step 1, for a message.
+        self.torrent.swarm.handle(Input::Received { slot: self.slot, message }, self.now);
+        true
+    }
+
+    fn accept(&mut self, request: Request) -> Option<Chunk> {
+        if !self.torrent.swarm.is_wanted(self.slot, request) {
+            return None;
+        }
+        if self.spare.is_empty() {
+            self.pool.take(SPARE_CHUNKS, self.spare);
+        }
+        self.spare.pop()
+    }
+
+    fn block(&mut self, request: Request, chunk: Chunk) -> bool {
+        let chunk = ChunkId(self.arrived.insert(chunk));
+        // Step 1, for payload: the machine hears of a number, never of the bytes.
+        self.torrent.swarm.handle(Input::BlockArrived { slot: self.slot, request, chunk }, self.now);
+        true
+    }
+}

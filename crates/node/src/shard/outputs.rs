@@ -1,0 +1,144 @@
+//! Step 2 of the run loop: doing what a torrent's machine says, then telling it what room that made.
+
+use super::Shard;
+use super::inbound::Ending;
+use crate::event::{TorrentKey, What};
+use piecework_net::FRAME_BLOCKS_MAX;
+use piecework_swarm::{Input, Output};
+use piecework_types::{Block, PeerSlot, Time};
+
+/// Rounds of sending and refilling before other torrents get their turn.
+const ROUNDS_MAX: usize = 8;
+
+impl Shard {
+    /// Empties the machine's outputs and flushes the sockets they concern, until it has nothing to say.
+    pub(super) fn pump(&mut self, key: TorrentKey, now: Time) {
+        let mut dirty = Vec::new();
+        for _ in 0..ROUNDS_MAX {
+            while let Some(output) = self.torrents.get_mut(&key).and_then(|t| t.swarm.poll()) {
+                self.perform(key, output, &mut dirty, now);
+            }
+            if dirty.is_empty() {
+                return;
+            }
+            for id in std::mem::take(&mut dirty) {
+                self.queue_gathered_blocks(id, now);
+                self.flush(id, now);
+            }
+        }
+        // Still busy: go on in the next turn, after everybody else had theirs.
+        self.later(key);
+    }
+
+    fn later(&mut self, key: TorrentKey) {
+        if let Some(torrent) = self.torrents.get_mut(&key) {
+            self.timers.remove(&(torrent.timer, key));
+            torrent.is_busy = true;
+        }
+    }
+
+    fn perform(&mut self, key: TorrentKey, output: Output, dirty: &mut Vec<u32>, now: Time) {
+        match output {
+            Output::Send { slot, message } => {
+                let Some(id) = self.connection_of(key, slot) else { return };
+                self.queue_gathered_blocks(id, now);
+                if let Some(connection) = self.connections.get_mut(id) {
+                    connection.sender.message(|out| piecework_wire::encode(&message, out));
+                }
+                self.mark_dirty(id, dirty);
+            }
+            Output::SendBlock { slot, block } => {
+                let Some(id) = self.connection_of(key, slot) else { return };
+                self.gather(id, block, now);
+                self.mark_dirty(id, dirty);
+            }
+            Output::Store { block, chunk, .. } => {
+                let Some(chunk) = self.arrived.remove(chunk.0) else { return };
+                if let Some(torrent) = self.torrents.get_mut(&key) {
+                    torrent.store(block, chunk);
+                }
+            }
+            Output::Discard { chunk } => self.spare.extend(self.arrived.remove(chunk.0)),
+            Output::Disconnect { slot, reason, ban } => {
+                let Some(id) = self.connection_of(key, slot) else { return };
+                if let Some(connection) = self.connections.get(id) {
+                    tracing::debug!(peer = %connection.address, %reason, ban, "dropped a peer");
+                }
+                // Parting words (a last Reject, say) may still reach the peer.
+                self.queue_gathered_blocks(id, now);
+                self.flush(id, now);
+                self.close(id, Ending::ByMachine { is_ban: ban }, now);
+            }
+            Output::MetadataReceived(bytes) => self.metadata_received(key, &bytes, now),
+            Output::LayerReceived { pieces_root, hashes } => {
+                if let Some(torrent) = self.torrents.get_mut(&key) {
+                    torrent.set_layer(pieces_root, &hashes);
+                }
+            }
+            Output::WantedComplete => self.wanted_complete(key, now),
+            Output::PeersLearned(addresses) => {
+                if let Some(torrent) = self.torrents.get_mut(&key) {
+                    torrent.learn(addresses, now);
+                }
+            }
+            Output::UploadQuotaWanted { bytes } => {
+                if let Some(torrent) = self.torrents.get_mut(&key) {
+                    torrent.want_upload(&self.shared.limits, bytes, now);
+                }
+            }
+        }
+    }
+
+    fn mark_dirty(&mut self, id: u32, dirty: &mut Vec<u32>) {
+        if let Some(connection) = self.connections.get_mut(id)
+            && !std::mem::replace(&mut connection.is_dirty, true)
+        {
+            dirty.push(id);
+        }
+    }
+
+    fn connection_of(&self, key: TorrentKey, slot: PeerSlot) -> Option<u32> {
+        self.torrents.get(&key)?.connection(slot)
+    }
+
+    fn gather(&mut self, id: u32, block: Block, now: Time) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        connection.blocks.push(block);
+        if connection.blocks.len() >= FRAME_BLOCKS_MAX {
+            self.queue_gathered_blocks(id, now);
+        }
+    }
+
+    pub(super) fn became_writable(&mut self, id: u32) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        connection.became_writable();
+        let key = connection.torrent;
+        if connection.slot().is_some() {
+            self.flush(id, self.clock.now());
+            self.touch(key);
+        } else {
+            self.mark_ready(id);
+        }
+    }
+
+    /// Writes what the socket takes and tells the machine what room there is.
+    pub(super) fn flush(&mut self, id: u32, now: Time) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        connection.is_dirty = false;
+        if let Err(error) = connection.flush(&mut self.frames) {
+            return self.lost(id, &error.into(), now);
+        }
+        let (Some(slot), Some(bytes)) = (connection.slot(), connection.room()) else { return };
+        let key = connection.torrent;
+        if let Some(torrent) = self.torrents.get_mut(&key) {
+            torrent.swarm.handle(Input::Room { slot, bytes }, now);
+            self.touch(key);
+        }
+    }
+
+    pub(super) fn tell(&self, key: TorrentKey, what: What) {
+        if let Some(torrent) = self.torrents.get(&key) {
+            self.shared.tell(key, torrent.info_hashes, what);
+        }
+    }
+}

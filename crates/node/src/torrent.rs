@@ -1,0 +1,340 @@
+//! One torrent of a shard: its machines side by side, and the store they decide about.
+//!
+//! It may not hold: sockets, a clock, open files, statistics of its own, payments.
+
+use crate::announce::{Announcer, Facts};
+use crate::config::{AddTorrent, Source};
+use crate::connection::Connection;
+use crate::engine::Shared;
+use crate::event::{Phase, StatusCell, TorrentKey};
+use crate::limits::{NodeLimits, Rate};
+use crate::setup::Prepared;
+use crate::shard::Ending;
+use crate::slots::Slots;
+use piecework_disk::{Chunk, PieceStore};
+use piecework_net::ReadToken;
+use piecework_swarm::{
+    CloseReason, Config, Dialer, DialerConfig, DialerInput, Input, Source as Gossip, Swarm,
+};
+use piecework_types::{
+    Block, InfoHash, InfoHashes, PeerId, PeerSlot, Rng, Sha256Digest, Time,
+};
+use piecework_wire::{Handshake, Limits, Reserved};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// Bytes below which a limited connection is not read: a system call should be worth it.
+const READ_BYTES_MIN: u64 = 16 * 1024;
+
+/// Bytes a limited connection may take at once.
+const READ_BYTES_MAX: u64 = 256 * 1024;
+
+/// A torrent on its way to its shard.
+pub(crate) struct NewTorrent {
+    pub(crate) key: TorrentKey,
+    pub(crate) info_hashes: InfoHashes,
+    pub(crate) spec: AddTorrent,
+    /// Absent for a magnet link.
+    pub(crate) content: Option<Prepared>,
+    pub(crate) status: StatusCell,
+}
+
+/// Blocks that a worker reads for a connection.
+pub(crate) struct LateRead {
+    pub(crate) connection: u32,
+    pub(crate) blocks: Vec<Block>,
+}
+
+pub(crate) struct Torrent {
+    pub(crate) key: TorrentKey,
+    pub(crate) info_hashes: InfoHashes,
+    pub(crate) spec: AddTorrent,
+    pub(crate) swarm: Swarm,
+    pub(crate) dialer: Dialer,
+    pub(crate) announcer: Announcer,
+    pub(crate) content: Option<Prepared>,
+    pub(crate) store: Option<PieceStore>,
+    pub(crate) status: StatusCell,
+    pub(crate) phase: Phase,
+    pub(crate) wire_limits: Limits,
+    pub(crate) is_touched: bool,
+    /// More outputs than one turn may take: call again at once.
+    pub(crate) is_busy: bool,
+    /// What stands in the shard's timers for this torrent.
+    pub(crate) timer: Time,
+    /// When the node's connect limit allows another try.
+    pub(crate) dial_at: Time,
+    /// When figures are published and resume data is looked at.
+    pub(crate) chores_at: Time,
+    pub(crate) stop_by: Time,
+    pub(crate) done_is_due: bool,
+    pub(crate) late_reads: BTreeMap<u64, LateRead>,
+    peer_id: PeerId,
+    /// Connection of each peer slot.
+    peers: Slots<u32>,
+    next_read: u64,
+    up: Rate,
+    down: Rate,
+    /// Bytes the machine waits for, and when to ask for them again.
+    quota: Option<(u64, Time)>,
+}
+
+impl Torrent {
+    pub(crate) fn new(new: NewTorrent, shared: &Shared, now: Time) -> Self {
+        let NewTorrent { key, info_hashes, spec, content, status } = new;
+        let mut rng = Rng::new(shared.random());
+        let peer_id = shared.peer_id();
+        let is_private = content.as_ref().is_some_and(|content| content.info.is_private());
+        let config = Config {
+            info_hashes,
+            seed: rng.next_u64(),
+            our_id: peer_id,
+            is_private,
+            ..Config::default()
+        };
+        let tiers = match &spec.source {
+            Source::Metainfo(metainfo) => metainfo.trackers().to_vec(),
+            Source::Magnet(magnet) => {
+                magnet.trackers().iter().map(|tracker| vec![tracker.clone()]).collect()
+            }
+        };
+        let mut torrent = Self {
+            announcer: Announcer::new(&info_hashes, &tiers, &mut rng),
+            swarm: Swarm::new(config, now),
+            dialer: Dialer::new(DialerConfig::default(), Rng::new(rng.next_u64()), now),
+            up: Rate::new(spec.up_limit, now),
+            down: Rate::new(spec.down_limit, now),
+            key,
+            info_hashes,
+            spec,
+            content,
+            store: None,
+            status,
+            phase: Phase::Metadata,
+            wire_limits: Limits::default(),
+            is_touched: false,
+            is_busy: false,
+            timer: Time::NEVER,
+            dial_at: Time::NEVER,
+            chores_at: now,
+            stop_by: Time::NEVER,
+            done_is_due: false,
+            late_reads: BTreeMap::new(),
+            peer_id,
+            peers: Slots::default(),
+            next_read: 0,
+            quota: None,
+        };
+        torrent.prepare_machines(shared, now);
+        torrent
+    }
+
+    fn prepare_machines(&mut self, shared: &Shared, now: Time) {
+        if self.up.is_limited() || shared.limits.up.is_limited() {
+            self.swarm.handle(Input::UploadLimited(true), now);
+        }
+        if self.spec.is_sequential {
+            self.swarm.handle(Input::Sequential(true), now);
+        }
+        if self.spec.is_super_seed {
+            self.swarm.handle(Input::SuperSeed(true), now);
+        }
+        let from_magnet = match &self.spec.source {
+            Source::Metainfo(_) => &[],
+            Source::Magnet(magnet) => magnet.peers(),
+        };
+        // A magnet's peers may be names; those were resolved with --peer by the face.
+        let named = from_magnet.iter().filter_map(|peer| peer.parse().ok());
+        let given: Vec<SocketAddr> = self.spec.peers.iter().copied().chain(named).collect();
+        for address in given {
+            let learned = DialerInput::Learned { address, source: Gossip::Given };
+            self.dialer.handle(learned, now);
+        }
+    }
+
+    /// What we say first on a connection that was opened for this info-hash.
+    pub(crate) fn handshake(&self, info_hash: InfoHash) -> Handshake {
+        let reserved = match self.info_hashes.v2 {
+            Some(_) => Reserved::ours().with_v2(),
+            None => Reserved::ours(),
+        };
+        Handshake { reserved, info_hash, peer_id: self.peer_id }
+    }
+
+    pub(crate) fn is_v2_hash(&self, info_hash: InfoHash) -> bool {
+        self.info_hashes.iter().skip(usize::from(self.info_hashes.v1.is_some())).any(|v2| v2 == info_hash)
+    }
+
+    /// Whether strangers are welcome now.
+    pub(crate) fn takes_peers(&self) -> bool {
+        matches!(self.phase, Phase::Metadata | Phase::Active)
+    }
+
+    /// Gives a peer whose handshake is done its slot.
+    pub(crate) fn open(&mut self, connection: u32) -> PeerSlot {
+        PeerSlot(self.peers.insert(connection))
+    }
+
+    pub(crate) fn closed(&mut self, slot: PeerSlot) {
+        self.peers.remove(slot.0);
+    }
+
+    pub(crate) fn connection(&self, slot: PeerSlot) -> Option<u32> {
+        self.peers.get(slot.0).copied()
+    }
+
+    pub(crate) fn connections(&self) -> impl Iterator<Item = u32> {
+        self.peers.iter().map(|(_, &id)| id)
+    }
+
+    pub(crate) fn dialer_admits(&self, address: SocketAddr) -> bool {
+        self.dialer.accepts(address)
+    }
+
+    pub(crate) fn dialer_connected(&mut self, address: SocketAddr, is_outgoing: bool, now: Time) {
+        let input = match is_outgoing {
+            true => DialerInput::Connected { address },
+            false => DialerInput::Accepted { address },
+        };
+        self.dialer.handle(input, now);
+    }
+
+    /// Tells the dialer how a connection ended.
+    pub(crate) fn dialer_closed(&mut self, connection: &Connection, ending: Ending, now: Time) {
+        let address = connection.address;
+        let was_open = connection.slot().is_some();
+        let input = match ending {
+            Ending::Lost { .. } if !was_open && connection.is_outgoing => {
+                DialerInput::Failed { address }
+            }
+            // A stranger that never became a peer is unknown to the dialer.
+            Ending::Lost { .. } if !was_open => return,
+            Ending::Lost { is_fault: true } => {
+                DialerInput::Closed { address, reason: CloseReason::Fault }
+            }
+            Ending::Lost { is_fault: false } => {
+                DialerInput::Closed { address, reason: CloseReason::Lost }
+            }
+            Ending::ByMachine { reason, .. } => DialerInput::Closed { address, reason },
+        };
+        self.dialer.handle(input, now);
+        if matches!(ending, Ending::ByMachine { is_ban: true, .. }) {
+            self.dialer.handle(DialerInput::Banned { address }, now);
+        }
+    }
+
+    pub(crate) fn wants_to_dial(&mut self, now: Time) -> bool {
+        self.dialer.wake_up(now);
+        self.takes_peers() && self.dialer.wanted() > 0
+    }
+
+    pub(crate) fn learn(
+        &mut self,
+        addresses: impl IntoIterator<Item = SocketAddr>,
+        source: Gossip,
+        now: Time,
+    ) {
+        for address in addresses {
+            self.dialer.handle(DialerInput::Learned { address, source }, now);
+        }
+    }
+
+    pub(crate) fn store(&mut self, block: Block, chunk: Chunk) {
+        if let Some(store) = &mut self.store {
+            store.accept(block, chunk, self.swarm.is_hurried());
+        }
+    }
+
+    pub(crate) fn set_layer(&mut self, pieces_root: Sha256Digest, hashes: &[Sha256Digest]) {
+        if let Some(store) = &mut self.store {
+            store.set_layer(pieces_root, hashes);
+        }
+    }
+
+    /// Remembers a read that a worker makes for a connection.
+    pub(crate) fn next_read(&mut self, connection: u32, blocks: &[Block]) -> ReadToken {
+        self.next_read += 1;
+        self.late_reads.insert(self.next_read, LateRead { connection, blocks: blocks.to_vec() });
+        ReadToken(self.next_read)
+    }
+
+    /// Bytes that may be read from a socket now, or when to try again.
+    pub(crate) fn down_budget(&self, limits: &NodeLimits, now: Time) -> Result<u64, Time> {
+        if !self.down.is_limited() && !limits.down.is_limited() {
+            return Ok(u64::MAX);
+        }
+        let own = self.down.take(READ_BYTES_MAX, READ_BYTES_MIN, now)?;
+        match limits.down.take(own, READ_BYTES_MIN, now) {
+            Ok(granted) => {
+                self.down.give_back(own - granted, now);
+                Ok(granted)
+            }
+            Err(at) => {
+                self.down.give_back(own, now);
+                Err(at)
+            }
+        }
+    }
+
+    /// Returns what a read did not use of its budget.
+    pub(crate) fn down_unused(&self, limits: &NodeLimits, unused: u64, now: Time) {
+        self.down.give_back(unused, now);
+        limits.down.give_back(unused, now);
+    }
+
+    /// The machine holds back so many bytes for want of quota.
+    pub(crate) fn want_upload(&mut self, limits: &NodeLimits, bytes: u64, now: Time) {
+        self.quota = Some((bytes, now));
+        self.grant_upload(limits, now);
+    }
+
+    /// Grants what the limits allow now.
+    pub(crate) fn grant_upload(&mut self, limits: &NodeLimits, now: Time) {
+        let Some((bytes, at)) = self.quota else { return };
+        if at > now {
+            return;
+        }
+        // At least a block with its header, or nothing can be sent with it.
+        let least = bytes.min(u64::from(piecework_types::BLOCK_BYTES) + 13);
+        let granted = self.up.take(bytes, least, now).and_then(|own| {
+            limits.up.take(own, least, now).inspect_err(|_| self.up.give_back(own, now)).inspect(
+                |granted| self.up.give_back(own - granted, now),
+            )
+        });
+        match granted {
+            Ok(granted) => {
+                self.quota = None;
+                self.swarm.handle(Input::UploadQuota { bytes: granted }, now);
+            }
+            Err(at) => self.quota = Some((bytes, at)),
+        }
+    }
+
+    /// What the next announce says.
+    pub(crate) fn facts(&self, shared: &Shared) -> Facts {
+        let view = self.swarm.view();
+        Facts {
+            peer_id: self.peer_id,
+            port: shared.port,
+            key: shared.tracker_key,
+            uploaded: view.up_bytes,
+            downloaded: view.down_bytes,
+            // Without metadata anything but 0, which would mean a seed (BEP 3).
+            left: if self.store.is_some() { view.left_bytes } else { 1 },
+        }
+    }
+
+    /// When the shard has to look at this torrent again without any event.
+    pub(crate) fn next_call(&self) -> Time {
+        if self.is_busy {
+            return Time::ZERO;
+        }
+        let machine = self.swarm.poll_timeout().map_or(Time::NEVER, |(at, _)| at);
+        let dialer = self.dialer.poll_timeout().unwrap_or(Time::NEVER);
+        let quota = self.quota.map_or(Time::NEVER, |(_, at)| at);
+        [machine, dialer, quota, self.dial_at, self.chores_at, self.stop_by, self.announcer.poll_timeout()]
+            .into_iter()
+            .min()
+            .unwrap_or(Time::NEVER)
+    }
+}

@@ -1,0 +1,8 @@
+//! The commands, one module each.
+
+pub(crate) mod check;
+pub(crate) mod create;
+pub(crate) mod get;
+pub(crate) mod metadata;
+pub(crate) mod seed;
+pub(crate) mod show;

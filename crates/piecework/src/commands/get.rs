@@ -1,0 +1,160 @@
+//! `piecework get`: download one torrent.
+
+use crate::args::{Common, GetArgs};
+use crate::failure::Failure;
+use crate::out::Out;
+use crate::progress::Progress;
+use crate::session::{self, SHUTDOWN_AFTER, TICK};
+use crate::signals::Signals;
+use crate::source::{self, Loaded};
+use piecework_node::{AddTorrent, Engine, Event, Phase, Source, Status, TorrentKey, What};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+/// Patience with a magnet link that names neither tracker nor peer: nothing will ever answer.
+const HOPELESS_AFTER: Duration = Duration::from_secs(60);
+
+/// Runs the command.
+pub(crate) fn run(args: &GetArgs, common: &Common, out: Out) -> Result<(), Failure> {
+    let signals = Signals::install()?;
+    let peers = session::peers(&args.net)?;
+    let priorities = session::priorities(&args.select, &args.priority)?;
+    let loaded = source::load(&args.source)?;
+    let is_hopeless = is_hopeless(&loaded) && peers.is_empty();
+    let (name, source) = named(loaded);
+    let engine = session::start(common, &args.net)?;
+    let mut spec = AddTorrent::new(source, args.dir.clone());
+    spec.peers = peers;
+    spec.priorities = priorities;
+    spec.is_sequential = args.sequential;
+    spec.may_overwrite = args.overwrite;
+    let key = engine.add(spec).map_err(Failure::new)?;
+    let give_up = args.give_up.map(Duration::from_secs).or(is_hopeless.then_some(HOPELESS_AFTER));
+    let mut get = Get {
+        key,
+        out,
+        progress: None,
+        name,
+        is_done: false,
+        stays: args.stay,
+        patience: Patience { give_up, since: Instant::now(), last: Default::default() },
+    };
+    let ended = get.follow(&engine, &signals);
+    if let (Some(progress), Some(status)) = (&mut get.progress, engine.status(key)) {
+        progress.finish(&status);
+    }
+    engine.shutdown(SHUTDOWN_AFTER);
+    ended
+}
+
+/// A display name, and the source as the engine wants it.
+pub(super) fn named(loaded: Loaded) -> (String, Source) {
+    match loaded {
+        Loaded::Torrent(metainfo) => {
+            (metainfo.info().name().to_owned(), Source::Metainfo(metainfo))
+        }
+        Loaded::Magnet(magnet) => {
+            let name = magnet.display_name().map_or_else(|| "magnet link".into(), str::to_owned);
+            (name, Source::Magnet(magnet))
+        }
+    }
+}
+
+fn is_hopeless(loaded: &Loaded) -> bool {
+    match loaded {
+        Loaded::Torrent(_) => false,
+        Loaded::Magnet(magnet) => magnet.trackers().is_empty() && magnet.peers().is_empty(),
+    }
+}
+
+/// Gives up when nothing has moved for too long.
+pub(super) struct Patience {
+    pub(super) give_up: Option<Duration>,
+    pub(super) since: Instant,
+    pub(super) last: (Phase, u64, u32),
+}
+
+impl Patience {
+    /// Seconds without progress, once they are too many.
+    pub(super) fn exhausted(&mut self, status: &Status) -> Option<u64> {
+        let now = (status.phase, status.down_bytes, status.checked.0);
+        if now != self.last || status.is_complete {
+            self.last = now;
+            self.since = Instant::now();
+        }
+        let give_up = self.give_up?;
+        (self.since.elapsed() >= give_up).then(|| give_up.as_secs())
+    }
+}
+
+struct Get {
+    key: TorrentKey,
+    out: Out,
+    progress: Option<Progress>,
+    name: String,
+    is_done: bool,
+    stays: bool,
+    patience: Patience,
+}
+
+impl Get {
+    /// Until the download is complete, a signal comes or there is no hope.
+    fn follow(&mut self, engine: &Engine, signals: &Signals) -> Result<(), Failure> {
+        loop {
+            if let Some(event) = engine.next_event(TICK) {
+                self.take(&event)?;
+            }
+            if self.is_done && !self.stays {
+                return Ok(());
+            }
+            if let Some(status) = signals.status() {
+                return if self.is_done { Ok(()) } else { Err(Failure::silent(status)) };
+            }
+            let Some(status) = engine.status(self.key) else { continue };
+            if let Some(seconds) = self.patience.exhausted(&status).filter(|_| !self.is_done) {
+                return Err(Failure::new(give_up_text(&self.name, seconds, &status)));
+            }
+            if let Some(progress) = &mut self.progress {
+                progress.update(&status);
+            }
+        }
+    }
+
+    fn take(&mut self, event: &Event) -> Result<(), Failure> {
+        let label = event.info_hashes.to_string();
+        let progress = self
+            .progress
+            .get_or_insert_with(|| Progress::new(self.out, &self.name, &label));
+        match &event.what {
+            What::Metadata(info) => progress.rename(info.name()),
+            What::Ready { port } => self.out.say(
+                &format!("READY {label} {port}"),
+                &json!({ "event": "ready", "info_hash": label, "port": port }),
+            ),
+            What::Done => {
+                self.is_done = true;
+                self.out.say(
+                    &format!("DONE {label}"),
+                    &json!({ "event": "done", "info_hash": label }),
+                );
+            }
+            What::Problem(problem) if problem.is_fatal => return Err(Failure::new(&problem.text)),
+            What::Problem(problem) => progress.note(&problem.text),
+            What::Recovered => progress.note("the storage can be written again"),
+            What::Stopped => {}
+        }
+        Ok(())
+    }
+}
+
+/// Why nothing moved, as far as the figures tell.
+pub(super) fn give_up_text(name: &str, seconds: u64, status: &Status) -> String {
+    let failing = status.trackers.iter().find(|tracker| tracker.is_working == Some(false));
+    let cause = match (status.peers, failing) {
+        (0, Some(tracker)) => format!("no peer; tracker {}: {}", tracker.host, tracker.message),
+        (0, None) if status.known == 0 => "no peer is known; add --peer HOST:PORT or a tracker".into(),
+        (0, None) => format!("none of {} known peers could be reached", status.known),
+        (peers, _) => format!("{peers} connected peers, but none sends what is missing"),
+    };
+    format!("gave up on {name} after {seconds} s without progress: {cause}")
+}

@@ -1,0 +1,123 @@
+//! `piecework seed`: serve torrents whose data is here.
+
+use super::get::named;
+use crate::args::{Common, SeedArgs};
+use crate::failure::{Context, Failure};
+use crate::out::{Out, note};
+use crate::progress::Progress;
+use crate::session::{self, SHUTDOWN_AFTER, TICK};
+use crate::signals::Signals;
+use crate::source;
+use piecework_node::{AddError, AddTorrent, Engine, Event, Phase, Status, TorrentKey, What};
+use serde_json::json;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Runs the command.
+pub(crate) fn run(args: &SeedArgs, common: &Common, out: Out) -> Result<(), Failure> {
+    let signals = Signals::install()?;
+    let peers = session::peers(&args.net)?;
+    let mut sources = args.torrents.clone();
+    if let Some(folder) = &args.torrents_dir {
+        sources.extend(torrent_files(folder)?);
+    }
+    let engine = session::start(common, &args.net)?;
+    let mut keys = Vec::new();
+    let mut failures = 0;
+    for source in &sources {
+        match add(&engine, source, args, &peers) {
+            Ok(key) => keys.push(key),
+            Err(failure) if sources.len() == 1 => return Err(failure),
+            Err(failure) => {
+                failures += 1;
+                out.problem(&failure.text);
+            }
+        }
+    }
+    if keys.is_empty() && failures > 0 {
+        return Err(Failure::new("none of the torrents can be served"));
+    }
+    let mut progress = Progress::new(out, &title(keys.len()), "all");
+    while signals.status().is_none() {
+        if let Some(event) = engine.next_event(TICK) {
+            take(&event, out, &progress);
+        }
+        progress.update(&sum(&engine, &keys));
+    }
+    progress.finish(&sum(&engine, &keys));
+    engine.shutdown(SHUTDOWN_AFTER);
+    Ok(())
+}
+
+fn title(count: usize) -> String {
+    if count == 1 { "seeding".into() } else { format!("seeding {count} torrents") }
+}
+
+/// The .torrent files of a folder, by name. None is no error: the folder may be filled later.
+fn torrent_files(folder: &Path) -> Result<Vec<String>, Failure> {
+    let doing = format!("cannot read the folder {}", folder.display());
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).context(&doing)? {
+        let path: PathBuf = entry.context(&doing)?.path();
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("torrent")) {
+            match path.to_str() {
+                Some(text) => files.push(text.to_owned()),
+                None => note(&format!("skipped {}: its name is no UTF-8", path.display())),
+            }
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+fn add(
+    engine: &Engine,
+    source: &str,
+    args: &SeedArgs,
+    peers: &[SocketAddr],
+) -> Result<TorrentKey, Failure> {
+    let (_, source) = named(source::load(source)?);
+    let mut spec = AddTorrent::new(source, args.dir.clone());
+    spec.peers = peers.to_vec();
+    spec.is_trusted = args.trust;
+    spec.is_seed_only = true;
+    spec.is_super_seed = args.super_seed;
+    engine.add(spec).map_err(|error: AddError| Failure::new(error))
+}
+
+fn take(event: &Event, out: Out, progress: &Progress) {
+    let label = event.info_hashes.to_string();
+    match &event.what {
+        What::Ready { port } => out.say(
+            &format!("READY {label} {port}"),
+            &json!({ "event": "ready", "info_hash": label, "port": port }),
+        ),
+        What::Problem(problem) => progress.note(&problem.text),
+        What::Recovered => progress.note("the storage can be read again"),
+        What::Metadata(_) | What::Done | What::Stopped => {}
+    }
+}
+
+/// The figures of all torrents together.
+fn sum(engine: &Engine, keys: &[TorrentKey]) -> Status {
+    let mut all = Status { phase: Phase::Active, is_complete: true, ..Status::default() };
+    for status in keys.iter().filter_map(|&key| engine.status(key)) {
+        if keys.len() == 1 {
+            // A seed wants nothing, so it is complete as far as the display is concerned.
+            return Status { is_complete: status.phase == Phase::Active, ..status };
+        }
+        if status.phase == Phase::Checking {
+            all.phase = Phase::Checking;
+            all.checked.0 += status.checked.0;
+            all.checked.1 += status.checked.1;
+        }
+        all.pieces += status.pieces;
+        all.have += status.have;
+        all.up_bytes += status.up_bytes;
+        all.up_rate += status.up_rate;
+        all.down_rate += status.down_rate;
+        all.peers += status.peers;
+        all.seeds += status.seeds;
+    }
+    all
+}

@@ -1,0 +1,113 @@
+//! What `get`, `seed` and `metadata` share: an engine from the arguments, and waiting for its events.
+
+use crate::args::{Common, NetArgs, PriorityRule};
+use crate::failure::{Context, Failure};
+use globset::{GlobBuilder, GlobMatcher};
+use piecework_metainfo::Info;
+use piecework_node::{Engine, EngineConfig, FilePriorities, NORMAL_PRIORITY};
+use piecework_node::PortChoice;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a polite end may take in all.
+pub(crate) const SHUTDOWN_AFTER: Duration = Duration::from_millis(2800);
+
+/// How often the figures are looked at.
+pub(crate) const TICK: Duration = Duration::from_millis(100);
+
+/// Starts an engine as the options say.
+pub(crate) fn start(common: &Common, net: &NetArgs) -> Result<Engine, Failure> {
+    let mut config = EngineConfig::new(state_dir(common)?);
+    config.port = match net.port {
+        None => PortChoice::Default,
+        Some(0) => PortChoice::Any,
+        Some(port) => PortChoice::Exactly(port),
+    };
+    config.down_limit = net.limit_down.map(|rate| rate.0);
+    config.up_limit = net.limit_up.map(|rate| rate.0);
+    Engine::start(&config).map_err(Failure::new)
+}
+
+/// `--state`, or the place that the XDG base directory specification names.
+pub(crate) fn state_dir(common: &Common) -> Result<PathBuf, Failure> {
+    if let Some(dir) = &common.state {
+        return Ok(dir.clone());
+    }
+    let from_env = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    from_env("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| from_env("HOME").map(|home| PathBuf::from(home).join(".local/state")))
+        .map(|base| base.join("piecework"))
+        .ok_or_else(|| Failure::new("no folder for resume data: give --state DIR, or set HOME"))
+}
+
+/// The addresses behind `--peer`.
+pub(crate) fn peers(net: &NetArgs) -> Result<Vec<SocketAddr>, Failure> {
+    let mut addresses = Vec::new();
+    for peer in &net.peer {
+        let found = peer
+            .to_socket_addrs()
+            .context(format_args!("--peer {peer} is no HOST:PORT that can be reached"))?;
+        addresses.extend(found);
+    }
+    Ok(addresses)
+}
+
+struct Rule {
+    matcher: GlobMatcher,
+    priority: u8,
+}
+
+/// `--select` and `--priority` as a choice for each file.
+pub(crate) fn priorities(
+    select: &[String],
+    rules: &[PriorityRule],
+) -> Result<Option<FilePriorities>, Failure> {
+    if select.is_empty() && rules.is_empty() {
+        return Ok(None);
+    }
+    let selected = select.iter().map(|glob| matcher(glob)).collect::<Result<Vec<_>, _>>()?;
+    let rules = rules
+        .iter()
+        .map(|rule| Ok(Rule { matcher: matcher(&rule.glob)?, priority: rule.priority }))
+        .collect::<Result<Vec<_>, Failure>>()?;
+    Ok(Some(Arc::new(move |info: &Info| {
+        let choose = |path: String| {
+            let is_selected = selected.is_empty() || selected.iter().any(|glob| glob.is_match(&path));
+            let rule = rules.iter().rev().find(|rule| rule.matcher.is_match(&path));
+            match rule {
+                Some(rule) => rule.priority,
+                None if is_selected => NORMAL_PRIORITY,
+                None => 0,
+            }
+        };
+        info.files().iter().map(|file| choose(file.path().join("/"))).collect()
+    })))
+}
+
+/// A glob without a slash matches in every folder, as people expect of '*.mkv'.
+fn matcher(glob: &str) -> Result<GlobMatcher, Failure> {
+    let anywhere = if glob.contains('/') { glob.to_owned() } else { format!("**/{glob}") };
+    GlobBuilder::new(&anywhere)
+        .literal_separator(true)
+        .build()
+        .map(|glob| glob.compile_matcher())
+        .map_err(|error| Failure::usage(format!("cannot read the pattern {glob:?}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_pattern_without_a_slash_matches_in_every_folder() {
+        let glob = matcher("*.mkv").unwrap();
+        assert!(glob.is_match("a.mkv") && glob.is_match("x/y/a.mkv"));
+        let glob = matcher("x/*.mkv").unwrap();
+        assert!(glob.is_match("x/a.mkv") && !glob.is_match("a.mkv") && !glob.is_match("x/y/a.mkv"));
+        assert!(matcher("[").is_err());
+    }
+}
