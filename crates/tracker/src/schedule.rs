@@ -6,7 +6,10 @@
 //! completed and stopped; every tracker that may know us gets stopped once. Must not know URLs,
 //! sockets or peers.
 
+mod group;
+
 use crate::announce::{Event, PEERS_WANTED, Retry};
+use group::{Group, Tracker, choose, find, find_group, find_mut, promote};
 use piecework_types::{Rng, Time};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -125,43 +128,6 @@ enum Phase {
     Idle,
     Running { complete: bool },
     Stopping,
-}
-
-#[derive(Clone, Debug)]
-struct Tracker {
-    tier: u32,
-    /// It answered a started event, so it knows us.
-    is_started: bool,
-    /// It was told of a download and has to hear that it is complete.
-    completed_due: bool,
-    in_flight: Option<Event>,
-    failures: u32,
-    not_before: Time,
-    /// It does not want to see us again in this run.
-    is_gone: bool,
-}
-
-/// Trackers that stand in for each other: one of them is announced to at a time.
-#[derive(Clone, Debug)]
-struct Group {
-    /// The order of trying: tier by tier.
-    order: Vec<TrackerIndex>,
-    in_flight: Option<TrackerIndex>,
-    /// The last one that answered.
-    current: Option<TrackerIndex>,
-    /// Next announce when peers are not wanted, and why then.
-    due: Time,
-    reason: Reason,
-    /// Next announce when they are: never after `due`.
-    early: Time,
-    /// The next announce goes to `current` first, whatever the order says.
-    is_forced: bool,
-}
-
-impl Group {
-    const fn due_at(&mut self, due: Time, reason: Reason) {
-        (self.due, self.early, self.reason) = (due, due, reason);
-    }
 }
 
 /// The announce schedule of one torrent.
@@ -408,84 +374,6 @@ impl Schedule {
             group.is_forced = false;
             self.outputs.push_back(Output::Announce { tracker: index, event, peers_wanted });
         }
-    }
-}
-
-impl Tracker {
-    const fn new(tier: u32) -> Self {
-        Self {
-            tier,
-            is_started: false,
-            completed_due: false,
-            in_flight: None,
-            failures: 0,
-            not_before: Time::ZERO,
-            is_gone: false,
-        }
-    }
-
-    const fn may_be_asked(&self, now: Time) -> bool {
-        !self.is_gone && self.not_before.as_micros() <= now.as_micros()
-    }
-
-    /// Notes that an announce begins, and says with which event.
-    const fn begin(&mut self) -> Event {
-        let event = if !self.is_started {
-            // A torrent that is complete by now starts as a seed: nothing was completed for it.
-            self.completed_due = false;
-            Event::Started
-        } else if self.completed_due {
-            Event::Completed
-        } else {
-            Event::Periodic
-        };
-        self.in_flight = Some(event);
-        event
-    }
-}
-
-impl Group {
-    const fn new(order: Vec<TrackerIndex>) -> Self {
-        Self {
-            order,
-            in_flight: None,
-            current: None,
-            due: Time::NEVER,
-            reason: Reason::Interval,
-            early: Time::NEVER,
-            is_forced: false,
-        }
-    }
-}
-
-fn find(trackers: &[Tracker], index: TrackerIndex) -> Option<&Tracker> {
-    trackers.get(index.0 as usize)
-}
-
-fn find_mut(trackers: &mut [Tracker], index: TrackerIndex) -> Option<&mut Tracker> {
-    trackers.get_mut(index.0 as usize)
-}
-
-fn find_group(groups: &mut [Group], index: TrackerIndex) -> Option<&mut Group> {
-    groups.iter_mut().find(|group| group.order.contains(&index))
-}
-
-/// The tracker to announce to: the first in order that may be asked (BEP 12).
-fn choose(group: &Group, trackers: &[Tracker], now: Time) -> Option<TrackerIndex> {
-    let forced = group.current.filter(|_| group.is_forced);
-    forced
-        .into_iter()
-        .chain(group.order.iter().copied())
-        .find(|&index| find(trackers, index).is_some_and(|tracker| tracker.may_be_asked(now)))
-}
-
-/// Moves a tracker that works to the front of its tier (BEP 12).
-fn promote(order: &mut [TrackerIndex], index: TrackerIndex, trackers: &[Tracker]) {
-    let tier_of = |index| find(trackers, index).map(|tracker| tracker.tier);
-    let first = order.iter().position(|&other| tier_of(other) == tier_of(index));
-    let at = order.iter().position(|&other| other == index);
-    if let (Some(first), Some(at)) = (first, at) {
-        order[first..=at].rotate_right(1);
     }
 }
 

@@ -1,0 +1,123 @@
+//! Trackers as the schedule sees them, and the groups in which they stand in for each other.
+//!
+//! Owns what each tracker has been told and the order of trying (BEP 12). Must not know policy: the
+//! waiting times come from the schedule.
+
+use super::{Reason, TrackerIndex};
+use crate::announce::Event;
+use piecework_types::Time;
+
+/// What is known about one tracker in this run.
+#[derive(Clone, Debug)]
+pub(super) struct Tracker {
+    pub(super) tier: u32,
+    /// It answered a started event, so it knows us.
+    pub(super) is_started: bool,
+    /// It was told of a download and has to hear that it is complete.
+    pub(super) completed_due: bool,
+    pub(super) in_flight: Option<Event>,
+    pub(super) failures: u32,
+    pub(super) not_before: Time,
+    /// It does not want to see us again in this run.
+    pub(super) is_gone: bool,
+}
+
+impl Tracker {
+    pub(super) const fn new(tier: u32) -> Self {
+        Self {
+            tier,
+            is_started: false,
+            completed_due: false,
+            in_flight: None,
+            failures: 0,
+            not_before: Time::ZERO,
+            is_gone: false,
+        }
+    }
+
+    pub(super) const fn may_be_asked(&self, now: Time) -> bool {
+        !self.is_gone && self.not_before.as_micros() <= now.as_micros()
+    }
+
+    /// Notes that an announce begins, and says with which event.
+    pub(super) const fn begin(&mut self) -> Event {
+        let event = if !self.is_started {
+            // A torrent that is complete by now starts as a seed: nothing was completed for it.
+            self.completed_due = false;
+            Event::Started
+        } else if self.completed_due {
+            Event::Completed
+        } else {
+            Event::Periodic
+        };
+        self.in_flight = Some(event);
+        event
+    }
+}
+
+/// Trackers that stand in for each other: one of them is announced to at a time.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    /// The order of trying: tier by tier.
+    pub(super) order: Vec<TrackerIndex>,
+    pub(super) in_flight: Option<TrackerIndex>,
+    /// The last one that answered.
+    pub(super) current: Option<TrackerIndex>,
+    /// Next announce when peers are not wanted, and why then.
+    pub(super) due: Time,
+    pub(super) reason: Reason,
+    /// Next announce when they are: never after `due`.
+    pub(super) early: Time,
+    /// The next announce goes to `current` first, whatever the order says.
+    pub(super) is_forced: bool,
+}
+
+impl Group {
+    pub(super) const fn new(order: Vec<TrackerIndex>) -> Self {
+        Self {
+            order,
+            in_flight: None,
+            current: None,
+            due: Time::NEVER,
+            reason: Reason::Interval,
+            early: Time::NEVER,
+            is_forced: false,
+        }
+    }
+
+    /// Sets the next announce, peers wanted or not.
+    pub(super) const fn due_at(&mut self, due: Time, reason: Reason) {
+        (self.due, self.early, self.reason) = (due, due, reason);
+    }
+}
+
+pub(super) fn find(trackers: &[Tracker], index: TrackerIndex) -> Option<&Tracker> {
+    trackers.get(index.0 as usize)
+}
+
+pub(super) fn find_mut(trackers: &mut [Tracker], index: TrackerIndex) -> Option<&mut Tracker> {
+    trackers.get_mut(index.0 as usize)
+}
+
+pub(super) fn find_group(groups: &mut [Group], index: TrackerIndex) -> Option<&mut Group> {
+    groups.iter_mut().find(|group| group.order.contains(&index))
+}
+
+/// The tracker to announce to: the first in order that may be asked (BEP 12).
+pub(super) fn choose(group: &Group, trackers: &[Tracker], now: Time) -> Option<TrackerIndex> {
+    let forced = group.current.filter(|_| group.is_forced);
+    forced
+        .into_iter()
+        .chain(group.order.iter().copied())
+        .find(|&index| find(trackers, index).is_some_and(|tracker| tracker.may_be_asked(now)))
+}
+
+/// Moves a tracker that works to the front of its tier (BEP 12).
+pub(super) fn promote(order: &mut [TrackerIndex], index: TrackerIndex, trackers: &[Tracker]) {
+    let tier_of = |index| find(trackers, index).map(|tracker| tracker.tier);
+    let first = order.iter().position(|&other| tier_of(other) == tier_of(index));
+    let at = order.iter().position(|&other| other == index);
+    if let (Some(first), Some(at)) = (first, at) {
+        order[first..=at].rotate_right(1);
+    }
+}
