@@ -98,6 +98,14 @@ pub enum Input {
         /// One digest a block.
         block_digests: Vec<Sha256Digest>,
     },
+    /// The answer to [`Output::DigestsWanted`]: the SHA-256 of each block of a verified piece as it is
+    /// stored, by block number. Never answering is allowed: then nobody is blamed.
+    PieceDigests {
+        /// Which.
+        piece: PieceIndex,
+        /// One digest a block.
+        block_digests: Vec<Sha256Digest>,
+    },
     /// Blocks handed out by [`Output::Store`] were lost (write error, storage closed): ask again.
     PieceLost {
         /// Which.
@@ -169,6 +177,17 @@ pub enum Output {
         reason: crate::DropReason,
         /// Refuse this address from now on.
         ban: bool,
+    },
+    /// Refuse this address from now on: its peer is gone, but is to blame for a failed piece.
+    Ban {
+        /// Remote address of the connection it had.
+        address: SocketAddr,
+    },
+    /// The piece was verified after it had failed: its block digests show who sent the bad blocks.
+    /// Answered by [`Input::PieceDigests`].
+    DigestsWanted {
+        /// Which.
+        piece: PieceIndex,
     },
     /// Bytes of the info dictionary whose hash matches one of the torrent's info-hashes.
     MetadataReceived(Vec<u8>),
