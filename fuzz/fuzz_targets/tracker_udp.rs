@@ -21,7 +21,8 @@ fuzz_target!(|bytes: &[u8]| {
         check(packet);
         if let Some(sent) = exchange.poll_transmit(now) {
             packets += 1;
-            assert!(packets <= policy.packets_max && sent.len() <= PACKET_BYTES_MAX);
+            // Connect and query, and each repeated for every timeout at worst.
+            assert!(packets <= 2 * (1 + policy.timeouts_max) && sent.len() <= PACKET_BYTES_MAX);
             exchange.handle(&[&sent[8..16], packet].concat(), now);
         }
         exchange.handle(packet, now);

@@ -12,6 +12,7 @@ use crate::announce::{Event, PEERS_WANTED, Retry};
 use group::{Group, Tracker, choose, find, find_group, find_mut, promote};
 use piecework_types::{Rng, Time};
 use std::collections::VecDeque;
+use std::mem;
 use std::time::Duration;
 
 /// Trackers of one torrent that are used; the rest of a longer list is ignored.
@@ -230,7 +231,7 @@ impl Schedule {
             *tracker = Tracker::new(tracker.tier);
         }
         for group in &mut self.groups {
-            (group.in_flight, group.current, group.is_forced) = (None, None, false);
+            *group = Group::new(mem::take(&mut group.order));
             group.due_at(now, Reason::Interval);
         }
     }
@@ -243,19 +244,9 @@ impl Schedule {
         }
         for group in &mut self.groups {
             if group.in_flight.is_none() && group.current.is_some() {
-                Self::force(group, &mut self.trackers, now);
+                group.force(now);
             }
         }
-    }
-
-    /// Makes the group announce to its current tracker at once, minimum interval or not.
-    fn force(group: &mut Group, trackers: &mut [Tracker], now: Time) {
-        let Some(current) = group.current.and_then(|index| find_mut(trackers, index)) else {
-            return;
-        };
-        current.not_before = now;
-        group.is_forced = true;
-        group.due_at(now, Reason::Interval);
     }
 
     fn answered(
@@ -273,13 +264,13 @@ impl Schedule {
         }
         let SchedulePolicy { interval_min, interval_max, .. } = self.policy;
         let interval = interval.unwrap_or(self.policy.interval_default);
-        let interval = interval.clamp(interval_min, interval_max);
+        let interval = interval.max(interval_min).min(interval_max);
         let early = min_interval.unwrap_or_else(|| self.policy.early_default.min(interval));
-        let early = early.clamp(interval_min, interval_max);
+        let early = early.max(interval_min).min(interval_max);
         tracker.is_started = true;
         tracker.completed_due &= event != Event::Completed;
         tracker.failures = 0;
-        tracker.not_before = now + early;
+        tracker.retry_at = now;
         let is_forced = tracker.completed_due;
         let Some(group) = find_group(&mut self.groups, index) else { return };
         group.in_flight = None;
@@ -288,7 +279,7 @@ impl Schedule {
         group.early = now + early;
         promote(&mut group.order, index, &self.trackers);
         if is_forced {
-            Self::force(group, &mut self.trackers, now);
+            group.force(now);
         }
     }
 
@@ -301,14 +292,14 @@ impl Schedule {
         }
         tracker.failures = tracker.failures.saturating_add(1);
         let wait = match retry {
-            Some(Retry::After(wait)) => wait.clamp(self.policy.backoff_min, RETRY_MAX),
+            Some(Retry::After(wait)) => wait.max(self.policy.backoff_min).min(RETRY_MAX),
             Some(Retry::Never) => {
                 tracker.is_gone = true;
                 Duration::ZERO
             }
             None => backoff(&self.policy, tracker.failures, &mut self.rng),
         };
-        tracker.not_before = now + wait;
+        tracker.retry_at = now + wait;
         let Some(group) = find_group(&mut self.groups, index) else { return };
         group.in_flight = None;
         group.due_at(now, Reason::Backoff);
@@ -364,7 +355,7 @@ impl Schedule {
             let Some(index) = choose(group, &self.trackers, now) else {
                 let rest = group.order.iter().filter_map(|&index| find(&self.trackers, index));
                 let rest = rest.filter(|tracker| !tracker.is_gone);
-                let retry = rest.map(|tracker| tracker.not_before).min();
+                let retry = rest.map(|tracker| tracker.retry_at).min();
                 group.due_at(retry.unwrap_or(Time::NEVER), Reason::Backoff);
                 continue;
             };

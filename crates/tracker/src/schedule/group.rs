@@ -17,7 +17,8 @@ pub(super) struct Tracker {
     pub(super) completed_due: bool,
     pub(super) in_flight: Option<Event>,
     pub(super) failures: u32,
-    pub(super) not_before: Time,
+    /// When it may be tried again after a failure. The minimum interval is its group's.
+    pub(super) retry_at: Time,
     /// It does not want to see us again in this run.
     pub(super) is_gone: bool,
 }
@@ -30,13 +31,13 @@ impl Tracker {
             completed_due: false,
             in_flight: None,
             failures: 0,
-            not_before: Time::ZERO,
+            retry_at: Time::ZERO,
             is_gone: false,
         }
     }
 
     pub(super) const fn may_be_asked(&self, now: Time) -> bool {
-        !self.is_gone && self.not_before.as_micros() <= now.as_micros()
+        !self.is_gone && self.retry_at.as_micros() <= now.as_micros()
     }
 
     /// Notes that an announce begins, and says with which event.
@@ -88,6 +89,12 @@ impl Group {
     /// Sets the next announce, peers wanted or not.
     pub(super) const fn due_at(&mut self, due: Time, reason: Reason) {
         (self.due, self.early, self.reason) = (due, due, reason);
+    }
+
+    /// Makes the next announce go to the current tracker at once, minimum interval or not.
+    pub(super) const fn force(&mut self, now: Time) {
+        self.is_forced = true;
+        self.due_at(now, Reason::Interval);
     }
 }
 

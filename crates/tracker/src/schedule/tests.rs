@@ -94,6 +94,15 @@ fn a_tier_is_tried_in_order_and_the_tracker_that_works_moves_to_its_front() {
 }
 
 #[test]
+fn a_tier_is_shuffled_so_that_its_trackers_share_the_load() {
+    let first = |seed| {
+        let schedule = Schedule::new([4], SchedulePolicy::default(), Rng::new(seed));
+        schedule.order().next()
+    };
+    assert_eq!((0..50).map(first).collect::<BTreeSet<_>>().len(), 4);
+}
+
+#[test]
 fn the_next_tier_serves_while_the_first_is_down_and_no_longer() {
     let mut schedule = started(&[1, 1], SchedulePolicy::default());
     schedule.handle(Input::WantPeers(false), at(0));
@@ -193,6 +202,33 @@ fn completed_waits_for_the_announce_in_flight_and_survives_a_failure() {
     assert_eq!(announces(&mut schedule), [(0, Completed)]);
     fail(&mut schedule, 0, at(3));
     schedule.handle(Input::Timeout, at(60));
+    assert_eq!(announces(&mut schedule), [(0, Completed)]);
+}
+
+#[test]
+fn completed_goes_to_the_tracker_that_knows_of_the_download_not_to_a_better_one() {
+    let mut schedule = started(&[1, 1], SchedulePolicy::default());
+    announces(&mut schedule);
+    fail(&mut schedule, 0, at(0));
+    announces(&mut schedule);
+    answer(&mut schedule, 1, Some(1800), at(1));
+    schedule.handle(Input::Completed, at(60));
+    assert_eq!(announces(&mut schedule), [(1, Completed)]);
+}
+
+#[test]
+fn completed_does_not_break_into_a_back_off() {
+    let mut schedule = started(&[1], SchedulePolicy::default());
+    announces(&mut schedule);
+    answer(&mut schedule, 0, Some(60), at(0));
+    schedule.handle(Input::Timeout, at(60));
+    announces(&mut schedule);
+    let retry = Some(Retry::After(Duration::from_secs(600)));
+    schedule.handle(Input::Failed { tracker: TrackerIndex(0), retry }, at(60));
+    schedule.handle(Input::Completed, at(61));
+    assert_eq!(announces(&mut schedule), []);
+    assert_eq!(wake(&schedule), Some((660, Reason::Backoff)));
+    schedule.handle(Input::Timeout, at(660));
     assert_eq!(announces(&mut schedule), [(0, Completed)]);
 }
 

@@ -23,14 +23,15 @@ const DOUBLINGS_MAX: u32 = 8;
 pub struct UdpPolicy {
     /// Wait for the first packet's answer; doubles with each retransmission.
     pub first_timeout: Duration,
-    /// Packets sent before the tracker counts as silent, connect packets included. BEP 15 would go on
-    /// for more than two hours, while other trackers of the torrent wait for their turn.
-    pub packets_max: u32,
+    /// Packets that may stay unanswered before the tracker counts as silent. BEP 15 would go on for
+    /// more than two hours, while other trackers of the torrent wait for their turn.
+    pub timeouts_max: u32,
 }
 
 impl Default for UdpPolicy {
+    /// One lost packet is forgiven; a dead tracker costs 45 seconds.
     fn default() -> Self {
-        Self { first_timeout: Duration::from_secs(15), packets_max: 4 }
+        Self { first_timeout: Duration::from_secs(15), timeouts_max: 2 }
     }
 }
 
@@ -89,6 +90,8 @@ pub struct UdpExchange {
     is_reused: bool,
     sent: Option<Sent>,
     packets: u32,
+    timeouts: u32,
+    /// Timeouts since the last answer.
     doublings: u32,
     outcome: Option<Result<UdpAnswer, TrackerFault>>,
     is_over: bool,
@@ -115,6 +118,7 @@ impl UdpExchange {
             is_reused: connection.is_some(),
             sent: None,
             packets: 0,
+            timeouts: 0,
             doublings: 0,
             outcome: None,
             is_over: false,
@@ -131,7 +135,6 @@ impl UdpExchange {
         match (&sent.packet, response) {
             (UdpRequest::Connect { .. }, UdpResponse::Connect { connection: id, .. }) => {
                 self.connection = Some(UdpConnection { id, received: now });
-                self.is_reused = false;
                 self.sent = None;
                 self.doublings = 0;
             }
@@ -174,11 +177,12 @@ impl UdpExchange {
         if self.is_over || self.sent.as_ref().is_some_and(|sent| now < sent.deadline) {
             return None;
         }
-        if self.packets >= self.policy.packets_max {
-            self.finish(Err(TrackerFault::Silent { packets: self.packets }));
-            return None;
-        }
         if self.sent.is_some() {
+            self.timeouts += 1;
+            if self.timeouts >= self.policy.timeouts_max {
+                self.finish(Err(TrackerFault::Silent { packets: self.packets }));
+                return None;
+            }
             self.doublings = (self.doublings + 1).min(DOUBLINGS_MAX);
             if self.is_reused {
                 // Many trackers do not answer a connection id that they have forgotten.

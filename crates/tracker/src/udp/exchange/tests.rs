@@ -28,8 +28,8 @@ fn query() -> UdpQuery {
     }
 }
 
-fn exchange(packets_max: u32, connection: Option<UdpConnection>) -> UdpExchange {
-    let policy = UdpPolicy { packets_max, ..UdpPolicy::default() };
+fn exchange(timeouts_max: u32, connection: Option<UdpConnection>) -> UdpExchange {
+    let policy = UdpPolicy { timeouts_max, ..UdpPolicy::default() };
     UdpExchange::new(query(), Family::V4, policy, connection, Rng::new(1))
 }
 
@@ -114,6 +114,17 @@ fn an_unanswered_announce_is_repeated_until_the_connection_id_expires() {
 }
 
 #[test]
+fn an_answer_makes_the_next_wait_short_again() {
+    let mut exchange = exchange(9, None);
+    let connect = sent(&mut exchange, at(0));
+    sent(&mut exchange, at(15));
+    sent(&mut exchange, at(45));
+    exchange.handle(&connected(connect.transaction()), at(46));
+    sent(&mut exchange, at(46));
+    assert_eq!(exchange.poll_timeout(), Some(at(61)));
+}
+
+#[test]
 fn a_late_answer_to_an_earlier_copy_counts() {
     let mut exchange = exchange(4, None);
     let first = sent(&mut exchange, at(0));
@@ -176,19 +187,31 @@ fn a_refusal_ends_the_exchange_with_the_reason() {
 }
 
 #[test]
-fn a_tracker_that_connects_but_never_answers_is_given_up_after_the_same_number_of_packets() {
+fn a_tracker_that_connects_but_never_answers_is_given_up_too() {
     let mut exchange = exchange(5, None);
     let mut now = at(0);
-    let mut packets = 0;
+    let mut announces = 0;
     while let Some(packet) = exchange.poll_transmit(now) {
-        packets += 1;
         let request = UdpRequest::decode(&packet).expect("our own packet");
         if let UdpRequest::Connect { transaction } = request {
             exchange.handle(&connected(transaction), now);
         } else {
+            announces += 1;
             now = exchange.poll_timeout().expect("an answer is awaited");
         }
     }
-    assert_eq!(packets, 5);
-    assert_eq!(exchange.take_outcome(), Some(Err(TrackerFault::Silent { packets: 5 })));
+    assert_eq!(announces, 5);
+    // It had to connect twice: the first id expired.
+    assert_eq!(exchange.take_outcome(), Some(Err(TrackerFault::Silent { packets: 7 })));
+}
+
+#[test]
+fn by_default_a_dead_tracker_is_given_up_after_45_seconds() {
+    let mut exchange =
+        UdpExchange::new(query(), Family::V4, UdpPolicy::default(), None, Rng::new(1));
+    sent(&mut exchange, at(0));
+    sent(&mut exchange, at(15));
+    assert_eq!(exchange.poll_timeout(), Some(at(45)));
+    assert_eq!(exchange.poll_transmit(at(45)), None);
+    assert_eq!(exchange.take_outcome(), Some(Err(TrackerFault::Silent { packets: 2 })));
 }
