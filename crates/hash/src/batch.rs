@@ -29,8 +29,7 @@ impl<'j, 'a, A: Algorithm> Batch<'j, 'a, A> {
         Self { jobs, next: 0, unfinished: Vec::new(), outcomes }
     }
 
-    /// What each job yielded, in the order of the jobs. Jobs that never ran to their end have kept the
-    /// state they started from.
+    /// What each job yielded, in the order of the jobs.
     pub(crate) fn into_outcomes(self) -> Vec<Outcome<A>> {
         debug_assert!(self.unfinished.is_empty() && self.next == self.jobs.len());
         self.outcomes

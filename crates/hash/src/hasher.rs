@@ -11,10 +11,26 @@ use crate::algorithm::sealed::Internals;
 use crate::algorithm::{Sha1, Sha256};
 use crate::batch::Batch;
 use crate::job::{Job, Outcome};
+use crate::kernel::Kernel::{Avx2, Avx512, Avx512X2, Scalar, ShaNi, ShaNiX2, ShaNiX4};
 use crate::kernel::{Compress, Kernel};
 
-/// A batch of more jobs than this is hardly faster: not worth keeping data waiting for.
+/// More jobs than this at once are hardly faster, and not worth keeping their data waiting for.
 const LANES_WORTH_WAITING_MAX: usize = 16;
+
+/// Kernels for one algorithm, the one with most lanes first, each with the number of jobs from which on
+/// it is faster than those after it. The last one takes a single job.
+type Plan = [(Kernel, usize)];
+
+/// Thirty-two lanes are left out: they need their data in the second-level cache to be any faster.
+const SHA1_WITH_SHA_NI: &Plan = &[(Avx512, 9), (ShaNiX4, 3), (ShaNiX2, 2), (ShaNi, 1)];
+
+/// Leaves of a v2 piece come by the dozen and are fresh in the cache, so thirty-two lanes pay.
+const SHA256_WITH_SHA_NI: &Plan =
+    &[(Avx512X2, 28), (Avx512, 12), (ShaNiX4, 3), (ShaNiX2, 2), (ShaNi, 1)];
+
+/// Two lanes in use of eight or sixteen are no faster than one message after the other.
+const SHA1_WITHOUT: &Plan = &[(Avx512, 3), (Avx2, 3), (Scalar, 1)];
+const SHA256_WITHOUT: &Plan = &[(Avx512X2, 28), (Avx512, 3), (Avx2, 3), (Scalar, 1)];
 
 /// Hashes batches of jobs, each with the kernels that suit their number.
 #[derive(Clone, Debug)]
@@ -23,7 +39,7 @@ pub struct Hasher {
     pub(crate) sha256: Ladder,
 }
 
-/// The kernels for one algorithm, the one with most lanes first. Each hands what it leaves to the next.
+/// The kernels in use for one algorithm; each hands the jobs it leaves to the next.
 #[derive(Clone, Debug)]
 pub struct Ladder {
     rungs: Vec<Rung>,
@@ -44,14 +60,21 @@ impl Hasher {
     /// The best of this CPU; found out at the first call.
     pub fn detect() -> &'static Self {
         static BEST: OnceLock<Hasher> = OnceLock::new();
-        BEST.get_or_init(|| {
-            let sha_ni = Kernel::ShaNi.is_supported();
-            let avx512 = Kernel::Avx512.is_supported();
-            Self {
-                sha1: Ladder::for_sha1(sha_ni, avx512),
-                sha256: Ladder::for_sha256(sha_ni, avx512),
-            }
-        })
+        BEST.get_or_init(|| Self::for_cpu(Kernel::is_supported))
+    }
+
+    /// The best of a CPU that has no more kernels than this one.
+    pub(crate) fn for_cpu(has: impl Fn(Kernel) -> bool) -> Self {
+        // Without SHA-NI the reference implementation is the fastest single stream.
+        let (sha1, sha256, prefers_reference) = if has(ShaNi) {
+            (SHA1_WITH_SHA_NI, SHA256_WITH_SHA_NI, false)
+        } else {
+            (SHA1_WITHOUT, SHA256_WITHOUT, true)
+        };
+        Self {
+            sha1: Ladder { rungs: rungs::<Sha1>(sha1, &has), prefers_reference },
+            sha256: Ladder { rungs: rungs::<Sha256>(sha256, &has), prefers_reference },
+        }
     }
 
     /// Uses `kernel` for every job, however few there are: for tests and benchmarks.
@@ -64,10 +87,9 @@ impl Hasher {
             return Err(UnsupportedKernel(kernel));
         }
         let plan = [(kernel, 1)];
-        Ok(Self {
-            sha1: Ladder::new::<Sha1>(&plan, false),
-            sha256: Ladder::new::<Sha256>(&plan, false),
-        })
+        let [sha1, sha256] = [rungs::<Sha1>(&plan, |_| true), rungs::<Sha256>(&plan, |_| true)];
+        let ladder = |rungs| Ladder { rungs, prefers_reference: false };
+        Ok(Self { sha1: ladder(sha1), sha256: ladder(sha256) })
     }
 
     /// How many jobs of one length make a batch worth waiting for; at least one. Larger batches are
@@ -112,46 +134,18 @@ impl Hasher {
 }
 
 impl Ladder {
-    /// `plan` is kernels with their `lanes_min`, the one with most lanes first, the last with one.
-    fn new<A: Internals>(plan: &[(Kernel, usize)], prefers_reference: bool) -> Self {
-        debug_assert!(plan.last().is_some_and(|&(_, lanes_min)| lanes_min == 1));
-        let rungs = plan.iter().filter_map(|&(kernel, lanes_min)| {
-            let compress = A::compress(&kernel.kernels()?);
-            Some(Rung { kernel, compress, lanes_min })
-        });
-        Self { rungs: rungs.collect(), prefers_reference }
-    }
-
-    fn for_sha1(sha_ni: bool, avx512: bool) -> Self {
-        use Kernel::{Avx2, Avx512, Avx512X2, Scalar, ShaNi, ShaNiX2, ShaNiX4};
-        match (sha_ni, avx512) {
-            (true, true) => {
-                let plan = [(Avx512X2, 21), (Avx512, 9), (ShaNiX4, 3), (ShaNiX2, 2), (ShaNi, 1)];
-                Self::new::<Sha1>(&plan, false)
-            }
-            // Four streams of SHA-NI beat the eight lanes of AVX2.
-            (true, false) => Self::new::<Sha1>(&[(ShaNiX4, 3), (ShaNiX2, 2), (ShaNi, 1)], false),
-            (false, true) => Self::new::<Sha1>(&[(Avx512X2, 21), (Avx512, 3), (Scalar, 1)], true),
-            (false, false) => Self::new::<Sha1>(&[(Avx2, 3), (Scalar, 1)], true),
-        }
-    }
-
-    fn for_sha256(sha_ni: bool, avx512: bool) -> Self {
-        use Kernel::{Avx2, Avx512, Avx512X2, Scalar, ShaNi, ShaNiX2, ShaNiX4};
-        match (sha_ni, avx512) {
-            (true, true) => {
-                let plan = [(Avx512X2, 24), (Avx512, 12), (ShaNiX4, 3), (ShaNiX2, 2), (ShaNi, 1)];
-                Self::new::<Sha256>(&plan, false)
-            }
-            (true, false) => Self::new::<Sha256>(&[(ShaNiX4, 3), (ShaNiX2, 2), (ShaNi, 1)], false),
-            (false, true) => Self::new::<Sha256>(&[(Avx512X2, 21), (Avx512, 3), (Scalar, 1)], true),
-            (false, false) => Self::new::<Sha256>(&[(Avx2, 3), (Scalar, 1)], true),
-        }
-    }
-
     pub(crate) fn rungs(&self) -> &[Rung] {
         &self.rungs
     }
+}
+
+/// Those rungs of `plan` that the CPU has.
+fn rungs<A: Internals>(plan: &Plan, has: impl Fn(Kernel) -> bool) -> Vec<Rung> {
+    let present = plan.iter().filter(|&&(kernel, _)| has(kernel));
+    let rungs = present.filter_map(|&(kernel, lanes_min)| {
+        Some(Rung { kernel, compress: A::compress(&kernel.kernels()?), lanes_min })
+    });
+    rungs.collect()
 }
 
 /// A kernel whose instructions this CPU lacks.

@@ -8,12 +8,24 @@ use proptest::prelude::*;
 
 use crate::*;
 
-/// The best hasher and one for each kernel that this CPU can run.
+/// A hasher for each kernel that this CPU can run, and the best ones of this CPU and of lesser ones.
 fn hashers() -> Vec<(String, Hasher)> {
+    use Kernel::{Avx2, Scalar, ShaNi, ShaNiX2, ShaNiX4};
     let forced = Kernel::ALL
         .into_iter()
         .filter_map(|kernel| Some((kernel.to_string(), Hasher::with_kernel(kernel).ok()?)));
-    forced.chain([("best".to_owned(), Hasher::detect().clone())]).collect()
+    let cpus: [(&str, &[Kernel]); 5] = [
+        ("all", &Kernel::ALL),
+        ("SHA-NI alone", &[Scalar, ShaNi, ShaNiX2, ShaNiX4]),
+        ("AVX2 alone", &[Scalar, Avx2]),
+        ("vectors alone", &[Scalar, Avx2, Kernel::Avx512, Kernel::Avx512X2]),
+        ("neither", &[Scalar]),
+    ];
+    let best = cpus.into_iter().map(|(name, kernels)| {
+        let has = |kernel: Kernel| kernels.contains(&kernel) && kernel.is_supported();
+        (format!("best of {name}"), Hasher::for_cpu(has))
+    });
+    forced.chain(best).collect()
 }
 
 /// A message and how it is cut: where it is interrupted, and the blocks in each slice.
@@ -73,7 +85,7 @@ fn hash_interrupted<A: Algorithm>(hasher: &Hasher, cases: &[Case]) -> Vec<Option
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn every_kernel_agrees_with_the_reference_on_any_batch(cases in cases(1..70)) {

@@ -1,4 +1,5 @@
-//! Sixteen lanes in 512-bit vectors: rotates and three-input logic are single instructions.
+//! Sixteen lanes in 512-bit vectors, or twice sixteen: rotates and three-input logic are single
+//! instructions.
 //!
 //! `unsafe` is needed twice: to enter code compiled for AVX-512 and to load and store vectors.
 #![allow(unsafe_code)]
@@ -44,6 +45,11 @@ fn sha256_x2(lanes: &mut Lanes<32>, inputs: &[&[Block]; 32]) {
     unsafe { sha256_x32(lanes, inputs) }
 }
 
+/// How far ahead of the lanes their data is asked for. The hardware does not follow sixteen streams at
+/// once; further ahead the lines would push each other out of the first-level cache, since chunks of
+/// 16 KiB all begin in the same set of it.
+const PREFETCH_BLOCKS: usize = 2;
+
 /// One word of each lane, in G vectors of sixteen.
 #[derive(Clone, Copy)]
 struct Words<const G: usize>([__m512i; G]);
@@ -74,6 +80,9 @@ impl<const G: usize> Words<G> {
         for (g, group) in groups.iter().enumerate() {
             let mut rows = [swap; 16];
             for (row, input) in rows.iter_mut().zip(group) {
+                if let Some(later) = input.get(block + PREFETCH_BLOCKS) {
+                    _mm_prefetch::<_MM_HINT_T0>(later.as_ptr().cast());
+                }
                 // SAFETY: a block is 64 readable bytes and the load asks for no alignment.
                 let bytes = unsafe { _mm512_loadu_si512(input[block].as_ptr().cast()) };
                 *row = _mm512_shuffle_epi8(bytes, swap);
