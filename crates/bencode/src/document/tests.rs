@@ -132,8 +132,8 @@ fn a_prefix_tells_where_raw_bytes_begin() {
 enum Model {
     Integer(i64),
     Bytes(Vec<u8>),
-    List(Vec<Model>),
-    Dict(BTreeMap<Vec<u8>, Model>),
+    List(Vec<Self>),
+    Dict(BTreeMap<Vec<u8>, Self>),
 }
 
 impl Model {
