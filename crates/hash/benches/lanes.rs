@@ -1,8 +1,8 @@
 //! Throughput of each kernel by number of jobs, beside the reference implementation.
 //!
 //! `cargo bench -p piecework-hash` prints MiB/s; DESIGN.md keeps a table of one run. The thresholds
-//! in `hasher.rs` come from the `pieces` groups: a kernel is used from the number of jobs on at which it
-//! beats the kernels with fewer lanes.
+//! in `hasher.rs` come from the `pieces` groups: a kernel is used from the number of jobs on at
+//! which it beats the kernels with fewer lanes.
 #![allow(missing_docs)]
 
 use divan::counter::BytesCount;
@@ -66,8 +66,8 @@ fn hash_messages<A: Algorithm>(
 ) {
     let data = vec![0x5a; count * bytes];
     let mut chunks: Vec<&[u8]> = data.chunks(CHUNK_BYTES).collect();
-    // Chunks come from a pool in any order. Neighbours at a distance of a power of two would all fall
-    // into the same sets of the caches, which is slower.
+    // Chunks come from a pool in any order. Neighbours at a distance of a power of two would all
+    // fall into the same sets of the caches, which is slower.
     Rng::new(1).shuffle(&mut chunks);
     let messages: Vec<&[&[u8]]> = chunks.chunks(bytes / CHUNK_BYTES).collect();
     let bencher = bencher.counter(BytesCount::new(data.len()));

@@ -1,6 +1,7 @@
 //! SHA-1 and SHA-256 as types: what differs between them besides the rounds.
 //!
-//! Knows no kernel and no scheduling. The trait is sealed, because the kernels know exactly these two.
+//! Knows no kernel and no scheduling. The trait is sealed, because the kernels know exactly these
+//! two.
 
 use std::fmt::Debug;
 

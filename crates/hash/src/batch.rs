@@ -1,7 +1,7 @@
 //! Jobs on their way through the lanes: which job sits in which lane, and what it compresses next.
 //!
-//! Invariant: a job is waiting, in exactly one lane, or has its outcome. A lane is filled again as soon
-//! as its job ends. Knows neither CPUs nor which kernel is best: it is given one.
+//! Invariant: a job is waiting, in exactly one lane, or has its outcome. A lane is filled again as
+//! soon as its job ends. Knows neither CPUs nor which kernel is best: it is given one.
 
 use std::slice;
 

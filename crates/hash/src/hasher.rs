@@ -1,7 +1,7 @@
 //! Which kernel hashes how many jobs on this CPU.
 //!
-//! Owns the thresholds, all of them measured (DESIGN.md). Invariant: the last rung of a ladder takes a
-//! single job, so every job ends. Knows nothing of how a kernel works.
+//! Owns the thresholds, all of them measured (DESIGN.md). Invariant: the last rung of a ladder
+//! takes a single job, so every job ends. Knows nothing of how a kernel works.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -17,8 +17,8 @@ use crate::kernel::{Compress, Kernel};
 /// More jobs than this at once are hardly faster, and not worth keeping their data waiting for.
 const LANES_WORTH_WAITING_MAX: usize = 16;
 
-/// Kernels for one algorithm, the one with most lanes first, each with the number of jobs from which on
-/// it is faster than those after it. The last one takes a single job.
+/// Kernels for one algorithm, the one with most lanes first, each with the number of jobs from
+/// which on it is faster than those after it. The last one takes a single job.
 type Plan = [(Kernel, usize)];
 
 /// Thirty-two lanes are left out: they need their data in the second-level cache to be any faster.
@@ -43,8 +43,8 @@ pub struct Hasher {
 #[derive(Clone, Debug)]
 pub struct Ladder {
     rungs: Vec<Rung>,
-    /// Whether a single whole message goes to the reference implementation, because the last rung is
-    /// slower than that.
+    /// Whether a single whole message goes to the reference implementation, because the last rung
+    /// is slower than that.
     prefers_reference: bool,
 }
 
@@ -99,8 +99,8 @@ impl Hasher {
         widest.min(LANES_WORTH_WAITING_MAX)
     }
 
-    /// The kernels in use, the one with most lanes first, each with the number of jobs from which on it
-    /// is used.
+    /// The kernels in use, the one with most lanes first, each with the number of jobs from which
+    /// on it is used.
     pub fn kernels<A: Algorithm>(&self) -> impl Iterator<Item = (Kernel, usize)> {
         A::ladder(self).rungs.iter().map(|rung| (rung.kernel, rung.lanes_min))
     }

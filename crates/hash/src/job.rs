@@ -1,7 +1,7 @@
 //! What is to be hashed: a midstate, a list of slices, and whether the message ends there.
 //!
-//! Invariant: a [`State`] stands at the border of two blocks, and every slice of a [`Job`] but the last
-//! of a finishing one is whole blocks. Knows no kernel.
+//! Invariant: a [`State`] stands at the border of two blocks, and every slice of a [`Job`] but the
+//! last of a finishing one is whole blocks. Knows no kernel.
 
 use std::error::Error;
 use std::fmt;

@@ -1,8 +1,9 @@
 //! The compression functions, one kernel for each set of instructions and number of lanes.
 //!
-//! A kernel takes the chaining values of L lanes and L runs of whole blocks, and compresses each run
-//! into its lane, as many blocks as the shortest run has. It knows no messages, padding or lengths.
-//! Kernels for x86 live here alone; this is the only place of the project with `unsafe` code.
+//! A kernel takes the chaining values of L lanes and L runs of whole blocks, and compresses each
+//! run into its lane, as many blocks as the shortest run has. It knows no messages, padding or
+//! lengths. Kernels for x86 live here alone; this is the only place of the project with `unsafe`
+//! code.
 
 mod rounds;
 mod scalar;

@@ -1,12 +1,13 @@
 //! SHA-1 and SHA-256: one message at a time, or many at once in the lanes of the vector unit.
 //!
 //! - [`sha1`], [`sha256`] and [`Stream`] hash one message with the reference implementation.
-//! - [`Hasher::hash`] takes a batch of [`Job`]s. A job is a message or a part of one: it starts from a
-//!   midstate ([`State`]), lists slices of whole blocks, and yields the next midstate or the digest.
+//! - [`Hasher::hash`] takes a batch of [`Job`]s. A job is a message or a part of one: it starts
+//!   from a midstate ([`State`]), lists slices of whole blocks, and yields the next midstate or the
+//!   digest.
 //! - [`Hasher::sha256_pairs`] and [`Hasher::reduce_layer`] make inner nodes of v2 hash trees.
 //!
-//! Which [`Kernel`] hashes a job depends on the CPU and on how many jobs there are; DESIGN.md has the
-//! measurements behind the choice. Digests never depend on it.
+//! Which [`Kernel`] hashes a job depends on the CPU and on how many jobs there are; DESIGN.md has
+//! the measurements behind the choice. Digests never depend on it.
 //!
 //! Pure compute: no I/O, no threads, no clock. It must not know pieces, files or torrents.
 //!

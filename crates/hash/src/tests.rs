@@ -8,7 +8,8 @@ use proptest::prelude::*;
 
 use crate::*;
 
-/// A hasher for each kernel that this CPU can run, and the best ones of this CPU and of lesser ones.
+/// A hasher for each kernel that this CPU can run, and the best ones of this CPU and of lesser
+/// ones.
 fn hashers() -> Vec<(String, Hasher)> {
     use Kernel::{Avx2, Scalar, ShaNi, ShaNiX2, ShaNiX4};
     let forced = Kernel::ALL
@@ -166,6 +167,21 @@ fn a_layer_of_odd_length_is_completed_with_the_padding_node() {
     let mut layer = vec![a, b, c];
     Hasher::detect().reduce_layer(&mut layer, padding);
     assert_eq!(layer, [parent(a, b), parent(c, padding)]);
+}
+
+#[test]
+fn every_cpu_can_end_a_single_job_and_prefers_wide_kernels_for_many() {
+    for (name, hasher) in hashers().into_iter().filter(|(name, _)| name.starts_with("best")) {
+        let sha1: Vec<_> = hasher.kernels::<Sha1>().collect();
+        let sha256: Vec<_> = hasher.kernels::<Sha256>().collect();
+        for plan in [sha1, sha256] {
+            let falls = |pair: &[(Kernel, usize)]| pair[0].0.lanes() > pair[1].0.lanes();
+            assert!(plan.windows(2).all(falls), "{name}: {plan:?}");
+            assert!(plan.iter().all(|(kernel, jobs)| *jobs <= kernel.lanes()), "{name}: {plan:?}");
+            assert_eq!(plan.last().map(|(kernel, jobs)| (kernel.lanes(), *jobs)), Some((1, 1)));
+        }
+        assert!((1..=16).contains(&hasher.lanes::<Sha1>()), "{name}");
+    }
 }
 
 /// A CPU without the instructions cannot test a kernel; the log of the run says so.

@@ -1,7 +1,7 @@
 //! Inner nodes of a v2 hash tree (BEP 52): SHA-256 of two child nodes, a layer at a time.
 //!
-//! A node is two blocks whatever its children, so the lanes run in step and need no scheduler. Knows
-//! nothing of tree shapes: which nodes belong side by side is up to the caller.
+//! A node is two blocks whatever its children, so the lanes run in step and need no scheduler.
+//! Knows nothing of tree shapes: which nodes belong side by side is up to the caller.
 
 use piecework_types::Sha256Digest;
 
@@ -37,8 +37,8 @@ impl Hasher {
         parents
     }
 
-    /// Replaces a layer of nodes by the layer above it. A last node without a sibling is paired with
-    /// `padding`, the root of an empty subtree of that height.
+    /// Replaces a layer of nodes by the layer above it. A last node without a sibling is paired
+    /// with `padding`, the root of an empty subtree of that height.
     pub fn reduce_layer(&self, layer: &mut Vec<Sha256Digest>, padding: Sha256Digest) {
         if !layer.len().is_multiple_of(2) {
             layer.push(padding);

@@ -1,17 +1,17 @@
 //! The rounds of SHA-1 and SHA-256 (FIPS 180-4, sections 6.1.2 and 6.2.2), written once for every
 //! width of vector.
 //!
-//! [`lane_kernel!`] expands to two functions inside a module that supplies a vector type of one 32-bit
-//! word a lane with these methods: `message` (a block of each lane, as sixteen vectors), `load` and
-//! `store` (one word of the chaining value), `splat`, `add`, `xor`, `xor3`, `choose`, `majority`,
-//! `shift_right::<N>` and `rotate_left::<N, REST>` with REST = 32 - N. A macro rather than a trait,
-//! because a function that needs a CPU feature cannot implement a safe trait method.
+//! [`lane_kernel!`] expands to two functions inside a module that supplies a vector type of one
+//! 32-bit word a lane with these methods: `message` (a block of each lane, as sixteen vectors),
+//! `load` and `store` (one word of the chaining value), `splat`, `add`, `xor`, `xor3`, `choose`,
+//! `majority`, `shift_right::<N>` and `rotate_left::<N, REST>` with REST = 32 - N. A macro rather
+//! than a trait, because a function that needs a CPU feature cannot implement a safe trait method.
 //!
 //! All rounds are unrolled: the schedule then lives in registers and the rotation of the working
 //! variables costs nothing.
 
-/// SHA-256 round constants: the first 32 bits of the fractional parts of the cube roots of the first
-/// 64 primes (FIPS 180-4, section 4.2.2).
+/// SHA-256 round constants: the first 32 bits of the fractional parts of the cube roots of the
+/// first 64 primes (FIPS 180-4, section 4.2.2).
 pub(super) const SHA256_K: [u32; 64] = [
     0x428a_2f98,
     0x7137_4491,

@@ -31,8 +31,8 @@ fn is_supported() -> bool {
 }
 
 fn sha1<const N: usize>(lanes: &mut Lanes<N>, inputs: &[&[Block]; N]) {
-    // SAFETY: this function is private and only the `kernels` functions hand it out, after they have
-    // found the features on this CPU.
+    // SAFETY: this function is private and only the `kernels` functions hand it out, after they
+    // have found the features on this CPU.
     unsafe { sha1_streams(lanes, inputs) }
 }
 
@@ -43,9 +43,9 @@ fn sha256<const N: usize>(lanes: &mut Lanes<N>, inputs: &[&[Block]; N]) {
 
 /// SHA-1 over as many blocks as every stream has.
 ///
-/// `abcd` holds four working variables, a in the highest word; `sha1rnds4` does four rounds. The fifth
-/// variable of a group of rounds is the `a` of the group before, rotated: `sha1nexte` makes it from the
-/// `abcd` of that group and adds the message.
+/// `abcd` holds four working variables, a in the highest word; `sha1rnds4` does four rounds. The
+/// fifth variable of a group of rounds is the `a` of the group before, rotated: `sha1nexte` makes
+/// it from the `abcd` of that group and adds the message.
 #[target_feature(enable = "sha,ssse3,sse4.1")]
 fn sha1_streams<const N: usize>(lanes: &mut Lanes<N>, inputs: &[&[Block]; N]) {
     let blocks = inputs.iter().map(|input| input.len()).min().unwrap_or(0);
@@ -114,8 +114,8 @@ fn sha1_streams<const N: usize>(lanes: &mut Lanes<N>, inputs: &[&[Block]; N]) {
 /// SHA-256 over as many blocks as every stream has.
 ///
 /// The instructions want the working variables as (a, b, e, f) and (c, d, g, h), the first in the
-/// highest word; `sha256rnds2` does two rounds and yields the new (a, b, e, f), while the old one has
-/// become (c, d, g, h).
+/// highest word; `sha256rnds2` does two rounds and yields the new (a, b, e, f), while the old one
+/// has become (c, d, g, h).
 #[target_feature(enable = "sha,ssse3,sse4.1")]
 fn sha256_streams<const N: usize>(lanes: &mut Lanes<N>, inputs: &[&[Block]; N]) {
     let blocks = inputs.iter().map(|input| input.len()).min().unwrap_or(0);
