@@ -147,6 +147,29 @@ fn when_all_trackers_fail_each_is_tried_again_after_a_growing_pause() {
 }
 
 #[test]
+fn an_answer_makes_the_next_back_off_short_again() {
+    let mut schedule = started(&[1], SchedulePolicy::default());
+    for secs in [0, 100, 200, 300] {
+        schedule.handle(Input::Timeout, at(secs));
+        fail(&mut schedule, 0, at(secs));
+    }
+    schedule.handle(Input::Timeout, at(400));
+    answer(&mut schedule, 0, Some(1800), at(400));
+    schedule.handle(Input::Timeout, at(2200));
+    fail(&mut schedule, 0, at(2200));
+    let (next, _) = wake(&schedule).expect("it will be tried again");
+    assert!((2203..=2206).contains(&next), "{next}");
+}
+
+#[test]
+fn a_minimum_interval_above_the_interval_counts() {
+    let mut schedule = started(&[1], SchedulePolicy::default());
+    schedule.handle(Input::WantPeers(false), at(0));
+    answer_both(&mut schedule, 0, (Some(600), Some(900)), at(0));
+    assert_eq!(wake(&schedule), Some((900, Reason::Interval)));
+}
+
+#[test]
 fn lying_intervals_are_clamped() {
     for (interval, expected) in [(0, 60), (1_000_000_000, 7200), (900, 900)] {
         let mut schedule = started(&[1], SchedulePolicy::default());
@@ -214,6 +237,9 @@ fn completed_goes_to_the_tracker_that_knows_of_the_download_not_to_a_better_one(
     answer(&mut schedule, 1, Some(1800), at(1));
     schedule.handle(Input::Completed, at(60));
     assert_eq!(announces(&mut schedule), [(1, Completed)]);
+    answer(&mut schedule, 1, Some(1800), at(61));
+    schedule.handle(Input::Timeout, at(1861));
+    assert_eq!(announces(&mut schedule), [(0, Started)], "in order again");
 }
 
 #[test]
