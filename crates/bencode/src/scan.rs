@@ -16,9 +16,9 @@ const LENGTH_DIGITS_MAX: usize = 10;
 pub enum Mode {
     /// The canonical form alone: one value has one encoding (BEP 3, BEP 52).
     Strict,
-    /// Unsorted or repeated keys, leading zeros, `-0` and trailing bytes are read too, and the first
-    /// is reported by [`Document::irregularity`](crate::Document::irregularity). Old v1 torrents
-    /// need it.
+    /// Unsorted or repeated keys, leading zeros, `-0` and trailing bytes are read too, and the
+    /// first is reported by [`Document::irregularity`](crate::Document::irregularity). Old v1
+    /// torrents need it.
     Lenient,
 }
 

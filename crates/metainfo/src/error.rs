@@ -121,7 +121,8 @@ pub enum MetainfoError {
         /// What is wrong.
         fault: LayerError,
     },
-    /// Files longer than a piece without their piece layer (BEP 52). A magnet link would do instead.
+    /// Files longer than a piece without their piece layer (BEP 52). A magnet link would do
+    /// instead.
     #[error("{files} files have no piece layer: the torrent file is incomplete")]
     MissingLayers {
         /// How many different files.

@@ -1,7 +1,7 @@
 //! The info dictionary: what a torrent's hash stands for.
 //!
-//! Owns the raw bytes and what was read from them. Piece hashes of v1 stay where they are in the raw
-//! bytes. Does not know trackers or anything else that stands outside the info dictionary.
+//! Owns the raw bytes and what was read from them. Piece hashes of v1 stay where they are in the
+//! raw bytes. Does not know trackers or anything else that stands outside the info dictionary.
 
 mod build;
 mod fields;
@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 /// Most files of a torrent.
 pub const FILES_MAX: usize = 400_000;
-/// Most pieces of a torrent: 64 GiB at 16 KiB, 64 TiB at 16 MiB. A v2 info dictionary can claim more
-/// without having a hash for each, and peers' bitfields cost a bit a piece.
+/// Most pieces of a torrent: 64 GiB at 16 KiB, 64 TiB at 16 MiB. A v2 info dictionary can claim
+/// more without having a hash for each, and peers' bitfields cost a bit a piece.
 pub const PIECES_MAX: u64 = 1 << 22;
 /// Most components of a path.
 pub const PATH_COMPONENTS_MAX: usize = 100;
@@ -87,7 +87,7 @@ impl Info {
     /// # Errors
     /// When it is malformed, contradicts itself, or is over a limit.
     pub fn parse(raw: impl Into<Arc<[u8]>>) -> Result<Self, MetainfoError> {
-        build::parse(raw.into())
+        build::parse(&raw.into())
     }
 
     /// As [`Self::parse`], for metadata that others sent: refused before it is read when it is not

@@ -68,8 +68,8 @@ impl Layout {
         self.segments(Block { piece, begin: 0, length: self.piece_bytes })
     }
 
-    /// The parts of `length` bytes of piece space from `offset` on. A byte that lies in no file ends
-    /// the walk.
+    /// The parts of `length` bytes of piece space from `offset` on. A byte that lies in no file
+    /// ends the walk.
     pub fn segments_at(&self, offset: u64, length: u32) -> Segments<'_> {
         // Of several files that start here the last one has the content: others are empty.
         let next = self.extents.partition_point(|extent| extent.offset <= offset);
@@ -81,7 +81,8 @@ impl Layout {
         self.segments_at(offset, 1).next().map(|segment| segment.file)
     }
 
-    /// The pieces that hold a byte of this file; empty for an empty file or one that does not exist.
+    /// The pieces that hold a byte of this file; empty for an empty file or one that does not
+    /// exist.
     pub fn pieces_of(&self, file: usize) -> Range<u32> {
         let Some(extent) = self.extents.get(file) else { return 0..0 };
         let piece_bytes = u64::from(self.piece_bytes);

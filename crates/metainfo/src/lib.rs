@@ -1,9 +1,9 @@
 //! What a torrent is: torrent files and info dictionaries (v1, v2, hybrid: BEP 3, 12, 19, 27, 47,
 //! 52), magnet links (BEP 9, 53), hash trees, cleaned names, and the making of torrents.
 //!
-//! Entry points: [`Metainfo::parse`] for a torrent file, [`Info::parse`] for metadata that came from
-//! peers, [`Magnet`], and [`create::Plan`]. Everything here is a function of bytes: files are read
-//! and hashed elsewhere, and nothing here knows a socket, a clock or a disk.
+//! Entry points: [`Metainfo::parse`] for a torrent file, [`Info::parse`] for metadata that came
+//! from peers, [`Magnet`], and [`create::Plan`]. Everything here is a function of bytes: files are
+//! read and hashed elsewhere, and nothing here knows a socket, a clock or a disk.
 //!
 //! All input is hostile. Sizes are checked before they cost memory: see the `*_MAX` constants.
 

@@ -1,9 +1,9 @@
 //! The SHA-256 tree over a file's blocks (BEP 52): its shape, its padding, its proofs.
 //!
-//! Layer 0 holds the leaves, one a block; a file's tree has as many leaves as the next power of two.
-//! Absent leaves count as 32 zero bytes, so a subtree that lies wholly behind the file's end has a
-//! known hash for its layer ([`pad_hash`]). Knows files only as a number of bytes: which file has
-//! which root is the business of [`PieceLayers`](crate::PieceLayers).
+//! Layer 0 holds the leaves, one a block; a file's tree has as many leaves as the next power of
+//! two. Absent leaves count as 32 zero bytes, so a subtree that lies wholly behind the file's end
+//! has a known hash for its layer ([`pad_hash`]). Knows files only as a number of bytes: which file
+//! has which root is the business of [`PieceLayers`](crate::PieceLayers).
 
 use piecework_hash::sha256;
 use piecework_types::{BLOCK_BYTES, Sha256Digest};
@@ -13,8 +13,8 @@ use std::sync::OnceLock;
 /// Layers of the highest tree: 2^50 blocks of 16 KiB are 2^64 bytes.
 const HEIGHT_MAX: u32 = 50;
 
-/// Hashes that one request may ask for. BEP 52 recommends 512 at most; clients ask for the blocks of
-/// a whole piece, and 8192 of them are 128 MiB.
+/// Hashes that one request may ask for. BEP 52 recommends 512 at most; clients ask for the blocks
+/// of a whole piece, and 8192 of them are 128 MiB.
 pub const SPAN_HASHES_MAX: u32 = 8192;
 
 /// Why hashes prove nothing. All of these are the fault of whoever sent the hashes or the request.
@@ -120,8 +120,8 @@ pub struct TreeShape {
 }
 
 impl TreeShape {
-    /// The shape for a file of `file_bytes`; an empty file has no tree. `piece_length` is a power of
-    /// two of at least 16 KiB, as v2 demands; anything else has no tree either.
+    /// The shape for a file of `file_bytes`; an empty file has no tree. `piece_length` is a power
+    /// of two of at least 16 KiB, as v2 demands; anything else has no tree either.
     pub fn new(file_bytes: u64, piece_length: u32) -> Option<Self> {
         if file_bytes == 0 || !piece_length.is_power_of_two() || piece_length < BLOCK_BYTES {
             return None;
@@ -169,8 +169,8 @@ impl TreeShape {
     }
 
     /// The request for this many hashes of the piece layer (or all, if there are fewer) with the
-    /// proof up to the root. `index` is rounded down to where such a span can start. Without a piece
-    /// layer there is nothing to ask.
+    /// proof up to the root. `index` is rounded down to where such a span can start. Without a
+    /// piece layer there is nothing to ask.
     pub fn piece_span(self, index: u32, length: u32) -> Option<HashSpan> {
         let width =
             1_u64 << self.height.checked_sub(self.piece_layer).filter(|&above| above > 0)?;
@@ -191,7 +191,7 @@ impl TreeShape {
     /// # Errors
     /// [`MerkleFault::Span`] when the tree has no such hashes.
     pub fn check(self, span: HashSpan) -> Result<(), MerkleFault> {
-        let above = self.height.checked_sub(span.base_layer).unwrap_or(0);
+        let above = self.height.saturating_sub(span.base_layer);
         let end = u64::from(span.index) + u64::from(span.length);
         let valid = span.length.is_power_of_two()
             && (2..=SPAN_HASHES_MAX).contains(&span.length)
@@ -211,8 +211,8 @@ impl TreeShape {
         start.min(pieces.into()) as u64..end.min(pieces.into()) as u64
     }
 
-    /// Checks the answer to `span` against the file's root and returns its base hashes; those behind
-    /// the file's end are left out. The span must have been asked with the whole proof, as
+    /// Checks the answer to `span` against the file's root and returns its base hashes; those
+    /// behind the file's end are left out. The span must have been asked with the whole proof, as
     /// [`Self::piece_span`] does.
     ///
     /// # Errors
@@ -237,7 +237,8 @@ impl TreeShape {
         let mut index = span.index / span.length;
         let mut node = root_of(base, span.base_layer, top);
         for uncle in uncles {
-            node = if index % 2 == 0 { parent(&node, uncle) } else { parent(uncle, &node) };
+            node =
+                if index.is_multiple_of(2) { parent(&node, uncle) } else { parent(uncle, &node) };
             index /= 2;
         }
         if node != *root {

@@ -157,8 +157,8 @@ fn trackers(root: Dict<'_>) -> Vec<Vec<String>> {
     tiers
 }
 
-/// One address or a list of them, each once. A folder's address ends with a slash, so that paths can
-/// be appended.
+/// One address or a list of them, each once. A folder's address ends with a slash, so that paths
+/// can be appended.
 fn web_seeds(value: Option<Value<'_>>, is_folder: bool) -> Vec<String> {
     let single = value.and_then(Value::as_bytes).into_iter();
     let listed = value.and_then(Value::as_list).into_iter().flatten().filter_map(Value::as_bytes);

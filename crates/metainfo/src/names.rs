@@ -7,8 +7,8 @@
 //! cleaned everywhere, since a folder may be shared with another system.
 //!
 //! Invariant: no component that leaves here is empty, `.`, `..`, longer than
-//! [`COMPONENT_BYTES_MAX`], or has a separator or control character in it; no two paths are equal in
-//! any case, and none is a folder on the way to another.
+//! [`COMPONENT_BYTES_MAX`], or has a separator or control character in it; no two paths are equal
+//! in any case, and none is a folder on the way to another.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

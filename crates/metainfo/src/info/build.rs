@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub(super) fn parse(raw: Arc<[u8]>) -> Result<Info, MetainfoError> {
-    let document = decode(&raw, Mode::Lenient)?;
+pub(super) fn parse(raw: &Arc<[u8]>) -> Result<Info, MetainfoError> {
+    let document = decode(raw, Mode::Lenient)?;
     if !document.trailing().is_empty() {
         return Err(MetainfoError::Invalid { field: "info", expected: "one dictionary" });
     }
@@ -35,7 +35,7 @@ pub(super) fn parse(raw: Arc<[u8]>) -> Result<Info, MetainfoError> {
         (false, Some(v1)) => (Version::V1, v1),
         (false, None) => return Err(MetainfoError::Missing { field: "length" }),
         (true, None) => (Version::V2, v2_files(info, raw_name)?),
-        (true, Some(v1)) => (Version::Hybrid, merge(v1, v2_files(info, raw_name)?, piece_length)?),
+        (true, Some(v1)) => (Version::Hybrid, merge(v1, &v2_files(info, raw_name)?, piece_length)?),
     };
     let (layout, grid) = place(&listed.files, version, piece_length)?;
     let pieces = match version {
@@ -43,8 +43,8 @@ pub(super) fn parse(raw: Arc<[u8]>) -> Result<Info, MetainfoError> {
         Version::V2 => 0..0,
     };
     let hashes = InfoHashes {
-        v1: version.has_v1().then(|| sha1(&raw)),
-        v2: version.has_v2().then(|| sha256(&raw)),
+        v1: version.has_v1().then(|| sha1(raw)),
+        v2: version.has_v2().then(|| sha256(raw)),
     };
     let mut cleaned = Vec::new();
     let name = clean_name(raw_name, hashes, &mut cleaned);
@@ -60,7 +60,7 @@ pub(super) fn parse(raw: Arc<[u8]>) -> Result<Info, MetainfoError> {
         pieces,
         is_private: info.get("private").and_then(Value::as_i64).is_some_and(|flag| flag != 0),
         cleaned,
-        raw: Arc::clone(&raw),
+        raw: Arc::clone(raw),
     };
     check_roots(&info)?;
     Ok(info)
@@ -97,11 +97,11 @@ fn piece_length(info: Dict<'_>, is_v2: bool) -> Result<u32, MetainfoError> {
     Ok(length)
 }
 
-/// The v1 list of a hybrid torrent with the v2 roots, if both describe the same content. Empty files
-/// and symlinks are nobody's pieces: those of the v1 list count.
+/// The v1 list of a hybrid torrent with the v2 roots, if both describe the same content. Empty
+/// files and symlinks are nobody's pieces: those of the v1 list count.
 fn merge<'d>(
     mut v1: Listed<'d>,
-    v2: Listed<'d>,
+    v2: &Listed<'_>,
     piece_length: u32,
 ) -> Result<Listed<'d>, MetainfoError> {
     let differ =
@@ -224,8 +224,7 @@ fn finish_files(
         paths
     };
     if let Some(long) = paths.iter().find(|path| path.len() > PATH_BYTES_MAX) {
-        let end = long.floor_char_boundary(64);
-        return Err(MetainfoError::PathTooLong { path: long[..end].to_owned() });
+        return Err(MetainfoError::PathTooLong { path: long.chars().take(64).collect() });
     }
     let mut links = symlinks(listed, &paths, name)?;
     let files = paths.into_iter().enumerate().map(|(at, path)| {

@@ -27,6 +27,9 @@ pub(super) struct Listed<'d> {
     pub(super) is_single: bool,
 }
 
+/// Length, and the target of a symlink.
+type Extent<'d> = (u64, Option<Vec<&'d [u8]>>);
+
 /// What lists may still cost.
 struct Budget {
     files: usize,
@@ -174,10 +177,7 @@ fn attributes(file: Dict<'_>) -> Attributes {
 }
 
 /// Length and symlink target. A symlink takes no room, whatever its length says (BEP 47).
-fn extent<'d>(
-    file: Dict<'d>,
-    attributes: Attributes,
-) -> Result<(u64, Option<Vec<&'d [u8]>>), MetainfoError> {
+fn extent<'d>(file: Dict<'d>, attributes: Attributes) -> Result<Extent<'d>, MetainfoError> {
     if attributes.symlink {
         let target =
             file.get("symlink path").ok_or(MetainfoError::Missing { field: "symlink path" })?;

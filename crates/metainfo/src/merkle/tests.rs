@@ -122,7 +122,7 @@ proptest! {
         let spans = 1 << (shape.height() - base_layer - log_length);
         let span = HashSpan {
             base_layer,
-            index: at % spans << log_length,
+            index: (at % spans) << log_length,
             length: 1 << log_length,
             proof_layers: shape.height() - base_layer - 1,
         };
