@@ -6,7 +6,8 @@
 //! more than the files hold.
 
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use piecework_types::Rng;
@@ -137,7 +138,7 @@ impl<'a> Trial<'a> {
         let before = self.claimed;
         if act == Act::Check {
             // With no resume data, everything on the disk has to be hashed.
-            fs::remove_dir_all(self.home.join("state")).context(|| "removing resume data")?;
+            clear(&self.home.join("state"))?;
         }
         let seen = self.watch(act, delay)?;
         if seen.is_done {
@@ -201,12 +202,21 @@ impl<'a> Trial<'a> {
     }
 
     fn start_over(&mut self) -> Outcome<()> {
-        for folder in [&self.home, &self.dir] {
-            fs::remove_dir_all(folder).context(|| "starting over")?;
-            fs::create_dir_all(folder).context(|| "starting over")?;
-        }
+        clear(&self.home.join("state"))?;
+        clear(&self.dir)?;
+        fs::create_dir_all(&self.dir).context(|| "starting over")?;
         self.claimed = 0;
         Ok(())
+    }
+}
+
+/// Removes a folder that may not be there: a process may have been killed before it made it.
+fn clear(folder: &Path) -> Outcome<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Failure::new(format!("cannot remove {}: {error}", folder.display())))
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
