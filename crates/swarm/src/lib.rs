@@ -1,7 +1,7 @@
 //! One torrent's protocol and policy as a machine without sockets, clock, disk or payload.
 //!
-//! Read [`Swarm`] first, then its four parts: `Picker` (what to ask), `Requests` (how much to ask of
-//! whom), `Choker` (whom to serve), `Uplink` (which byte goes next).
+//! Read [`Swarm`] first, then its four parts: [`Picker`] (what to ask), [`RequestQueue`] (how much
+//! to ask of whom), [`Choker`] (whom to serve), [`Uplink`] (which byte goes next).
 //!
 //! # The run loop
 //!
@@ -18,13 +18,33 @@
 
 mod bucket;
 mod choker;
+mod config;
 mod dialer;
+mod drop_reason;
+mod hashes;
+mod machine;
+mod metadata;
+mod peer;
+mod picker;
+mod rate;
+mod requests;
+mod smart_ban;
+mod super_seed;
+mod swarm;
 mod uplink;
+mod view;
 
 pub use bucket::{Bucket, BucketConfig};
 pub use choker::{CHOKE_ROUND, Choker, ChokerConfig, ChokerInput, ChokerOutput, OPTIMISTIC_TURN};
+pub use config::Config;
 pub use dialer::{BANS_MAX, BanKey, CloseReason, Dial, Dialer, DialerConfig, DialerInput, Source};
+pub use drop_reason::DropReason;
+pub use machine::{Content, Hello, Input, Output, Reason};
+pub use picker::{Arrival, Asker, Origin, Picker, Speed, StreamWindow, Work};
+pub use requests::{DEPTH_MAX, REQQ_ASSUMED, RequestQueue, Standing};
+pub use swarm::Swarm;
 pub use uplink::{
     Class, ClassConfig, QUANTUM_BYTES, QUOTA_MAX, QueueFull, REQUEST_QUEUE_MAX, TURN_QUANTA,
     Uplink, UplinkConfig,
 };
+pub use view::{PeerView, View};

@@ -2,7 +2,9 @@
 //!
 //! The run loop is numbered in the crate documentation; drivers repeat the numbers.
 
-use piecework_types::{Bitfield, Block, ChunkId, PeerId, PeerSlot, PieceGrid, PieceIndex, Sha256Digest};
+use piecework_types::{
+    Bitfield, Block, ChunkId, PeerId, PeerSlot, PieceGrid, PieceIndex, Sha256Digest,
+};
 use piecework_wire::Message;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,0 +1,343 @@
+//! How much to ask of one peer.
+//!
+//! Owns the request queue: the blocks asked of one peer that have not come, and how many there may be.
+//! Invariants: never more than the peer said it takes (`reqq`, BEP 10); a block stands in the queue
+//! until it comes, is rejected, or the peer chokes us. It must not know what to ask (that is
+//! `Picker`) or other peers.
+//!
+//! The depth starts small and doubles each round trip until that no longer makes the peer faster; then
+//! it is 1.5 times the bandwidth-delay product plus one second of the peer's rate.
+
+use piecework_types::{BLOCK_BYTES, Block, Time};
+use piecework_wire::Request;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+#[cfg(test)]
+mod tests;
+
+/// Requests that a peer accepts if it does not say so: well below what clients in use bear, of which
+/// libtorrent's 500 is usual and some older ones drop more than 250.
+pub const REQQ_ASSUMED: u32 = 250;
+
+/// Most blocks asked of one peer: 64 MiB.
+pub const DEPTH_MAX: u32 = 4096;
+/// Fewest blocks asked of a peer that sends.
+const DEPTH_MIN: u32 = 4;
+/// Blocks asked of a new peer: at 0.1 ms round trip eight doublings, under 2 ms, fill a fast link.
+const DEPTH_START: u32 = 16;
+
+/// A peer is snubbed no sooner than this.
+const SNUB_MIN: Duration = Duration::from_secs(5);
+/// And no later.
+const SNUB_MAX: Duration = Duration::from_secs(60);
+
+/// Rounds shorter than this measure the scheduler, not the link.
+const ROUND_MIN: Duration = Duration::from_micros(200);
+/// A round this long is a measurement on its own.
+const ROUND_SURE: Duration = Duration::from_millis(50);
+/// How much the rate must grow in a round for the depth to double again, in percent.
+const GROWTH_PERCENT: u64 = 110;
+/// Short rounds without growth that end slow start.
+const STALLS_MAX: u8 = 3;
+/// Steady rounds last at least this long.
+const STEADY_ROUND: Duration = Duration::from_millis(250);
+
+/// What is expected of a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Standing {
+    /// The picker counts on it.
+    Counted,
+    /// It took too long: others may be asked, but it is welcome.
+    Released,
+    /// We sent a cancel (BEP 6: the peer will answer with the block or a reject).
+    Cancelled,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    block: Block,
+    at: Time,
+    standing: Standing,
+}
+
+/// The blocks asked of one peer. See the module documentation.
+#[derive(Debug)]
+pub struct RequestQueue {
+    asked: VecDeque<Asked>,
+    /// Of `asked`, those that are counted on.
+    counted: u32,
+    reqq: u32,
+    depth: u32,
+    is_starting: bool,
+    is_snubbed: bool,
+    stalls: u8,
+    round_since: Time,
+    round_left: u32,
+    round_bytes: u64,
+    /// Bytes a second, by rounds.
+    rate: u64,
+    /// The shortest wait for a block, ever: a longer memory than the queue's own delay.
+    round_trip: Duration,
+    /// Mean and mean deviation of the wait for a block.
+    wait: Duration,
+    wait_deviation: Duration,
+    /// When the peer last showed life.
+    progress: Time,
+}
+
+impl RequestQueue {
+    /// An empty queue.
+    pub fn new(now: Time) -> Self {
+        Self {
+            asked: VecDeque::new(),
+            counted: 0,
+            reqq: REQQ_ASSUMED,
+            depth: DEPTH_START,
+            is_starting: true,
+            is_snubbed: false,
+            stalls: 0,
+            round_since: now,
+            round_left: 0,
+            round_bytes: 0,
+            rate: 0,
+            round_trip: Duration::MAX,
+            wait: Duration::ZERO,
+            wait_deviation: Duration::ZERO,
+            progress: now,
+        }
+    }
+
+    /// The peer accepts so many requests (BEP 10). Zero makes no sense and is taken as one.
+    pub fn set_reqq(&mut self, reqq: u32) {
+        self.reqq = reqq.max(1);
+    }
+
+    /// How many more blocks may be asked now.
+    pub fn room(&self) -> u32 {
+        self.depth().saturating_sub(self.len())
+    }
+
+    /// Blocks asked and not answered.
+    pub fn len(&self) -> u32 {
+        // Bounded by DEPTH_MAX.
+        self.asked.len() as u32
+    }
+
+    /// Whether no block is asked.
+    pub fn is_empty(&self) -> bool {
+        self.asked.is_empty()
+    }
+
+    /// How many blocks may be asked at once.
+    pub fn depth(&self) -> u32 {
+        if self.is_snubbed { 1 } else { self.depth.min(self.reqq).min(DEPTH_MAX) }
+    }
+
+    /// Whether the peer let us wait too long.
+    pub const fn is_snubbed(&self) -> bool {
+        self.is_snubbed
+    }
+
+    /// What the peer sends, bytes a second, as measured over its rounds.
+    pub const fn rate(&self) -> u64 {
+        self.rate
+    }
+
+    /// How long what is asked will take.
+    pub fn queue_time(&self) -> Duration {
+        if self.asked.is_empty() {
+            return Duration::ZERO;
+        }
+        let bytes = self.asked.len() as u64 * u64::from(BLOCK_BYTES);
+        Duration::from_micros(bytes.saturating_mul(1_000_000) / self.rate.max(1))
+    }
+
+    /// Notes that the block was asked.
+    pub fn push(&mut self, block: Block, now: Time) {
+        if self.asked.is_empty() {
+            self.progress = now;
+            self.start_round(1, now);
+        }
+        self.asked.push_back(Asked { block, at: now, standing: Standing::Counted });
+        self.counted += 1;
+    }
+
+    /// Whether the peer was asked for exactly this.
+    pub fn contains(&self, request: Request) -> bool {
+        self.position(request).is_some()
+    }
+
+    /// Whether the peer was asked for this block.
+    pub fn contains_block(&self, block: Block) -> bool {
+        self.asked.iter().any(|asked| asked.block == block)
+    }
+
+    /// Payload bytes came: the peer is alive.
+    pub const fn progressed(&mut self, now: Time) {
+        self.progress = now;
+    }
+
+    /// The block came. What it was and what was expected of it, if it was asked.
+    pub fn take(&mut self, request: Request, now: Time) -> Option<(Block, Standing)> {
+        let at = self.position(request)?;
+        let asked = self.remove(at)?;
+        self.note_wait(now.since(asked.at));
+        self.progress = now;
+        self.round_bytes += u64::from(asked.block.length);
+        self.round_left = self.round_left.saturating_sub(1);
+        if self.round_left == 0 {
+            self.end_round(now);
+        }
+        if std::mem::take(&mut self.is_snubbed) {
+            (self.depth, self.is_starting) = (DEPTH_MIN, true);
+        }
+        Some((asked.block, asked.standing))
+    }
+
+    /// The peer will not send the block (BEP 6).
+    pub fn reject(&mut self, request: Request) -> Option<(Block, Standing)> {
+        let at = self.position(request)?;
+        self.remove(at).map(|asked| (asked.block, asked.standing))
+    }
+
+    /// Forgets everything that was asked; the blocks that were counted on are given to `released`.
+    pub fn clear(&mut self, mut released: impl FnMut(Block)) {
+        for asked in self.asked.drain(..) {
+            if asked.standing == Standing::Counted {
+                released(asked.block);
+            }
+        }
+        self.counted = 0;
+    }
+
+    /// A cancel is being sent. With BEP 6 the block stays queued until it is answered. What was
+    /// expected of it before, if it was asked and not cancelled yet.
+    pub fn cancel(&mut self, block: Block, fast: bool) -> Option<Standing> {
+        let at = self.asked.iter().position(|asked| asked.block == block)?;
+        let before = self.asked[at].standing;
+        if before == Standing::Cancelled {
+            return None;
+        }
+        if fast {
+            self.counted -= u32::from(before == Standing::Counted);
+            self.asked[at].standing = Standing::Cancelled;
+        } else {
+            self.remove(at);
+        }
+        Some(before)
+    }
+
+    /// When the peer counts as snubbed unless something comes.
+    pub fn snubbed_at(&self) -> Option<Time> {
+        let oldest = self.asked.front().filter(|_| self.counted > 0)?;
+        let patience = (self.wait + 4 * self.wait_deviation).clamp(SNUB_MIN, SNUB_MAX);
+        Some(oldest.at.max(self.progress) + patience)
+    }
+
+    /// The peer let us wait too long: it is asked for one block at a time, and what was asked is open
+    /// to others; each such block is given to `released`. Cancelled ones are forgotten.
+    pub fn snub(&mut self, mut released: impl FnMut(Block)) {
+        self.is_snubbed = true;
+        self.asked.retain(|asked| asked.standing != Standing::Cancelled);
+        for asked in &mut self.asked {
+            if asked.standing == Standing::Counted {
+                asked.standing = Standing::Released;
+                released(asked.block);
+            }
+        }
+        self.counted = 0;
+    }
+
+    /// Blocks that were asked at least this long ago and are counted on.
+    pub fn older_than(&self, age: Duration, now: Time) -> impl Iterator<Item = Block> + '_ {
+        self.asked
+            .iter()
+            .take_while(move |asked| now.since(asked.at) >= age)
+            .filter(|asked| asked.standing == Standing::Counted)
+            .map(|asked| asked.block)
+    }
+
+    /// When a block is late: mean wait plus half a deviation.
+    pub fn lateness(&self) -> Duration {
+        self.wait + self.wait_deviation / 2
+    }
+
+    fn position(&self, request: Request) -> Option<usize> {
+        self.asked.iter().position(|Asked { block, .. }| {
+            block.begin == request.begin
+                && block.piece.get() == request.piece
+                && block.length == request.length
+        })
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Asked> {
+        let asked = self.asked.remove(at)?;
+        self.counted -= u32::from(asked.standing == Standing::Counted);
+        Some(asked)
+    }
+
+    fn note_wait(&mut self, wait: Duration) {
+        self.round_trip = self.round_trip.min(wait);
+        if self.wait.is_zero() {
+            (self.wait, self.wait_deviation) = (wait, wait / 2);
+            return;
+        }
+        let error = wait.abs_diff(self.wait);
+        self.wait = self.wait * 7 / 8 + wait / 8;
+        self.wait_deviation = self.wait_deviation * 3 / 4 + error / 4;
+    }
+
+    fn start_round(&mut self, blocks: u32, now: Time) {
+        (self.round_since, self.round_left, self.round_bytes) = (now, blocks.max(1), 0);
+    }
+
+    /// A round is over: everything that was asked at its start has come.
+    fn end_round(&mut self, now: Time) {
+        let elapsed = now.since(self.round_since);
+        if self.is_starting {
+            self.end_starting_round(elapsed);
+        } else if elapsed >= STEADY_ROUND {
+            self.rate = u64::midpoint(self.rate, self.round_rate(elapsed));
+            self.depth = self.steady_depth();
+        } else {
+            // Too short to tell: the round goes on.
+            self.round_left = self.len().max(1);
+            return;
+        }
+        self.start_round(self.len(), now);
+    }
+
+    fn end_starting_round(&mut self, elapsed: Duration) {
+        let rate = self.round_rate(elapsed);
+        let has_grown = rate >= self.rate / 100 * GROWTH_PERCENT;
+        if elapsed >= ROUND_MIN {
+            self.rate = self.rate.max(rate);
+        }
+        self.stalls = if has_grown { 0 } else { self.stalls + 1 };
+        // A queue that takes a second to empty is deep enough whatever the rate.
+        let is_deep = elapsed >= Duration::from_secs(1) || self.depth >= DEPTH_MAX;
+        let has_stalled = self.stalls >= if elapsed >= ROUND_SURE { 1 } else { STALLS_MAX };
+        if is_deep || has_stalled {
+            self.is_starting = false;
+            self.depth = self.steady_depth();
+        } else {
+            self.depth = (self.depth * 2).min(DEPTH_MAX);
+        }
+    }
+
+    fn round_rate(&self, elapsed: Duration) -> u64 {
+        let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX).max(1);
+        self.round_bytes.saturating_mul(1_000_000) / micros
+    }
+
+    /// 1.5 times what is under way in one round trip, plus one second of the rate.
+    fn steady_depth(&self) -> u32 {
+        let round_trip = self.round_trip.min(Duration::from_secs(1));
+        let round_trip = u64::try_from(round_trip.as_micros()).unwrap_or(0);
+        let under_way = u128::from(self.rate) * u128::from(round_trip) * 3 / 2_000_000;
+        let bytes = under_way + u128::from(self.rate);
+        let blocks = bytes / u128::from(BLOCK_BYTES);
+        u32::try_from(blocks).unwrap_or(u32::MAX).clamp(DEPTH_MIN, DEPTH_MAX)
+    }
+}

@@ -1,0 +1,182 @@
+//! Peers that come and go.
+
+use super::Swarm;
+use crate::choker::ChokerInput;
+use crate::drop_reason::DropReason;
+use crate::machine::{Hello, Output};
+use crate::peer::Peer;
+use crate::picker::{Origin, Speed};
+use crate::uplink::Class;
+use piecework_types::PeerSlot;
+use piecework_wire::extension::{Extension, ExtensionHandshake, ExtensionIds, ExtensionMessage};
+use piecework_wire::{ALLOWED_FAST_COUNT, Message, allowed_fast};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// How long between looks at the peers.
+pub(super) const TICK: Duration = Duration::from_secs(1);
+
+/// Connections that are remembered after their end, for the smart ban.
+const DEPARTED_MAX: usize = 1024;
+
+/// What we call ourselves in the extension handshake (`v`, BEP 10).
+const CLIENT: &str =
+    concat!("Piecework ", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+
+impl Swarm {
+    pub(super) fn connected(&mut self, slot: PeerSlot, hello: Hello) {
+        let refusal = self.refusal(&hello);
+        let pieces = self.view().have.len();
+        let peer = Peer::new(hello, Origin(self.next_origin), pieces, self.now);
+        self.next_origin = self.next_origin.wrapping_add(1);
+        if !self.peers.insert(slot, peer) {
+            return;
+        }
+        if self.next_tick == piecework_types::Time::NEVER {
+            self.next_tick = self.now + TICK;
+        }
+        self.choker(ChokerInput::PeerJoined { slot });
+        self.uplink.join(slot, Class::BACKGROUND);
+        if let Some(picker) = &mut self.picker {
+            picker.set_peer_count(self.peers.len());
+        }
+        if let Some(reason) = refusal {
+            return self.drop_peer(slot, reason);
+        }
+        self.introduce(slot);
+    }
+
+    fn refusal(&self, hello: &Hello) -> Option<DropReason> {
+        let peers_max = self.config.peers_max;
+        if hello.peer_id == self.config.our_id {
+            Some(DropReason::SelfConnection)
+        } else if self.peers.iter().any(|(_, peer)| peer.hello.peer_id == hello.peer_id) {
+            Some(DropReason::DuplicatePeer)
+        } else if self.peers.len() >= peers_max {
+            Some(DropReason::TooManyPeers { peers_max })
+        } else {
+            None
+        }
+    }
+
+    /// Says what we have and speak, in the order that BEP 3, 6 and 10 ask for.
+    fn introduce(&mut self, slot: PeerSlot) {
+        let Some(peer) = self.peers.get(slot) else { return };
+        let (fast, extended, v2) = (peer.hello.fast, peer.hello.extended, peer.hello.v2);
+        if let Some(super_seed) = &mut self.super_seed {
+            super_seed.join(slot);
+        }
+        let hides = self.super_seed.is_some();
+        let have = self.picker.as_ref().map(|picker| picker.have());
+        match have.filter(|have| !hides && !have.is_empty()) {
+            Some(have) if have.is_full() && fast => self.send(slot, Message::HaveAll),
+            Some(have) => {
+                let bitfield = Message::Bitfield(have.to_wire());
+                self.send(slot, bitfield);
+            }
+            None if fast => self.send(slot, Message::HaveNone),
+            None => {}
+        }
+        if extended {
+            self.send_extension_handshake(slot);
+        }
+        if v2 && let Some(hashes) = &mut self.hashes {
+            hashes.join(slot);
+            self.request_hashes();
+        }
+        self.show_next(slot);
+        self.send_allowed_fast(slot);
+    }
+
+    /// The set a peer may ask for while it is choked (BEP 6), as far as we have it.
+    pub(super) fn send_allowed_fast(&mut self, slot: PeerSlot) {
+        let (Some(picker), Some(peer)) = (&self.picker, self.peers.get_mut(slot)) else { return };
+        let IpAddr::V4(ip) = peer.hello.address.ip().to_canonical() else { return };
+        if !peer.hello.fast || self.super_seed.is_some() || !peer.allowed_to_it.is_empty() {
+            return;
+        }
+        let info_hash = self.config.info_hashes.iter().next();
+        let Some(info_hash) = info_hash else { return };
+        let pieces = picker.grid().piece_count();
+        let set = allowed_fast(ip, info_hash, pieces, ALLOWED_FAST_COUNT);
+        let ours = set.into_iter().filter_map(|index| picker.grid().piece(index));
+        peer.allowed_to_it = ours.filter(|&piece| picker.have().contains(piece)).collect();
+        for piece in peer.allowed_to_it.clone() {
+            self.send(slot, Message::AllowedFast(piece.get()));
+        }
+    }
+
+    pub(super) fn send_extension_handshake(&mut self, slot: PeerSlot) {
+        let Some(peer) = self.peers.get(slot) else { return };
+        let is_private = self.is_private;
+        let handshake = ExtensionHandshake {
+            ids: ExtensionIds::ours(|extension| !is_private || extension != Extension::Pex),
+            client: Some(CLIENT.to_owned()),
+            requests_max: Some(self.config.reqq),
+            metadata_bytes: self.metadata.known_bytes(),
+            listen_port: self.config.listen_port,
+            your_ip: Some(peer.hello.address.ip().to_canonical()),
+            upload_only: self.is_complete && self.super_seed.is_none(),
+            ..ExtensionHandshake::default()
+        };
+        let payload = ExtensionMessage::Handshake(handshake).encode();
+        let id = piecework_wire::extension::HANDSHAKE_ID;
+        self.send(slot, Message::Extended { id, payload });
+    }
+
+    pub(super) fn disconnected(&mut self, slot: PeerSlot) {
+        // The slot may be given to another peer before the next poll.
+        self.outputs.retain(|output| match output {
+            Output::Send { slot: to, .. }
+            | Output::SendBlock { slot: to, .. }
+            | Output::Disconnect { slot: to, .. } => *to != slot,
+            Output::Store { .. }
+            | Output::Discard { .. }
+            | Output::Ban { .. }
+            | Output::DigestsWanted { .. }
+            | Output::MetadataReceived(_)
+            | Output::LayerReceived { .. }
+            | Output::WantedComplete
+            | Output::PeersLearned(_)
+            | Output::UploadQuotaWanted { .. } => true,
+        });
+        self.forget(slot);
+    }
+
+    /// Closes the connection.
+    pub(super) fn drop_peer(&mut self, slot: PeerSlot, reason: DropReason) {
+        if self.peers.get(slot).is_none() {
+            return;
+        }
+        let ban = reason.is_ban();
+        self.outputs.push_back(Output::Disconnect { slot, reason, ban });
+        self.forget(slot);
+    }
+
+    fn forget(&mut self, slot: PeerSlot) {
+        let Some(mut peer) = self.peers.remove(slot) else { return };
+        if self.departed.len() >= DEPARTED_MAX {
+            self.departed.pop_front();
+        }
+        self.departed.push_back((peer.origin, peer.hello.address));
+        self.asked_count -= u64::from(peer.requests.len());
+        self.to_ask.retain(|other| *other != slot);
+        self.choker(ChokerInput::PeerLeft { slot });
+        self.uplink.leave(slot);
+        self.metadata.leave(slot);
+        self.hashes.iter_mut().for_each(|hashes| hashes.leave(slot));
+        self.super_seed.iter_mut().for_each(|super_seed| super_seed.leave(slot));
+        if let Some(picker) = &mut self.picker {
+            picker.set_peer_count(self.peers.len());
+            peer.requests.clear(|block| picker.release(block));
+            picker.peer_left(&peer.have);
+            picker.disown(slot, Speed::Slow);
+            self.ask_everybody();
+        }
+        if self.peers.is_empty() {
+            self.next_tick = piecework_types::Time::NEVER;
+        }
+        self.request_metadata();
+        self.request_hashes();
+    }
+}

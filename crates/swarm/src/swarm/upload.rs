@@ -1,0 +1,115 @@
+//! Serving blocks: requests, cancels, chokes, and what leaves when there is room.
+
+use super::Swarm;
+use super::download::ask_for;
+use crate::choker::{ChokerInput, ChokerOutput};
+use crate::drop_reason::DropReason;
+use crate::machine::Output;
+use crate::uplink::Class;
+use piecework_types::{Block, PeerSlot};
+use piecework_wire::{ALLOWED_FAST_COUNT, Message, Request};
+
+/// Longest block we serve: what other clients bear, though nobody should ask for more than 16 KiB.
+const SERVED_BLOCK_BYTES_MAX: u32 = 128 * 1024;
+
+/// Allowed-fast blocks that a choked peer may have queued: BEP 6 wants it to get started, no more.
+const CHOKED_QUEUE_MAX: usize = 64;
+
+impl Swarm {
+    pub(super) fn requested(&mut self, slot: PeerSlot, request: Request) -> Result<(), DropReason> {
+        let (Some(picker), Some(peer)) = (&self.picker, self.peers.get_mut(slot)) else {
+            self.refuse(slot, request);
+            return Ok(());
+        };
+        let Request { piece, begin, length } = request;
+        let span = picker.grid().span(piece, begin, length);
+        let Some(block) = span.filter(|block| block.length <= SERVED_BLOCK_BYTES_MAX) else {
+            if peer.strike() {
+                return Err(DropReason::BadRequests);
+            }
+            self.refuse(slot, request);
+            return Ok(());
+        };
+        let is_allowed = peer.allowed_to_it.contains(&block.piece)
+            && peer.have.count() <= ALLOWED_FAST_COUNT as u32
+            && self.uplink.queue_len(slot) < CHOKED_QUEUE_MAX;
+        let is_shown = self.super_seed.as_ref().is_none_or(|seed| seed.is_shown(slot, block.piece));
+        let is_served =
+            picker.have().contains(block.piece) && is_shown && (!peer.am_choking || is_allowed);
+        if !is_served || self.uplink.push(slot, block).is_err() {
+            self.refuse(slot, request);
+        }
+        Ok(())
+    }
+
+    /// Without BEP 6 a request that is not served gets no answer.
+    fn refuse(&mut self, slot: PeerSlot, request: Request) {
+        if self.is_fast(slot) {
+            self.send(slot, Message::Reject(request));
+        }
+    }
+
+    pub(super) fn cancelled(&mut self, slot: PeerSlot, request: Request) {
+        let Some(picker) = &self.picker else { return };
+        let Request { piece, begin, length } = request;
+        if let Some(block) = picker.grid().span(piece, begin, length)
+            && self.uplink.cancel(slot, block)
+        {
+            self.refuse(slot, request);
+        }
+    }
+
+    /// Does what the choker decided.
+    pub(super) fn carry_out(&mut self, decision: ChokerOutput) {
+        match decision {
+            ChokerOutput::Choke(slot) => {
+                self.set_choking(slot, true);
+                self.send(slot, Message::Choke);
+                self.uplink.set_class(slot, Class::BACKGROUND);
+                for block in self.uplink.clear(slot) {
+                    self.refuse(slot, ask_for(block));
+                }
+            }
+            ChokerOutput::Unchoke(slot) => {
+                self.set_choking(slot, false);
+                self.send(slot, Message::Unchoke);
+                self.classify(slot);
+            }
+        }
+    }
+
+    fn set_choking(&mut self, slot: PeerSlot, choking: bool) {
+        if let Some(peer) = self.peers.get_mut(slot) {
+            peer.am_choking = choking;
+        }
+    }
+
+    /// Serves the peer under the class of its turn.
+    pub(super) fn classify(&mut self, slot: PeerSlot) {
+        let is_optimistic = self.choker.is_optimistic(slot);
+        let class = if is_optimistic { Class::ALTRUISTIC } else { Class::RECIPROCAL };
+        self.uplink.set_class(slot, class);
+    }
+
+    /// The next block that a peer has room for.
+    pub(super) fn next_block(&mut self) -> Option<Output> {
+        let (slot, block) = self.uplink.poll()?;
+        self.note_sent(slot, block);
+        Some(Output::SendBlock { slot, block })
+    }
+
+    fn note_sent(&mut self, slot: PeerSlot, block: Block) {
+        let bytes = u64::from(block.length);
+        self.up.add(bytes, self.now);
+        if let Some(peer) = self.peers.get_mut(slot) {
+            peer.up.add(bytes, self.now);
+            peer.sent_at = self.now;
+        }
+        self.choker(ChokerInput::Sent { slot, bytes });
+    }
+
+    /// What to ask of the shared upload limit, if that has changed.
+    pub(super) fn next_quota(&mut self) -> Option<Output> {
+        self.uplink.quota_wanted().map(|bytes| Output::UploadQuotaWanted { bytes })
+    }
+}

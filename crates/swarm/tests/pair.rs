@@ -1,0 +1,327 @@
+//! Two machines joined by a pipe in virtual time: whole transfers, from the handshake to the last piece.
+
+#![allow(clippy::unwrap_used)]
+
+use piecework_bencode::encode_dict;
+use piecework_hash::{sha1, sha256};
+use piecework_metainfo::{Info, PieceLayers};
+use piecework_swarm::{Config, Content, DropReason, Hello, Input, Output, Swarm};
+use piecework_types::{
+    Bitfield, Block, ChunkId, InfoHashes, PeerId, PeerSlot, PieceGrid, PieceIndex, Time,
+};
+use piecework_wire::Message;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+const LATENCY: Duration = Duration::from_millis(5);
+const ROOM: u64 = 256 * 1024;
+const SLOT: PeerSlot = PeerSlot(0);
+
+/// What crosses the pipe.
+enum Frame {
+    Message(Message),
+    Block(Block),
+    End,
+}
+
+/// A machine with the least that can pass for a driver: a store that believes every block.
+struct Node {
+    swarm: Swarm,
+    grid: PieceGrid,
+    content: Option<Content>,
+    stored: BTreeMap<PieceIndex, u32>,
+    chunk: u32,
+    /// Frames on their way to this node, with the time of their arrival.
+    inbox: VecDeque<(Time, Frame)>,
+    is_open: bool,
+    log: Log,
+}
+
+/// What a node was seen to do.
+#[derive(Default)]
+struct Log {
+    complete: usize,
+    order: Vec<PieceIndex>,
+    layers: usize,
+    dropped: Option<DropReason>,
+    requests: Vec<piecework_wire::Request>,
+    haves: Vec<u32>,
+}
+
+struct Pair {
+    now: Time,
+    nodes: [Node; 2],
+}
+
+impl Pair {
+    fn new(nodes: [Node; 2]) -> Self {
+        let mut pair = Self { now: Time::ZERO, nodes };
+        for at in 0..2 {
+            let hello = Hello {
+                address: ([10, 0, 0, 2 - at as u8], 6881).into(),
+                peer_id: PeerId([1 - at as u8; 20]),
+                outgoing: at == 0,
+                fast: true,
+                extended: true,
+                v2: true,
+            };
+            pair.give(at, Input::Connected { slot: SLOT, hello });
+            pair.give(at, Input::Room { slot: SLOT, bytes: ROOM });
+        }
+        pair
+    }
+
+    /// Runs until nothing happens any more, or for so long.
+    fn run(&mut self, limit: Duration) {
+        let end = self.now + limit;
+        loop {
+            (0..2).for_each(|at| self.drain(at));
+            let next = |node: &Node| {
+                let frame = node.inbox.front().map_or(Time::NEVER, |(at, _)| *at);
+                frame.min(node.swarm.poll_timeout().map_or(Time::NEVER, |(at, _)| at))
+            };
+            let at = next(&self.nodes[0]).min(next(&self.nodes[1]));
+            if at > end {
+                self.now = end;
+                return;
+            }
+            self.now = self.now.max(at);
+            (0..2).for_each(|at| self.deliver(at));
+        }
+    }
+
+    fn deliver(&mut self, at: usize) {
+        let now = self.now;
+        while self.nodes[at].inbox.front().is_some_and(|(due, _)| *due <= now) {
+            let (_, frame) = self.nodes[at].inbox.pop_front().unwrap();
+            let node = &mut self.nodes[at];
+            if !node.is_open {
+                continue;
+            }
+            let input = match frame {
+                Frame::Message(message) => Input::Received { slot: SLOT, message },
+                Frame::Block(block) => node.arrival(block),
+                Frame::End => {
+                    node.is_open = false;
+                    Input::Disconnected { slot: SLOT }
+                }
+            };
+            self.give(at, input);
+        }
+        if self.nodes[at].swarm.poll_timeout().is_some_and(|(due, _)| due <= now) {
+            self.give(at, Input::Timeout);
+        }
+    }
+
+    fn give(&mut self, at: usize, input: Input) {
+        self.nodes[at].swarm.handle(input, self.now);
+        self.drain(at);
+    }
+
+    fn drain(&mut self, at: usize) {
+        while let Some(output) = self.nodes[at].swarm.poll() {
+            let [left, right] = &mut self.nodes;
+            let (node, peer) = if at == 0 { (left, right) } else { (right, left) };
+            let arrival = self.now + LATENCY;
+            match output {
+                Output::Send { message, .. } => {
+                    match &message {
+                        Message::Request(request) => node.log.requests.push(*request),
+                        Message::Have(piece) => node.log.haves.push(*piece),
+                        _ => {}
+                    }
+                    peer.inbox.push_back((arrival, Frame::Message(message)));
+                }
+                Output::SendBlock { block, .. } => {
+                    peer.inbox.push_back((arrival, Frame::Block(block)));
+                    node.swarm.handle(Input::Room { slot: SLOT, bytes: ROOM }, self.now);
+                }
+                Output::Disconnect { reason, .. } => {
+                    node.is_open = false;
+                    node.log.dropped = Some(reason);
+                    peer.inbox.push_back((arrival, Frame::End));
+                }
+                other => node.perform(other, self.now),
+            }
+        }
+    }
+}
+
+impl Node {
+    fn new(torrent: &Torrent, id: u8, config: Config) -> Self {
+        let config = Config {
+            info_hashes: torrent.info_hashes,
+            our_id: PeerId([id; 20]),
+            seed: id.into(),
+            ..config
+        };
+        Self {
+            swarm: Swarm::new(config, Time::ZERO),
+            grid: torrent.grid.clone(),
+            content: None,
+            stored: BTreeMap::new(),
+            chunk: 0,
+            inbox: VecDeque::new(),
+            is_open: true,
+            log: Log::default(),
+        }
+    }
+
+    fn seed(torrent: &Torrent) -> Self {
+        let mut node = Self::new(torrent, 0, Config::default());
+        let have = Bitfield::full(torrent.grid.piece_count());
+        node.swarm.handle(Input::ContentReady(torrent.content(have)), Time::ZERO);
+        node
+    }
+
+    fn leech(torrent: &Torrent) -> Self {
+        let mut node = Self::new(torrent, 1, Config::default());
+        let have = Bitfield::new(torrent.grid.piece_count());
+        node.swarm.handle(Input::ContentReady(torrent.content(have)), Time::ZERO);
+        node
+    }
+
+    /// A node that knows the info-hash alone.
+    fn magnet(torrent: &Torrent) -> Self {
+        let mut node = Self::new(torrent, 1, Config::default());
+        let have = Bitfield::new(torrent.grid.piece_count());
+        let layers = torrent.bare_layers.clone();
+        node.content = Some(Content { layers, ..torrent.content(have) });
+        node
+    }
+
+    fn arrival(&mut self, block: Block) -> Input {
+        let Block { piece, begin, length } = block;
+        let request = piecework_wire::Request { piece: piece.get(), begin, length };
+        assert!(self.swarm.is_wanted(SLOT, request), "a block that was not asked");
+        self.chunk += 1;
+        Input::BlockArrived { slot: SLOT, request, chunk: ChunkId(self.chunk) }
+    }
+
+    fn perform(&mut self, output: Output, now: Time) {
+        match output {
+            Output::Store { block, .. } => {
+                let stored = self.stored.entry(block.piece).or_default();
+                *stored += 1;
+                if *stored == self.grid.block_count(block.piece) {
+                    self.log.order.push(block.piece);
+                    self.swarm.handle(Input::PieceVerified { piece: block.piece }, now);
+                }
+            }
+            Output::MetadataReceived(metadata) => {
+                let content = self.content.take().unwrap();
+                assert_eq!(*content.metadata, metadata);
+                self.swarm.handle(Input::ContentReady(content), now);
+            }
+            Output::LayerReceived { .. } => self.log.layers += 1,
+            Output::WantedComplete => self.log.complete += 1,
+            Output::Discard { .. } | Output::DigestsWanted { .. } | Output::Ban { .. } => {}
+            Output::PeersLearned(_) | Output::UploadQuotaWanted { .. } => {}
+            Output::Send { .. } | Output::SendBlock { .. } | Output::Disconnect { .. } => {
+                unreachable!("handled by the pair")
+            }
+        }
+    }
+}
+
+/// A torrent whose payload nobody looks at.
+struct Torrent {
+    grid: PieceGrid,
+    metadata: Arc<[u8]>,
+    info_hashes: InfoHashes,
+    layers: Option<PieceLayers>,
+    bare_layers: Option<PieceLayers>,
+}
+
+impl Torrent {
+    fn v1(bytes: u64, piece_bytes: u32) -> Self {
+        let grid = PieceGrid::contiguous(bytes, piece_bytes).unwrap();
+        let metadata: Arc<[u8]> = encode_dict(|dict| {
+            dict.bytes("name", "a torrent");
+            dict.bytes("pieces", vec![7; 20 * grid.piece_count() as usize]);
+        })
+        .into();
+        let info_hashes = InfoHashes { v1: Some(sha1(&metadata)), v2: None };
+        Self { grid, metadata, info_hashes, layers: None, bare_layers: None }
+    }
+
+    /// One file of `pieces` pieces whose layer is made of counting digests.
+    fn v2(pieces: u32, piece_bytes: u32) -> Self {
+        use piecework_metainfo::merkle::{Tree, TreeShape};
+        let bytes = u64::from(pieces) * u64::from(piece_bytes);
+        let shape = TreeShape::new(bytes, piece_bytes).unwrap();
+        let hashes: Vec<_> = (0..pieces).map(|index| sha256(&index.to_be_bytes())).collect();
+        let root = Tree::new(shape, hashes.clone()).unwrap().root();
+        let metadata = encode_dict(|info| {
+            info.dict("file tree", |tree| {
+                tree.dict("file", |file| {
+                    file.dict("", |leaf| {
+                        leaf.int("length", bytes);
+                        leaf.bytes("pieces root", root);
+                    });
+                });
+            });
+            info.int("meta version", 2);
+            info.bytes("name", "file");
+            info.int("piece length", piece_bytes);
+        });
+        let info = Info::parse(metadata.as_slice()).unwrap();
+        let bare = info.unknown_layers();
+        let mut layers = bare.clone().unwrap();
+        layers.insert(&root, hashes).unwrap();
+        Self {
+            grid: info.grid().clone(),
+            info_hashes: InfoHashes { v1: None, v2: Some(sha256(&metadata)) },
+            metadata: metadata.into(),
+            layers: Some(layers),
+            bare_layers: bare,
+        }
+    }
+
+    fn content(&self, have: Bitfield) -> Content {
+        Content {
+            grid: self.grid.clone(),
+            have,
+            priorities: vec![4; self.grid.piece_count() as usize],
+            metadata: Arc::clone(&self.metadata),
+            layers: self.layers.clone(),
+        }
+    }
+}
+
+fn assert_complete(pair: &Pair) {
+    let view = pair.nodes[1].swarm.view();
+    assert!(view.have.is_full() && view.is_complete, "{view:?}");
+    assert_eq!(pair.nodes[1].log.complete, 1);
+    assert_eq!(view.wasted_bytes, 0);
+    assert_eq!(view.down_bytes, pair.nodes[1].grid.payload_bytes());
+    // Both only upload from now on.
+    assert!(pair.nodes.iter().any(|node| node.log.dropped == Some(DropReason::SeedToSeed)));
+}
+
+#[test]
+fn a_v1_torrent_goes_from_seed_to_leech() {
+    let torrent = Torrent::v1(10_000_000, 65_536);
+    let mut pair = Pair::new([Node::seed(&torrent), Node::leech(&torrent)]);
+    pair.run(Duration::from_secs(10));
+    assert_complete(&pair);
+}
+
+#[test]
+fn a_magnet_gets_its_metadata_and_then_its_content() {
+    let torrent = Torrent::v1(100_000_000, 65_536);
+    assert!(torrent.metadata.len() > 16 << 10, "metadata of more than one block");
+    let mut pair = Pair::new([Node::seed(&torrent), Node::magnet(&torrent)]);
+    pair.run(Duration::from_secs(20));
+    assert_complete(&pair);
+}
+
+#[test]
+fn a_v2_magnet_gets_its_piece_layer_too() {
+    let torrent = Torrent::v2(1500, 16_384);
+    let mut pair = Pair::new([Node::seed(&torrent), Node::magnet(&torrent)]);
+    pair.run(Duration::from_secs(20));
+    assert_complete(&pair);
+    assert_eq!(pair.nodes[1].log.layers, 1);
+}
