@@ -84,10 +84,6 @@ impl Announcer {
         Self { lines: lines.collect(), urls, statuses }
     }
 
-    pub(crate) fn has_trackers(&self) -> bool {
-        !self.urls.is_empty()
-    }
-
     pub(crate) fn statuses(&self) -> &[TrackerStatus] {
         &self.statuses
     }

@@ -7,18 +7,18 @@ use std::time::Instant;
 
 /// Gives every thread of an engine the same time line.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock {
+pub(crate) struct Clock {
     epoch: Instant,
 }
 
 impl Clock {
     /// A time line that starts at [`Time::ZERO`] now.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { epoch: Instant::now() }
     }
 
     /// The present moment.
-    pub fn now(&self) -> Time {
+    pub(crate) fn now(&self) -> Time {
         Time::from_micros(u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 }

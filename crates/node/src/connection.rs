@@ -1,6 +1,7 @@
 //! One socket of a shard: its stage, its two halves, and what is gathered for its next read and write.
 
 use crate::event::TorrentKey;
+use crate::limits::Permit;
 use mio::net::TcpStream;
 use piecework_disk::Chunk;
 use piecework_net::{Flushed, FramePool, Receiver, Sender};
@@ -31,6 +32,10 @@ pub(crate) struct Connection {
     pub(crate) address: SocketAddr,
     pub(crate) torrent: TorrentKey,
     pub(crate) is_outgoing: bool,
+    /// Its place among the node's peers.
+    pub(crate) permit: Option<Permit>,
+    /// Its place among the node's connections that are being opened.
+    pub(crate) half_open: Option<Permit>,
     pub(crate) stage: Stage,
     /// When it must have reached the next stage.
     pub(crate) deadline: Time,
@@ -59,6 +64,8 @@ impl Connection {
             address,
             torrent,
             is_outgoing: true,
+            permit: None,
+            half_open: None,
             stage: Stage::Connecting,
             deadline,
             receiver: Receiver::default(),
@@ -108,6 +115,7 @@ impl Connection {
     /// Payload the machine may queue now, or `None` while enough is queued.
     pub(crate) fn room(&self) -> Option<u64> {
         let queued = self.sender.payload_bytes();
-        (self.can_write && queued * 2 <= self.send_target).then(|| (self.send_target - queued) as u64)
+        (self.can_write && queued * 2 <= self.send_target)
+            .then(|| (self.send_target - queued) as u64)
     }
 }

@@ -13,7 +13,7 @@ use piecework_types::{InfoHash, InfoHashes, PeerId, Rng};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -41,9 +41,6 @@ pub enum AddError {
     /// It is there already.
     #[error("torrent {0} is already loaded")]
     Duplicate(InfoHashes),
-    /// The magnet link names no torrent.
-    #[error("the magnet link names no torrent: it needs xt=urn:btih: or xt=urn:btmh:")]
-    Nameless,
     /// Its data or state cannot be used.
     #[error(transparent)]
     Setup(#[from] SetupError),
@@ -164,8 +161,8 @@ impl Engine {
     /// When it is loaded already, or its files or state cannot be used.
     pub fn add(&self, spec: AddTorrent) -> Result<TorrentKey, AddError> {
         let info_hashes = match &spec.source {
-            Source::Metainfo(metainfo) => *metainfo.info().hashes(),
-            Source::Magnet(magnet) => magnet.info_hashes().ok_or(AddError::Nameless)?,
+            Source::Metainfo(metainfo) => metainfo.info().hashes(),
+            Source::Magnet(magnet) => magnet.info_hashes,
         };
         let key = TorrentKey(self.next_key.fetch_add(1, Ordering::Relaxed));
         let shard = self.claim(key, info_hashes)?;
@@ -204,16 +201,24 @@ impl Engine {
 
     /// The next event; `None` after `wait` without one.
     pub fn next_event(&self, wait: Duration) -> Option<Event> {
-        match self.events.recv_timeout(wait) {
-            Ok(event) => Some(event),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.events.recv_timeout(wait).ok()
     }
 
     /// The latest figures of a torrent.
     pub fn status(&self, key: TorrentKey) -> Option<crate::Status> {
         let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         statuses.get(&key).map(StatusCell::get)
+    }
+
+    /// Ends a torrent politely; [`What::Stopped`] follows. Its files stay.
+    pub fn remove(&self, key: TorrentKey) {
+        let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        statuses.remove(&key);
+        drop(statuses);
+        // Only one shard knows the key.
+        for (shard, _) in &self.shards {
+            shard.send(Command::Stop { key });
+        }
     }
 
     /// Stops politely: no new requests, verified pieces and resume data written, trackers told. Returns

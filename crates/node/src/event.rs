@@ -1,8 +1,7 @@
 //! What the engine tells the faces: events in order, and a snapshot of each torrent.
 
-use piecework_metainfo::Info;
+use piecework_metainfo::{Info, PieceLayers};
 use piecework_types::{Blame, InfoHashes};
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A torrent of this engine, never reused while the engine runs.
@@ -24,7 +23,12 @@ pub struct Event {
 #[derive(Clone, Debug)]
 pub enum What {
     /// The info dictionary is known (at once for a torrent file, after an exchange for a magnet).
-    Metadata(Arc<Info>),
+    Metadata {
+        /// The info dictionary.
+        info: Arc<Info>,
+        /// Piece layers of a v2 or hybrid torrent, as far as they are known.
+        layers: Option<PieceLayers>,
+    },
     /// Existing data is checked and the torrent takes part in its swarm.
     Ready {
         /// Port we listen on.
@@ -94,8 +98,6 @@ pub struct Status {
     pub peers: u32,
     /// See `peers`.
     pub seeds: u32,
-    /// Connections under way.
-    pub connecting: u32,
     /// Peers whose address is known.
     pub known: u32,
     /// What the trackers last said, one line each.
@@ -115,20 +117,13 @@ pub struct TrackerStatus {
     pub is_working: Option<bool>,
 }
 
-/// A connected peer at one moment.
-#[derive(Clone, Debug)]
-pub struct PeerStatus {
-    /// Its address.
-    pub address: SocketAddr,
-}
-
 /// The latest [`Status`], shared between the shard that writes it and the faces that read it.
 #[derive(Clone, Debug, Default)]
-pub struct StatusCell(Arc<Mutex<Status>>);
+pub(crate) struct StatusCell(Arc<Mutex<Status>>);
 
 impl StatusCell {
     /// A copy of the latest figures.
-    pub fn get(&self) -> Status {
+    pub(crate) fn get(&self) -> Status {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -1,1 +1,24 @@
-//! Placeholder; see ARCHITECTURE.md.
+//! The engine: torrents joined to sockets, files and trackers.
+//!
+//! Start with [`Engine`], then `shard.rs`, which repeats the numbers of the machine's run loop. This is the
+//! only crate that knows both machines and effects; it makes no choice of piece, peer or byte itself.
+//!
+//! It must not know: terminals, HTTP faces, payments.
+
+mod announce;
+mod clock;
+mod config;
+mod connection;
+mod engine;
+mod event;
+mod limits;
+mod setup;
+mod shard;
+mod slots;
+mod torrent;
+
+pub use config::{AddTorrent, EngineConfig, FilePriorities, Source};
+pub use engine::{AddError, Engine, StartError};
+pub use event::{Event, Phase, Problem, Status, TorrentKey, TrackerStatus, What};
+pub use piecework_net::PortChoice;
+pub use setup::{NORMAL_PRIORITY, SetupError};

@@ -29,6 +29,8 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+pub(crate) use inbound::Ending;
+
 pub(crate) const WAKE: Token = Token(usize::MAX);
 
 /// Commands a shard has not taken yet; beyond it an arrival is dropped and other senders wait.

@@ -58,6 +58,9 @@ mod tests {
         assert_eq!(slots.remove(0), None);
         assert_eq!(slots.insert('c'), 0);
         assert_eq!(slots.len(), 2);
-        assert_eq!(slots.iter().map(|(at, item)| (at, *item)).collect::<Vec<_>>(), [(0, 'c'), (1, 'b')]);
+        assert_eq!(
+            slots.iter().map(|(at, item)| (at, *item)).collect::<Vec<_>>(),
+            [(0, 'c'), (1, 'b')]
+        );
     }
 }

@@ -6,22 +6,24 @@ use crate::announce::{Announcer, Facts};
 use crate::config::{AddTorrent, Source};
 use crate::connection::Connection;
 use crate::engine::Shared;
-use crate::event::{Phase, StatusCell, TorrentKey};
+use crate::event::{Phase, Status, StatusCell, TorrentKey};
 use crate::limits::{NodeLimits, Rate};
 use crate::setup::Prepared;
 use crate::shard::Ending;
 use crate::slots::Slots;
-use piecework_disk::{Chunk, PieceStore};
+use piecework_disk::{Chunk, PieceStore, Totals};
+use piecework_metainfo::{Info, PieceLayers};
 use piecework_net::ReadToken;
 use piecework_swarm::{
     CloseReason, Config, Dialer, DialerConfig, DialerInput, Input, Source as Gossip, Swarm,
 };
 use piecework_types::{
-    Block, InfoHash, InfoHashes, PeerId, PeerSlot, Rng, Sha256Digest, Time,
+    Bitfield, Block, InfoHash, InfoHashes, PeerId, PeerSlot, PieceIndex, Rng, Time,
 };
 use piecework_wire::{Handshake, Limits, Reserved};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// Bytes below which a limited connection is not read: a system call should be worth it.
 const READ_BYTES_MIN: u64 = 16 * 1024;
@@ -39,14 +41,15 @@ pub(crate) struct NewTorrent {
     pub(crate) status: StatusCell,
 }
 
-/// Blocks that a worker reads for a connection.
-pub(crate) struct LateRead {
-    pub(crate) connection: u32,
-    pub(crate) blocks: Vec<Block>,
+/// Blocks that a worker reads, and what for.
+pub(crate) enum LateRead {
+    /// To be sent on this connection.
+    Send { connection: u32, blocks: Vec<Block> },
+    /// To show who sent a bad block of this piece.
+    Digests { piece: PieceIndex },
 }
 
 pub(crate) struct Torrent {
-    pub(crate) key: TorrentKey,
     pub(crate) info_hashes: InfoHashes,
     pub(crate) spec: AddTorrent,
     pub(crate) swarm: Swarm,
@@ -67,7 +70,18 @@ pub(crate) struct Torrent {
     /// When figures are published and resume data is looked at.
     pub(crate) chores_at: Time,
     pub(crate) stop_by: Time,
+    /// `Done` is told when the resume data contains everything.
     pub(crate) done_is_due: bool,
+    /// Saves asked for and not answered.
+    pub(crate) saves_due: u32,
+    /// Traffic of earlier runs.
+    pub(crate) totals: Totals,
+    /// Bytes of the wanted pieces.
+    pub(crate) wanted_bytes: u64,
+    /// Pieces checked and to check, while checking.
+    pub(crate) checked: (u32, u32),
+    /// A v2 torrent whose piece layers are all that is wanted of it.
+    pub(crate) wanted_layers: Option<(Arc<Info>, PieceLayers)>,
     pub(crate) late_reads: BTreeMap<u64, LateRead>,
     peer_id: PeerId,
     /// Connection of each peer slot.
@@ -81,7 +95,7 @@ pub(crate) struct Torrent {
 
 impl Torrent {
     pub(crate) fn new(new: NewTorrent, shared: &Shared, now: Time) -> Self {
-        let NewTorrent { key, info_hashes, spec, content, status } = new;
+        let NewTorrent { key: _, info_hashes, spec, content, status } = new;
         let mut rng = Rng::new(shared.random());
         let peer_id = shared.peer_id();
         let is_private = content.as_ref().is_some_and(|content| content.info.is_private());
@@ -90,12 +104,13 @@ impl Torrent {
             seed: rng.next_u64(),
             our_id: peer_id,
             is_private,
+            listen_port: Some(shared.port),
             ..Config::default()
         };
         let tiers = match &spec.source {
             Source::Metainfo(metainfo) => metainfo.trackers().to_vec(),
             Source::Magnet(magnet) => {
-                magnet.trackers().iter().map(|tracker| vec![tracker.clone()]).collect()
+                magnet.trackers.iter().map(|tracker| vec![tracker.clone()]).collect()
             }
         };
         let mut torrent = Self {
@@ -104,7 +119,6 @@ impl Torrent {
             dialer: Dialer::new(DialerConfig::default(), Rng::new(rng.next_u64()), now),
             up: Rate::new(spec.up_limit, now),
             down: Rate::new(spec.down_limit, now),
-            key,
             info_hashes,
             spec,
             content,
@@ -119,6 +133,11 @@ impl Torrent {
             chores_at: now,
             stop_by: Time::NEVER,
             done_is_due: false,
+            saves_due: 0,
+            totals: Totals::default(),
+            wanted_bytes: 0,
+            checked: (0, 0),
+            wanted_layers: None,
             late_reads: BTreeMap::new(),
             peer_id,
             peers: Slots::default(),
@@ -139,17 +158,7 @@ impl Torrent {
         if self.spec.is_super_seed {
             self.swarm.handle(Input::SuperSeed(true), now);
         }
-        let from_magnet = match &self.spec.source {
-            Source::Metainfo(_) => &[],
-            Source::Magnet(magnet) => magnet.peers(),
-        };
-        // A magnet's peers may be names; those were resolved with --peer by the face.
-        let named = from_magnet.iter().filter_map(|peer| peer.parse().ok());
-        let given: Vec<SocketAddr> = self.spec.peers.iter().copied().chain(named).collect();
-        for address in given {
-            let learned = DialerInput::Learned { address, source: Gossip::Given };
-            self.dialer.handle(learned, now);
-        }
+        self.learn(self.spec.peers.clone(), Gossip::Given, now);
     }
 
     /// What we say first on a connection that was opened for this info-hash.
@@ -162,7 +171,10 @@ impl Torrent {
     }
 
     pub(crate) fn is_v2_hash(&self, info_hash: InfoHash) -> bool {
-        self.info_hashes.iter().skip(usize::from(self.info_hashes.v1.is_some())).any(|v2| v2 == info_hash)
+        self.info_hashes
+            .iter()
+            .skip(usize::from(self.info_hashes.v1.is_some()))
+            .any(|v2| v2 == info_hash)
     }
 
     /// Whether strangers are welcome now.
@@ -181,14 +193,6 @@ impl Torrent {
 
     pub(crate) fn connection(&self, slot: PeerSlot) -> Option<u32> {
         self.peers.get(slot.0).copied()
-    }
-
-    pub(crate) fn connections(&self) -> impl Iterator<Item = u32> {
-        self.peers.iter().map(|(_, &id)| id)
-    }
-
-    pub(crate) fn dialer_admits(&self, address: SocketAddr) -> bool {
-        self.dialer.accepts(address)
     }
 
     pub(crate) fn dialer_connected(&mut self, address: SocketAddr, is_outgoing: bool, now: Time) {
@@ -224,7 +228,7 @@ impl Torrent {
     }
 
     pub(crate) fn wants_to_dial(&mut self, now: Time) -> bool {
-        self.dialer.wake_up(now);
+        self.dialer.handle(DialerInput::Timeout, now);
         self.takes_peers() && self.dialer.wanted() > 0
     }
 
@@ -245,16 +249,39 @@ impl Torrent {
         }
     }
 
-    pub(crate) fn set_layer(&mut self, pieces_root: Sha256Digest, hashes: &[Sha256Digest]) {
-        if let Some(store) = &mut self.store {
-            store.set_layer(pieces_root, hashes);
+    /// Asks for resume data to be written; `is_final` when nothing else will be.
+    pub(crate) fn save(&mut self, is_final: bool) {
+        let Some(store) = &mut self.store else { return };
+        let view = self.swarm.view();
+        store.set_totals(Totals {
+            uploaded: self.totals.uploaded + view.up_bytes,
+            downloaded: self.totals.downloaded + view.down_bytes,
+        });
+        if is_final {
+            store.flush(true);
         }
+        store.save_resume(is_final);
+        self.saves_due += 1;
     }
 
     /// Remembers a read that a worker makes for a connection.
-    pub(crate) fn next_read(&mut self, connection: u32, blocks: &[Block]) -> ReadToken {
+    pub(crate) fn read_later(&mut self, connection: u32, blocks: &[Block]) -> ReadToken {
+        self.start_read(LateRead::Send { connection, blocks: blocks.to_vec() }, blocks)
+    }
+
+    /// Lets a worker read a verified piece whose blocks are to be compared.
+    pub(crate) fn read_for_digests(&mut self, piece: PieceIndex) {
+        let Some(content) = &self.content else { return };
+        let blocks: Vec<Block> = content.info.grid().blocks(piece).collect();
+        self.start_read(LateRead::Digests { piece }, &blocks);
+    }
+
+    fn start_read(&mut self, read: LateRead, blocks: &[Block]) -> ReadToken {
         self.next_read += 1;
-        self.late_reads.insert(self.next_read, LateRead { connection, blocks: blocks.to_vec() });
+        self.late_reads.insert(self.next_read, read);
+        if let Some(store) = &self.store {
+            store.read_later(self.next_read, blocks);
+        }
         ReadToken(self.next_read)
     }
 
@@ -297,9 +324,11 @@ impl Torrent {
         // At least a block with its header, or nothing can be sent with it.
         let least = bytes.min(u64::from(piecework_types::BLOCK_BYTES) + 13);
         let granted = self.up.take(bytes, least, now).and_then(|own| {
-            limits.up.take(own, least, now).inspect_err(|_| self.up.give_back(own, now)).inspect(
-                |granted| self.up.give_back(own - granted, now),
-            )
+            limits
+                .up
+                .take(own, least, now)
+                .inspect_err(|_| self.up.give_back(own, now))
+                .inspect(|granted| self.up.give_back(own - granted, now))
         });
         match granted {
             Ok(granted) => {
@@ -324,6 +353,40 @@ impl Torrent {
         }
     }
 
+    /// Whether nothing moves and nobody is there: no figures to refresh.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.phase == Phase::Active && self.peers.len() == 0 && self.dialer.connections() == 0
+    }
+
+    /// Gives the faces the present figures.
+    pub(crate) fn publish(&self) {
+        let view = self.swarm.view();
+        let (phase, checked, wanted_bytes) = (self.phase, self.checked, self.wanted_bytes);
+        let trackers = self.announcer.statuses().to_vec();
+        let known = u32::try_from(self.dialer.candidate_count()).unwrap_or(u32::MAX);
+        let have = self.store.as_ref().map(PieceStore::have);
+        self.status.update(|status| {
+            *status = Status {
+                phase,
+                checked,
+                pieces: have.as_ref().map_or(0, Bitfield::len),
+                have: have.as_ref().map_or(0, Bitfield::count),
+                bitfield: have.as_ref().map(Bitfield::to_wire).unwrap_or_default(),
+                left_bytes: view.left_bytes,
+                wanted_bytes,
+                down_bytes: view.down_bytes,
+                up_bytes: view.up_bytes,
+                down_rate: view.down_rate_bytes,
+                up_rate: view.up_rate_bytes,
+                peers: view.peer_count as u32,
+                seeds: view.seed_count as u32,
+                known,
+                trackers,
+                is_complete: phase == Phase::Active && view.is_complete,
+            };
+        });
+    }
+
     /// When the shard has to look at this torrent again without any event.
     pub(crate) fn next_call(&self) -> Time {
         if self.is_busy {
@@ -332,9 +395,17 @@ impl Torrent {
         let machine = self.swarm.poll_timeout().map_or(Time::NEVER, |(at, _)| at);
         let dialer = self.dialer.poll_timeout().unwrap_or(Time::NEVER);
         let quota = self.quota.map_or(Time::NEVER, |(_, at)| at);
-        [machine, dialer, quota, self.dial_at, self.chores_at, self.stop_by, self.announcer.poll_timeout()]
-            .into_iter()
-            .min()
-            .unwrap_or(Time::NEVER)
+        [
+            machine,
+            dialer,
+            quota,
+            self.dial_at,
+            self.chores_at,
+            self.stop_by,
+            self.announcer.poll_timeout(),
+        ]
+        .into_iter()
+        .min()
+        .unwrap_or(Time::NEVER)
     }
 }

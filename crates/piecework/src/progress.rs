@@ -55,17 +55,51 @@ impl Progress {
         name.clone_into(&mut self.name);
     }
 
+    /// Shows how far the hashing of new content is, if it is time to.
+    pub(crate) fn hashed(&mut self, done: u64, total: u64) {
+        if !self.is_time() {
+            return;
+        }
+        let text = format!("{} of {}", human(done), human(total));
+        match &self.display {
+            Display::Bar(bar) => {
+                bar.set_length(total.max(1));
+                bar.set_position(done);
+                bar.set_prefix(share_map(done, total));
+                bar.set_message(format!("{}\n{text}", self.name));
+            }
+            Display::Lines => note(&format!("{}: {text}", self.name)),
+            Display::Objects => self.out.event(&json!({
+                "event": "hashing", "name": self.label, "done_bytes": done, "total_bytes": total,
+            })),
+        }
+    }
+
+    /// Removes the bar from the screen.
+    pub(crate) fn clear(&mut self) {
+        if let Display::Bar(bar) = &self.display {
+            bar.finish_and_clear();
+        }
+    }
+
     /// Shows the figures if it is time to.
     pub(crate) fn update(&mut self, status: &Status) {
+        if self.is_time() {
+            self.show(status);
+        }
+    }
+
+    fn is_time(&mut self) -> bool {
         let after = match self.display {
             Display::Bar(_) => DRAW_AFTER,
             Display::Lines => LINE_AFTER,
             Display::Objects => OBJECT_AFTER,
         };
-        if self.shown.is_none_or(|shown| shown.elapsed() >= after) {
+        let is_time = self.shown.is_none_or(|shown| shown.elapsed() >= after);
+        if is_time {
             self.shown = Some(Instant::now());
-            self.show(status);
         }
+        is_time
     }
 
     /// Shows the figures now, for the last time.
@@ -110,9 +144,10 @@ fn style() -> ProgressStyle {
 fn amounts(status: &Status) -> (u64, u64) {
     match status.phase {
         Phase::Checking => (status.checked.0.into(), u64::from(status.checked.1).max(1)),
-        Phase::Metadata | Phase::Active | Phase::Stopping => {
-            (status.wanted_bytes - status.left_bytes.min(status.wanted_bytes), status.wanted_bytes.max(1))
-        }
+        Phase::Metadata | Phase::Active | Phase::Stopping => (
+            status.wanted_bytes - status.left_bytes.min(status.wanted_bytes),
+            status.wanted_bytes.max(1),
+        ),
     }
 }
 
@@ -175,6 +210,13 @@ fn piece_map(status: &Status) -> String {
         }
     };
     (0..columns).map(column).collect()
+}
+
+/// A bar of so much of a total.
+fn share_map(done: u64, total: u64) -> String {
+    let columns = u128::from(done) * MAP_COLUMNS as u128 / u128::from(total.max(1));
+    let full = MAP_COLUMNS.min(usize::try_from(columns).unwrap_or(MAP_COLUMNS));
+    "█".repeat(full) + &"·".repeat(MAP_COLUMNS - full)
 }
 
 fn object(label: &str, status: &Status) -> serde_json::Value {

@@ -42,8 +42,8 @@ impl FromStr for ByteSize {
         let part: u64 = format!("0{fraction}").parse().map_err(|_| wrong())?;
         // At most nine digits after the point and a factor below 2^31: no overflow in u128.
         let scale = 10_u128.pow(fraction.len() as u32);
-        let bytes = u128::from(whole) * u128::from(factor)
-            + u128::from(part) * u128::from(factor) / scale;
+        let bytes =
+            u128::from(whole) * u128::from(factor) + u128::from(part) * u128::from(factor) / scale;
         u64::try_from(bytes).map(Self).map_err(|_| wrong())
     }
 }
@@ -54,7 +54,9 @@ impl FromStr for ByteRate {
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.strip_suffix("/s").unwrap_or(text);
         match text.parse::<ByteSize>()? {
-            ByteSize(0) => Err("a limit must be at least 1 byte a second; leave it out for none".into()),
+            ByteSize(0) => {
+                Err("a limit must be at least 1 byte a second; leave it out for none".into())
+            }
             ByteSize(bytes) => Ok(Self(bytes)),
         }
     }
@@ -69,7 +71,13 @@ pub(crate) fn human(bytes: u64) -> String {
         value /= 1024.0;
         unit += 1;
     }
-    let digits = if unit == 0 || value >= 100.0 { 0 } else if value >= 10.0 { 1 } else { 2 };
+    let digits = if unit == 0 || value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
     format!("{value:.digits$} {}", NAMES[unit])
 }
 
@@ -79,9 +87,13 @@ mod tests {
 
     #[test]
     fn reads_decimal_and_binary_units() {
-        for (text, bytes) in
-            [("100", 100), ("500k", 500_000), ("2M", 2_000_000), ("16Ki", 16_384), ("1.5Mi", 1_572_864)]
-        {
+        for (text, bytes) in [
+            ("100", 100),
+            ("500k", 500_000),
+            ("2M", 2_000_000),
+            ("16Ki", 16_384),
+            ("1.5Mi", 1_572_864),
+        ] {
             assert_eq!(text.parse(), Ok(ByteSize(bytes)), "{text}");
         }
         assert_eq!("1M/s".parse(), Ok(ByteRate(1_000_000)));

@@ -2,10 +2,11 @@
 
 use crate::args::{Common, NetArgs, PriorityRule};
 use crate::failure::{Context, Failure};
+use crate::source::Loaded;
 use globset::{GlobBuilder, GlobMatcher};
 use piecework_metainfo::Info;
-use piecework_node::{Engine, EngineConfig, FilePriorities, NORMAL_PRIORITY};
 use piecework_node::PortChoice;
+use piecework_node::{Engine, EngineConfig, FilePriorities, NORMAL_PRIORITY};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,6 +56,19 @@ pub(crate) fn peers(net: &NetArgs) -> Result<Vec<SocketAddr>, Failure> {
     Ok(addresses)
 }
 
+/// The addresses behind `x.pe` of a magnet link. One that cannot be found is no reason to give up.
+pub(crate) fn magnet_peers(loaded: &Loaded) -> Vec<SocketAddr> {
+    let Loaded::Magnet(magnet) = loaded else { return Vec::new() };
+    let resolved =
+        magnet.peers.iter().map(|peer| (peer.host.as_str(), peer.port).to_socket_addrs());
+    resolved.filter_map(Result::ok).flatten().collect()
+}
+
+/// A file's path below the torrent's own folder.
+fn below_name<'a>(info: &Info, path: &'a str) -> &'a str {
+    if info.is_single_file() { path } else { path.split_once('/').map_or(path, |(_, rest)| rest) }
+}
+
 struct Rule {
     matcher: GlobMatcher,
     priority: u8,
@@ -75,7 +89,8 @@ pub(crate) fn priorities(
         .collect::<Result<Vec<_>, Failure>>()?;
     Ok(Some(Arc::new(move |info: &Info| {
         let choose = |path: String| {
-            let is_selected = selected.is_empty() || selected.iter().any(|glob| glob.is_match(&path));
+            let is_selected =
+                selected.is_empty() || selected.iter().any(|glob| glob.is_match(&path));
             let rule = rules.iter().rev().find(|rule| rule.matcher.is_match(&path));
             match rule {
                 Some(rule) => rule.priority,
@@ -83,7 +98,7 @@ pub(crate) fn priorities(
                 None => 0,
             }
         };
-        info.files().iter().map(|file| choose(file.path().join("/"))).collect()
+        info.files().iter().map(|file| choose(below_name(info, file.path()).to_owned())).collect()
     })))
 }
 

@@ -15,7 +15,7 @@ impl Shard {
     pub(super) fn dial(&mut self, key: TorrentKey, now: Time) {
         loop {
             let Some(torrent) = self.torrents.get_mut(&key) else { return };
-            if !torrent.wants_to_dial() {
+            if !torrent.wants_to_dial(now) {
                 return;
             }
             let Some(peer) = self.shared.limits.peer() else { return };

@@ -8,9 +8,9 @@ use crate::torrent::Torrent;
 use mio::{Interest, Token};
 use piecework_disk::{Chunk, ChunkPool};
 use piecework_net::{Arrival, ReceiveError, Receiver, Sink};
-use piecework_swarm::{Hello, Input};
+use piecework_swarm::{CloseReason, Hello, Input};
 use piecework_types::{ChunkId, PeerSlot, Time};
-use piecework_wire::{Handshake, HandshakeStep, HANDSHAKE_BYTES, Message, Request};
+use piecework_wire::{HANDSHAKE_BYTES, Handshake, HandshakeStep, Message, Request};
 use std::io::{self, Read};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl Shard {
     /// A stranger named one of our torrents.
     pub(super) fn arrive(&mut self, arrival: Arrival, key: TorrentKey, now: Time) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
-        if !torrent.takes_peers() || !torrent.dialer_admits(arrival.address, now) {
+        if !torrent.takes_peers() || !torrent.dialer.accepts(arrival.address) {
             return;
         }
         let Some(permit) = self.shared.limits.peer() else { return };
@@ -47,7 +47,7 @@ impl Shard {
     }
 
     /// Puts the socket under the poll; `None` (and the connection is gone) if the system refuses.
-    pub(super) fn register(&mut self, mut connection: Connection) -> Option<u32> {
+    pub(super) fn register(&mut self, connection: Connection) -> Option<u32> {
         drop(connection.stream.set_nodelay(true));
         let id = self.connections.insert(connection);
         let connection = self.connections.get_mut(id).expect("was just inserted");
@@ -101,12 +101,14 @@ impl Shard {
         let result = connection.receiver.receive(
             &connection.stream,
             &mut self.scratch,
-            budget,
+            usize::try_from(budget).unwrap_or(usize::MAX),
             &limits,
             &mut sink,
         );
         let received = result.as_ref().map_or(0, |received| received.bytes);
-        torrent.down_used(&self.shared.limits, budget, received, now);
+        if budget < u64::MAX {
+            torrent.down_unused(&self.shared.limits, budget.saturating_sub(received as u64), now);
+        }
         self.touch(key);
         match result {
             Ok(received) if received.more => self.mark_ready(id),
@@ -234,7 +236,7 @@ pub(crate) enum Ending {
     /// The other side, the network or the protocol ended it.
     Lost { is_fault: bool },
     /// The torrent's machine asked for it.
-    ByMachine { is_ban: bool },
+    ByMachine { is_ban: bool, reason: CloseReason },
 }
 
 /// Carries what one peer sends into its torrent's machine.
@@ -269,7 +271,9 @@ impl Sink for PeerSink<'_> {
     fn block(&mut self, request: Request, chunk: Chunk) -> bool {
         let chunk = ChunkId(self.arrived.insert(chunk));
         // Step 1, for payload: the machine hears of a number, never of the bytes.
-        self.torrent.swarm.handle(Input::BlockArrived { slot: self.slot, request, chunk }, self.now);
+        self.torrent
+            .swarm
+            .handle(Input::BlockArrived { slot: self.slot, request, chunk }, self.now);
         true
     }
 }

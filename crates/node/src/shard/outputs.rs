@@ -4,8 +4,8 @@ use super::Shard;
 use super::inbound::Ending;
 use crate::event::{TorrentKey, What};
 use piecework_net::FRAME_BLOCKS_MAX;
-use piecework_swarm::{Input, Output};
-use piecework_types::{Block, PeerSlot, Time};
+use piecework_swarm::{CloseReason, DialerInput, DropReason, Input, Output, Source as Gossip};
+use piecework_types::{Blame, Block, PeerSlot, Time};
 
 /// Rounds of sending and refilling before other torrents get their turn.
 const ROUNDS_MAX: usize = 8;
@@ -27,12 +27,7 @@ impl Shard {
             }
         }
         // Still busy: go on in the next turn, after everybody else had theirs.
-        self.later(key);
-    }
-
-    fn later(&mut self, key: TorrentKey) {
         if let Some(torrent) = self.torrents.get_mut(&key) {
-            self.timers.remove(&(torrent.timer, key));
             torrent.is_busy = true;
         }
     }
@@ -67,18 +62,30 @@ impl Shard {
                 // Parting words (a last Reject, say) may still reach the peer.
                 self.queue_gathered_blocks(id, now);
                 self.flush(id, now);
-                self.close(id, Ending::ByMachine { is_ban: ban }, now);
+                self.close(
+                    id,
+                    Ending::ByMachine { is_ban: ban, reason: close_reason(&reason) },
+                    now,
+                );
             }
             Output::MetadataReceived(bytes) => self.metadata_received(key, &bytes, now),
             Output::LayerReceived { pieces_root, hashes } => {
+                self.layer_received(key, pieces_root, hashes);
+            }
+            Output::Ban { address } => {
                 if let Some(torrent) = self.torrents.get_mut(&key) {
-                    torrent.set_layer(pieces_root, &hashes);
+                    torrent.dialer.handle(DialerInput::Banned { address }, now);
+                }
+            }
+            Output::DigestsWanted { piece } => {
+                if let Some(torrent) = self.torrents.get_mut(&key) {
+                    torrent.read_for_digests(piece);
                 }
             }
             Output::WantedComplete => self.wanted_complete(key, now),
             Output::PeersLearned(addresses) => {
                 if let Some(torrent) = self.torrents.get_mut(&key) {
-                    torrent.learn(addresses, now);
+                    torrent.learn(addresses, Gossip::Exchange, now);
                 }
             }
             Output::UploadQuotaWanted { bytes } => {
@@ -140,5 +147,14 @@ impl Shard {
         if let Some(torrent) = self.torrents.get(&key) {
             self.shared.tell(key, torrent.info_hashes, what);
         }
+    }
+}
+
+/// What the dialer has to know of a drop: whether to come back, and how soon.
+fn close_reason(reason: &DropReason) -> CloseReason {
+    match (reason, reason.blame()) {
+        (DropReason::SelfConnection, _) => CloseReason::Ourselves,
+        (_, Blame::Peer) => CloseReason::Fault,
+        (_, Blame::Policy | Blame::Local) => CloseReason::Useless,
     }
 }

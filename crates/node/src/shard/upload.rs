@@ -34,8 +34,7 @@ impl Shard {
             Ok(ReadNow::Done) => connection.sender.payload(buffer),
             Ok(ReadNow::WouldBlock) => {
                 self.frames.give_back(buffer);
-                let token = torrent.next_read(id, run);
-                store_later(torrent, token, run);
+                let token = torrent.read_later(id, run);
                 let bytes = run.iter().map(|b| b.length as usize + BLOCK_HEADER_BYTES).sum();
                 connection.sender.wait_for(token, bytes);
             }
@@ -54,12 +53,6 @@ impl Shard {
         if connection.sender.arrived(token, buffer) {
             self.flush(id, now);
         }
-    }
-}
-
-fn store_later(torrent: &mut crate::torrent::Torrent, token: ReadToken, run: &[Block]) {
-    if let Some(store) = &mut torrent.store {
-        store.read_later(token.0, run);
     }
 }
 

@@ -17,9 +17,10 @@ const HOPELESS_AFTER: Duration = Duration::from_secs(60);
 /// Runs the command.
 pub(crate) fn run(args: &GetArgs, common: &Common, out: Out) -> Result<(), Failure> {
     let signals = Signals::install()?;
-    let peers = session::peers(&args.net)?;
+    let mut peers = session::peers(&args.net)?;
     let priorities = session::priorities(&args.select, &args.priority)?;
     let loaded = source::load(&args.source)?;
+    peers.extend(session::magnet_peers(&loaded));
     let is_hopeless = is_hopeless(&loaded) && peers.is_empty();
     let (name, source) = named(loaded);
     let engine = session::start(common, &args.net)?;
@@ -29,7 +30,10 @@ pub(crate) fn run(args: &GetArgs, common: &Common, out: Out) -> Result<(), Failu
     spec.is_sequential = args.sequential;
     spec.may_overwrite = args.overwrite;
     let key = engine.add(spec).map_err(Failure::new)?;
-    let give_up = args.give_up.map(Duration::from_secs).or(is_hopeless.then_some(HOPELESS_AFTER));
+    let give_up = match args.give_up {
+        Some(seconds) => Some(Duration::from_secs(seconds)),
+        None => is_hopeless.then_some(HOPELESS_AFTER),
+    };
     let mut get = Get {
         key,
         out,
@@ -54,7 +58,7 @@ pub(super) fn named(loaded: Loaded) -> (String, Source) {
             (metainfo.info().name().to_owned(), Source::Metainfo(metainfo))
         }
         Loaded::Magnet(magnet) => {
-            let name = magnet.display_name().map_or_else(|| "magnet link".into(), str::to_owned);
+            let name = magnet.name.clone().unwrap_or_else(|| magnet.info_hashes.to_string());
             (name, Source::Magnet(magnet))
         }
     }
@@ -63,7 +67,7 @@ pub(super) fn named(loaded: Loaded) -> (String, Source) {
 fn is_hopeless(loaded: &Loaded) -> bool {
     match loaded {
         Loaded::Torrent(_) => false,
-        Loaded::Magnet(magnet) => magnet.trackers().is_empty() && magnet.peers().is_empty(),
+        Loaded::Magnet(magnet) => magnet.trackers.is_empty() && magnet.peers.is_empty(),
     }
 }
 
@@ -83,7 +87,7 @@ impl Patience {
             self.since = Instant::now();
         }
         let give_up = self.give_up?;
-        (self.since.elapsed() >= give_up).then(|| give_up.as_secs())
+        (self.since.elapsed() >= give_up).then_some(give_up.as_secs())
     }
 }
 
@@ -122,21 +126,18 @@ impl Get {
 
     fn take(&mut self, event: &Event) -> Result<(), Failure> {
         let label = event.info_hashes.to_string();
-        let progress = self
-            .progress
-            .get_or_insert_with(|| Progress::new(self.out, &self.name, &label));
+        let progress =
+            self.progress.get_or_insert_with(|| Progress::new(self.out, &self.name, &label));
         match &event.what {
-            What::Metadata(info) => progress.rename(info.name()),
+            What::Metadata { info, .. } => progress.rename(info.name()),
             What::Ready { port } => self.out.say(
                 &format!("READY {label} {port}"),
                 &json!({ "event": "ready", "info_hash": label, "port": port }),
             ),
             What::Done => {
                 self.is_done = true;
-                self.out.say(
-                    &format!("DONE {label}"),
-                    &json!({ "event": "done", "info_hash": label }),
-                );
+                self.out
+                    .say(&format!("DONE {label}"), &json!({ "event": "done", "info_hash": label }));
             }
             What::Problem(problem) if problem.is_fatal => return Err(Failure::new(&problem.text)),
             What::Problem(problem) => progress.note(&problem.text),
@@ -152,7 +153,9 @@ pub(super) fn give_up_text(name: &str, seconds: u64, status: &Status) -> String 
     let failing = status.trackers.iter().find(|tracker| tracker.is_working == Some(false));
     let cause = match (status.peers, failing) {
         (0, Some(tracker)) => format!("no peer; tracker {}: {}", tracker.host, tracker.message),
-        (0, None) if status.known == 0 => "no peer is known; add --peer HOST:PORT or a tracker".into(),
+        (0, None) if status.known == 0 => {
+            "no peer is known; add --peer HOST:PORT or a tracker".into()
+        }
         (0, None) => format!("none of {} known peers could be reached", status.known),
         (peers, _) => format!("{peers} connected peers, but none sends what is missing"),
     };

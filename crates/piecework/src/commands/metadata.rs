@@ -8,7 +8,8 @@ use crate::progress::Progress;
 use crate::session::{self, SHUTDOWN_AFTER, TICK};
 use crate::signals::Signals;
 use crate::source::{self, Loaded};
-use piecework_metainfo::{Info, Magnet};
+use piecework_metainfo::create::{Details, torrent_file};
+use piecework_metainfo::{Info, PieceLayers};
 use piecework_node::{AddTorrent, Engine, TorrentKey, What};
 use serde_json::json;
 use std::path::PathBuf;
@@ -18,14 +19,16 @@ use std::time::{Duration, Instant};
 /// Runs the command.
 pub(crate) fn run(args: &MetadataArgs, common: &Common, out: Out) -> Result<(), Failure> {
     let signals = Signals::install()?;
-    let peers = session::peers(&args.net)?;
+    let mut peers = session::peers(&args.net)?;
     let magnet = match source::load(&args.magnet)? {
         Loaded::Magnet(magnet) => magnet,
         Loaded::Torrent(_) => {
             return Err(Failure::usage("expected a magnet link; a torrent file has its metadata"));
         }
     };
-    let (name, source) = named(Loaded::Magnet(magnet.clone()));
+    let loaded = Loaded::Magnet(magnet.clone());
+    peers.extend(session::magnet_peers(&loaded));
+    let (name, source) = named(loaded);
     let engine = session::start(common, &args.net)?;
     let mut spec = AddTorrent::new(source, PathBuf::from("."));
     spec.peers = peers;
@@ -33,8 +36,15 @@ pub(crate) fn run(args: &MetadataArgs, common: &Common, out: Out) -> Result<(), 
     let key = engine.add(spec).map_err(Failure::new)?;
     let fetched = fetch(&engine, key, &signals, &name, args, out);
     engine.shutdown(SHUTDOWN_AFTER);
-    let info = fetched?;
-    let bytes = piecework_metainfo::torrent_file(&info, &magnet);
+    let (info, layers) = fetched?;
+    let details = Details {
+        trackers: magnet.trackers.iter().map(|url| vec![url.clone()]).collect(),
+        web_seeds: magnet.web_seeds.clone(),
+        ..Details::default()
+    };
+    let bytes = torrent_file(&info, layers.as_ref(), &details).ok_or_else(|| {
+        Failure::new("no peer has all piece hashes of this v2 torrent; try later")
+    })?;
     let file = args.output.clone().unwrap_or_else(|| format!("{}.torrent", info.name()).into());
     std::fs::write(&file, bytes).context(format_args!("cannot write {}", file.display()))?;
     let label = info.hashes().to_string();
@@ -52,13 +62,13 @@ fn fetch(
     name: &str,
     args: &MetadataArgs,
     out: Out,
-) -> Result<Arc<Info>, Failure> {
+) -> Result<(Arc<Info>, Option<PieceLayers>), Failure> {
     let mut progress = Progress::new(out, name, name);
     let give_up = Some(Duration::from_secs(args.give_up));
     let mut patience = Patience { give_up, since: Instant::now(), last: Default::default() };
     loop {
         match engine.next_event(TICK).map(|event| event.what) {
-            Some(What::Metadata(info)) => return Ok(info),
+            Some(What::Metadata { info, layers }) => return Ok((info, layers)),
             Some(What::Problem(problem)) if problem.is_fatal => {
                 return Err(Failure::new(problem.text));
             }
@@ -75,4 +85,3 @@ fn fetch(
         progress.update(&status);
     }
 }
-

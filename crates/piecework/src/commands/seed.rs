@@ -76,9 +76,12 @@ fn add(
     args: &SeedArgs,
     peers: &[SocketAddr],
 ) -> Result<TorrentKey, Failure> {
-    let (_, source) = named(source::load(source)?);
+    let loaded = source::load(source)?;
+    let from_magnet = session::magnet_peers(&loaded);
+    let (_, source) = named(loaded);
     let mut spec = AddTorrent::new(source, args.dir.clone());
     spec.peers = peers.to_vec();
+    spec.peers.extend(from_magnet);
     spec.is_trusted = args.trust;
     spec.is_seed_only = true;
     spec.is_super_seed = args.super_seed;
@@ -94,7 +97,7 @@ fn take(event: &Event, out: Out, progress: &Progress) {
         ),
         What::Problem(problem) => progress.note(&problem.text),
         What::Recovered => progress.note("the storage can be read again"),
-        What::Metadata(_) | What::Done | What::Stopped => {}
+        What::Metadata { .. } | What::Done | What::Stopped => {}
     }
 }
 

@@ -28,7 +28,7 @@ impl Lines {
             self.0.push('\n');
         }
         // Writing to a String cannot fail.
-        drop(write!(self.0, "{label:<12} {value}"));
+        let _ = write!(self.0, "{label:<12} {value}");
     }
 
     fn add_each<T: std::fmt::Display>(&mut self, label: &str, values: impl IntoIterator<Item = T>) {
@@ -141,9 +141,9 @@ fn torrent_object(metainfo: &Metainfo) -> Value {
     let cleaned: Vec<Value> = info
         .cleaned()
         .iter()
-        .map(|change| {
-            json!({ "from": change.from, "to": change.to, "why": change.why.to_string() })
-        })
+        .map(
+            |change| json!({ "from": change.from, "to": change.to, "why": change.why.to_string() }),
+        )
         .collect();
     let rest = json!({
         "event": "torrent",

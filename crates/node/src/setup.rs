@@ -1,0 +1,85 @@
+//! From an info dictionary and a folder to a torrent's storage: files looked at, state locked, what is
+//! already there known.
+
+use crate::config::{AddTorrent, Source};
+use crate::engine::Shared;
+use piecework_disk::{Resume, ResumeError, ResumeLock, Storage, StorageError, StorageSpec};
+use piecework_metainfo::{Info, PieceLayers};
+use piecework_types::Bitfield;
+use std::sync::Arc;
+
+/// Priority of a file nobody said anything about.
+pub const NORMAL_PRIORITY: u8 = 4;
+
+/// Why a torrent's data or state cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// Its files.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// Its resume data or its lock.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
+}
+
+/// A torrent whose files may be read and written.
+pub(crate) struct Prepared {
+    pub(crate) info: Arc<Info>,
+    pub(crate) layers: Option<PieceLayers>,
+    pub(crate) storage: Storage,
+    /// Priority of each file.
+    pub(crate) priorities: Vec<u8>,
+    /// Given to the piece store when the torrent starts.
+    pub(crate) lock: Option<ResumeLock>,
+    /// What an earlier run left.
+    pub(crate) resume: Option<Resume>,
+}
+
+impl Prepared {
+    /// The pieces that count as verified from the start, and those to be checked first.
+    pub(crate) fn known(&self) -> (Bitfield, Bitfield) {
+        let pieces = self.info.grid().piece_count();
+        match &self.resume {
+            Some(resume) => (resume.have.clone(), resume.to_check.clone()),
+            None if self.storage.has_data() => (Bitfield::new(pieces), Bitfield::full(pieces)),
+            None => (Bitfield::new(pieces), Bitfield::new(pieces)),
+        }
+    }
+}
+
+/// Looks at the files and takes the lock.
+pub(crate) fn prepare(
+    shared: &Shared,
+    spec: &AddTorrent,
+    info: Arc<Info>,
+    layers: Option<PieceLayers>,
+) -> Result<Prepared, SetupError> {
+    let priorities = file_priorities(spec, &info);
+    let storage = Storage::open(
+        &shared.disk,
+        StorageSpec {
+            info: Arc::clone(&info),
+            layers: layers.clone(),
+            dir: spec.dir.clone(),
+            wanted: priorities.iter().map(|&priority| priority > 0).collect(),
+            state_dir: shared.resume.dir().to_owned(),
+            may_overwrite: spec.may_overwrite,
+            is_read_only: spec.is_seed_only,
+        },
+    )?;
+    let lock = shared.resume.lock(&info.hashes(), storage.dir())?;
+    let resume = shared.resume.load(&lock, &storage)?;
+    Ok(Prepared { info, layers, storage, priorities, lock: Some(lock), resume })
+}
+
+/// What the user chose, else what the magnet link selects (BEP 53), else everything.
+fn file_priorities(spec: &AddTorrent, info: &Info) -> Vec<u8> {
+    if let Some(choose) = &spec.priorities {
+        return choose(info);
+    }
+    let selects = |file: u32| match &spec.source {
+        Source::Metainfo(_) => true,
+        Source::Magnet(magnet) => magnet.selects(file),
+    };
+    (0..).zip(info.files()).map(|(at, _)| if selects(at) { NORMAL_PRIORITY } else { 0 }).collect()
+}

@@ -1,0 +1,304 @@
+//! A torrent's life on its shard: added, metadata, check, active, complete, stopping, gone; and the
+//! regular work in between: announces, figures, resume data.
+
+use super::Shard;
+use super::complete::problem;
+use super::inbound::Ending;
+use crate::announce::Announced;
+use crate::event::{Phase, Problem, TorrentKey, What};
+use crate::setup::{self, Prepared};
+use crate::torrent::{NewTorrent, Torrent};
+use piecework_disk::{CheckScope, LocalFault, PieceStore, TorrentKey as StoreKey};
+use piecework_metainfo::{Info, PieceLayers};
+use piecework_swarm::{Content, Input, Source as Gossip};
+use piecework_tracker::Input as ScheduleInput;
+use piecework_types::{Bitfield, Blame, Sha256Digest, Time};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Time between two looks at an active torrent: figures and resume data.
+const CHORES_AFTER: Duration = Duration::from_millis(250);
+
+/// Time a stopping torrent has for its last writes and announces.
+const STOP_AFTER: Duration = Duration::from_millis(2200);
+
+/// A torrent with fewer peers wants more from its trackers.
+const PEERS_ENOUGH: usize = 40;
+
+impl Shard {
+    pub(super) fn add(&mut self, new: NewTorrent, now: Time) {
+        let key = new.key;
+        let mut torrent = Torrent::new(new, &self.shared, now);
+        let content = torrent.content.take();
+        self.torrents.insert(key, torrent);
+        match content {
+            Some(content) => self.prepared(key, content, now),
+            None => self.begin_magnet(key, now),
+        }
+        self.touch(key);
+    }
+
+    /// The info dictionary of an earlier run serves as well as one from peers.
+    fn begin_magnet(&mut self, key: TorrentKey, now: Time) {
+        let known = self
+            .torrents
+            .get(&key)
+            .and_then(|torrent| self.shared.resume.load_info(&torrent.info_hashes));
+        match known {
+            Some(bytes) => self.metadata_received(key, &bytes, now),
+            None => self.start_announcing(key, now),
+        }
+    }
+
+    /// The machine has an info dictionary with the right hash.
+    pub(super) fn metadata_received(&mut self, key: TorrentKey, bytes: &[u8], now: Time) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        let info = match Info::parse_wanted(bytes, &torrent.info_hashes) {
+            Ok(info) => Arc::new(info),
+            Err(error) => {
+                // The hash is right, so every peer would send the same bytes: nobody can help.
+                let text = format!("the torrent's metadata is refused: {error}");
+                let problem = Problem { blame: Blame::Peer, is_fatal: true, text };
+                self.tell(key, What::Problem(problem));
+                return self.stop(key, now);
+            }
+        };
+        let layers = info.unknown_layers();
+        if torrent.spec.is_metadata_only {
+            return self.metadata_only(key, info, layers, now);
+        }
+        if let Err(error) = self.shared.resume.save_info(&torrent.info_hashes, bytes) {
+            tracing::warn!(%error, "the metadata is not kept for the next run");
+        }
+        match setup::prepare(&self.shared, &torrent.spec, info, layers) {
+            Ok(content) => self.prepared(key, content, now),
+            Err(error) => {
+                let text = error.to_string();
+                let problem = Problem { blame: Blame::Local, is_fatal: true, text };
+                self.tell(key, What::Problem(problem));
+                self.stop(key, now);
+            }
+        }
+    }
+
+    /// Only the torrent file is wanted: for v2 the piece layers belong to it, so fetch them as well.
+    fn metadata_only(
+        &mut self,
+        key: TorrentKey,
+        info: Arc<Info>,
+        layers: Option<PieceLayers>,
+        now: Time,
+    ) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        if layers.as_ref().is_none_or(PieceLayers::is_complete) {
+            return self.tell(key, What::Metadata { info, layers });
+        }
+        let pieces = info.grid().piece_count();
+        torrent.wire_limits.pieces_max = pieces;
+        let content = Content {
+            grid: info.grid().clone(),
+            have: Bitfield::new(pieces),
+            priorities: vec![0; pieces as usize],
+            metadata: Arc::clone(info.raw()),
+            layers: layers.clone(),
+        };
+        torrent.wanted_layers = layers.map(|layers| (info, layers));
+        torrent.swarm.handle(Input::ContentReady(content), now);
+        self.touch(key);
+    }
+
+    /// A piece layer came and is verified.
+    pub(super) fn layer_received(
+        &mut self,
+        key: TorrentKey,
+        root: Sha256Digest,
+        hashes: Vec<Sha256Digest>,
+    ) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        if let Some(store) = &mut torrent.store {
+            store.set_layer(root, &hashes);
+        }
+        let Some((info, layers)) = &mut torrent.wanted_layers else { return };
+        if layers.insert(&root, hashes).is_ok() && layers.is_complete() {
+            let what = What::Metadata { info: Arc::clone(info), layers: Some(layers.clone()) };
+            self.tell(key, what);
+        }
+    }
+
+    /// Files are looked at: find out what is there, by resume data, trust or a check.
+    fn prepared(&mut self, key: TorrentKey, content: Prepared, now: Time) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        let (info, layers) = (Arc::clone(&content.info), content.layers.clone());
+        torrent.wire_limits.pieces_max = info.grid().piece_count();
+        let (have, to_check) = content.known();
+        let sender = self.mailbox.sender();
+        let mut store = PieceStore::new(content.storage.clone(), sender, StoreKey(key.0), have);
+        let mut content = content;
+        if let Some(lock) = content.lock.take() {
+            store.keep_resume(lock);
+        }
+        if let Some(resume) = &content.resume {
+            torrent.totals = resume.totals;
+        }
+        torrent.content = Some(content);
+        let have = if torrent.spec.is_trusted { store.trust() } else { store.have() };
+        if torrent.spec.is_trusted || to_check.is_empty() {
+            torrent.store = Some(store);
+            self.tell(key, What::Metadata { info, layers });
+            return self.activate(key, have, now);
+        }
+        torrent.phase = Phase::Checking;
+        torrent.checked = (0, to_check.count());
+        store.check(CheckScope::Pieces(to_check));
+        torrent.store = Some(store);
+        torrent.publish();
+        self.tell(key, What::Metadata { info, layers });
+    }
+
+    /// Existing data is known: join the swarm.
+    pub(super) fn activate(&mut self, key: TorrentKey, have: Bitfield, now: Time) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        let Some(content) = &torrent.content else { return };
+        if torrent.phase == Phase::Stopping {
+            return;
+        }
+        let info = &content.info;
+        let priorities = match torrent.spec.is_seed_only {
+            true => vec![0; info.grid().piece_count() as usize],
+            false => info.layout().piece_priorities(&content.priorities),
+        };
+        let wanted = info.grid().pieces().filter(|piece| priorities[piece.as_usize()] > 0);
+        torrent.wanted_bytes = wanted.map(|piece| u64::from(info.grid().piece_bytes(piece))).sum();
+        let machine_content = Content {
+            grid: info.grid().clone(),
+            have,
+            priorities,
+            metadata: Arc::clone(info.raw()),
+            layers: content.layers.clone(),
+        };
+        torrent.phase = Phase::Active;
+        torrent.swarm.handle(Input::ContentReady(machine_content), now);
+        torrent.publish();
+        self.tell(key, What::Ready { port: self.shared.port });
+        self.start_announcing(key, now);
+        self.touch(key);
+    }
+
+    fn start_announcing(&mut self, key: TorrentKey, now: Time) {
+        if let Some(torrent) = self.torrents.get_mut(&key)
+            && torrent.announcer.is_finished()
+        {
+            let is_complete = torrent.store.is_some() && torrent.swarm.view().left_bytes == 0;
+            torrent.announcer.start(is_complete, now);
+        }
+        self.poll_announcer(key);
+    }
+
+    /// Every wanted piece is verified: save, then say so.
+    pub(super) fn wanted_complete(&mut self, key: TorrentKey, now: Time) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        torrent.done_is_due = true;
+        torrent.save(false);
+        if torrent.swarm.view().down_bytes > 0 {
+            torrent.announcer.tell(ScheduleInput::Completed, now);
+        }
+        self.poll_announcer(key);
+    }
+
+    /// Regular work of one torrent.
+    pub(super) fn chores(&mut self, key: TorrentKey, now: Time) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        torrent.is_busy = false;
+        if torrent.dial_at <= now {
+            torrent.dial_at = Time::NEVER;
+        }
+        torrent.grant_upload(&self.shared.limits, now);
+        torrent.announcer.tell(ScheduleInput::Timeout, now);
+        if torrent.chores_at <= now {
+            torrent.publish();
+            let wants =
+                !torrent.spec.is_seed_only && torrent.swarm.view().peer_count < PEERS_ENOUGH;
+            torrent.announcer.tell(ScheduleInput::WantPeers(wants), now);
+            torrent.chores_at = match torrent.is_idle() {
+                true => Time::NEVER,
+                false => now + CHORES_AFTER,
+            };
+        }
+        self.poll_announcer(key);
+        self.finish_stopping(key, now);
+    }
+
+    /// The resume data is written, with everything that was handed over before.
+    pub(super) fn saved(&mut self, key: TorrentKey, result: Result<(), LocalFault>, now: Time) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        torrent.saves_due = torrent.saves_due.saturating_sub(1);
+        if let Err(fault) = result {
+            self.tell(key, What::Problem(problem(&fault)));
+        } else if torrent.saves_due == 0 && std::mem::take(&mut torrent.done_is_due) {
+            torrent.publish();
+            self.tell(key, What::Done);
+        }
+        self.finish_stopping(key, now);
+    }
+
+    pub(super) fn announced(&mut self, key: TorrentKey, answer: Announced, now: Time) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        let peers = torrent.announcer.answered(answer, now);
+        if !torrent.spec.is_seed_only || torrent.store.is_none() {
+            torrent.learn(peers, Gossip::Tracker, now);
+        }
+        self.poll_announcer(key);
+        self.finish_stopping(key, now);
+        self.touch(key);
+    }
+
+    fn poll_announcer(&mut self, key: TorrentKey) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        let facts = torrent.facts(&self.shared);
+        let handle = self.handle.clone();
+        torrent.announcer.poll(&self.shared.trackers, &facts, move |answer| {
+            handle.send(super::Command::Announced { key, answer });
+        });
+    }
+
+    /// Begins the polite end of a torrent.
+    pub(super) fn stop(&mut self, key: TorrentKey, now: Time) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        if torrent.phase == Phase::Stopping {
+            return;
+        }
+        torrent.phase = Phase::Stopping;
+        torrent.stop_by = now + STOP_AFTER;
+        let ids: Vec<u32> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| connection.torrent == key)
+            .map(|(id, _)| id)
+            .collect();
+        ids.into_iter().for_each(|id| self.close(id, Ending::Lost { is_fault: false }, now));
+        if let Some(torrent) = self.torrents.get_mut(&key) {
+            torrent.save(true);
+            torrent.announcer.stop(now);
+            torrent.publish();
+        }
+        self.poll_announcer(key);
+        self.finish_stopping(key, now);
+        self.touch(key);
+    }
+
+    /// Lets a stopping torrent go once its writes are done and its trackers told, or time is up.
+    pub(super) fn finish_stopping(&mut self, key: TorrentKey, now: Time) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        if torrent.phase != Phase::Stopping {
+            return;
+        }
+        let is_over = torrent.saves_due == 0 && torrent.announcer.is_finished();
+        if !is_over && now < torrent.stop_by {
+            return;
+        }
+        let Some(torrent) = self.torrents.remove(&key) else { return };
+        self.timers.remove(&(torrent.timer, key));
+        self.shared.forget(key);
+        self.shared.tell(key, torrent.info_hashes, What::Stopped);
+    }
+}

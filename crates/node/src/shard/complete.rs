@@ -1,0 +1,116 @@
+//! What workers report: verified pieces, late reads, checks, and trouble with the disk.
+
+use super::Shard;
+use super::inbound::Ending;
+use super::upload::request;
+use crate::event::{Problem, TorrentKey, What};
+use crate::torrent::LateRead;
+use piecework_disk::{Chunk, Completion, LocalFault, StoreEvent};
+use piecework_net::ReadToken;
+use piecework_swarm::Input;
+use piecework_types::{Blame, Block, PieceIndex, Time};
+use std::ops::Range;
+use std::path::Path;
+
+impl Shard {
+    /// Step 1, for a worker's report.
+    pub(super) fn complete(&mut self, completion: Completion, now: Time) {
+        let key = TorrentKey(completion.key.0);
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        match completion.event {
+            StoreEvent::PieceVerified { piece } => {
+                torrent.swarm.handle(Input::PieceVerified { piece }, now);
+            }
+            StoreEvent::PieceFailed { piece, block_digests } => {
+                torrent.swarm.handle(Input::PieceFailed { piece, block_digests }, now);
+            }
+            StoreEvent::PieceLost { piece, fault } => {
+                tracing::warn!(%piece, %fault, "a piece could not be stored");
+                torrent.swarm.handle(Input::PieceLost { piece }, now);
+            }
+            StoreEvent::Read { token, result } => match result {
+                Ok(chunks) => self.late_read(key, token, &chunks, now),
+                Err(fault) => self.late_read_failed(key, token, &fault, now),
+            },
+            StoreEvent::StorageBlocked { fault } => {
+                torrent.swarm.handle(Input::StorageWritable(false), now);
+                self.tell(key, What::Problem(problem(&fault)));
+            }
+            StoreEvent::StorageRecovered => {
+                torrent.swarm.handle(Input::StorageWritable(true), now);
+                self.tell(key, What::Recovered);
+            }
+            StoreEvent::CheckProgress { checked, total } => torrent.checked = (checked, total),
+            StoreEvent::CheckFinished { have, is_complete } => {
+                if is_complete {
+                    self.activate(key, have, now);
+                }
+            }
+            StoreEvent::FileMissing { path, pieces, .. } => {
+                self.file_missing(key, &path, pieces, now)
+            }
+            StoreEvent::ResumeSaved { result } => self.saved(key, result, now),
+        }
+        self.touch(key);
+    }
+
+    /// A file that we served is gone or cut: its pieces are missing, the rest goes on.
+    fn file_missing(&mut self, key: TorrentKey, path: &Path, pieces: Range<u32>, now: Time) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        for piece in pieces.map(PieceIndex::trusted) {
+            torrent.swarm.handle(Input::PieceLost { piece }, now);
+        }
+        let remedy = match torrent.spec.is_seed_only {
+            true => "put it back and start again",
+            false => "it is fetched again",
+        };
+        let text = format!("{} is gone or shorter than it was; {remedy}", path.display());
+        self.tell(key, What::Problem(Problem { blame: Blame::Local, is_fatal: false, text }));
+    }
+
+    fn late_read(&mut self, key: TorrentKey, token: u64, chunks: &[Chunk], now: Time) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        match torrent.late_reads.remove(&token) {
+            Some(LateRead::Send { connection, blocks }) => {
+                let mut buffer = self.frames.take(blocks.len());
+                buffer.frame(blocks.iter().map(request), |places| {
+                    for (place, chunk) in places.iter_mut().zip(chunks) {
+                        let length = place.len();
+                        place.copy_from_slice(&chunk[..length]);
+                    }
+                });
+                self.read_done(connection, ReadToken(token), buffer, now);
+            }
+            Some(LateRead::Digests { piece }) => {
+                let Some(content) = &torrent.content else { return };
+                let blocks = content.info.grid().blocks(piece);
+                let digest = |(block, chunk): (Block, &Chunk)| {
+                    piecework_hash::sha256(&chunk[..block.length as usize])
+                };
+                let block_digests = blocks.zip(chunks).map(digest).collect();
+                torrent.swarm.handle(Input::PieceDigests { piece, block_digests }, now);
+            }
+            None => {}
+        }
+    }
+
+    fn late_read_failed(&mut self, key: TorrentKey, token: u64, fault: &LocalFault, now: Time) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        if let Some(LateRead::Send { connection, .. }) = torrent.late_reads.remove(&token) {
+            self.read_failed(connection, fault, now);
+        }
+    }
+
+    /// Stored data cannot be read: the peer that waits for it goes, and the pieces are checked again.
+    pub(super) fn read_failed(&mut self, id: u32, fault: &LocalFault, now: Time) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let key = connection.torrent;
+        self.tell(key, What::Problem(problem(fault)));
+        self.close(id, Ending::Lost { is_fault: false }, now);
+    }
+}
+
+/// A disk fault in words for people.
+pub(super) fn problem(fault: &LocalFault) -> Problem {
+    Problem { blame: Blame::Local, is_fatal: false, text: fault.to_string() }
+}
