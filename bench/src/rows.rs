@@ -1,0 +1,302 @@
+//! The rows of the table: which figure of which work, who is compared, and what ours must reach.
+
+use crate::kind::Kind;
+use crate::machine::Machine;
+use crate::stats::Spread;
+use crate::work::{Payload, Work};
+
+/// What ours must reach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Gate {
+    /// Our median over libtorrent 2.1.1's is at most this.
+    RatioAtMost(f64),
+    /// Our median over libtorrent 2.1.1's is at least this.
+    RatioAtLeast(f64),
+    /// Our median is at most this, in the unit of the row.
+    AtMost(f64),
+    /// The work is done.
+    Works,
+    /// Nothing yet: the figure is for the reader.
+    Open,
+}
+
+/// What a gate says to a result.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Verdict {
+    Pass,
+    Miss,
+    /// A figure to compare with is missing.
+    Unknown,
+    /// There is no gate.
+    Open,
+}
+
+/// One line of the table.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    /// The word for `--rows`.
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) unit: &'static str,
+    /// The figure's name in the answers of the harness.
+    pub(crate) figure: &'static str,
+    /// Digits behind the point.
+    pub(crate) digits: usize,
+    pub(crate) gate: Gate,
+    /// The work of the one who is compared.
+    work: fn(Kind) -> Work,
+    /// Who is compared besides ours and libtorrent 2.1.1.
+    others: &'static [Kind],
+}
+
+const ALL: [Kind; 4] = [Kind::Lt20, Kind::Rqbit, Kind::Aria2, Kind::Transmission];
+
+fn from_libtorrent(payload: Payload, leech: Kind) -> Work {
+    Work::Transfer { payload, seed: Kind::Lt21, leech }
+}
+
+fn leech(kind: Kind) -> Work {
+    from_libtorrent(Payload::File, kind)
+}
+
+fn leech_files(kind: Kind) -> Work {
+    from_libtorrent(Payload::Files, kind)
+}
+
+fn leech_file16(kind: Kind) -> Work {
+    from_libtorrent(Payload::File16, kind)
+}
+
+fn leech_v2(kind: Kind) -> Work {
+    from_libtorrent(Payload::V2, kind)
+}
+
+fn seed(kind: Kind) -> Work {
+    Work::Transfer { payload: Payload::File, seed: kind, leech: Kind::Lt21 }
+}
+
+fn pair(kind: Kind) -> Work {
+    Work::Transfer { payload: Payload::File, seed: kind, leech: kind }
+}
+
+impl Row {
+    /// The rows with these ids, or all rows, in the order of the table.
+    ///
+    /// # Errors
+    /// When an id is unknown; the text lists those there are.
+    pub(crate) fn select(ids: &[String], machine: &Machine) -> Result<Vec<Self>, String> {
+        let all = Self::all(machine);
+        if let Some(unknown) = ids.iter().find(|id| all.iter().all(|row| row.id != id.as_str())) {
+            let known: Vec<&str> = all.iter().map(|row| row.id).collect();
+            return Err(format!("there is no row {unknown:?}; there are {}", known.join(", ")));
+        }
+        let is_wanted = |row: &Self| ids.is_empty() || ids.iter().any(|id| id == row.id);
+        Ok(all.into_iter().filter(is_wanted).collect())
+    }
+
+    /// Who is compared, ours first.
+    pub(crate) fn compared(&self) -> impl Iterator<Item = Kind> {
+        [Kind::Ours, Kind::Lt21].into_iter().chain(self.others.iter().copied())
+    }
+
+    /// Everybody who takes part.
+    pub(crate) fn kinds(&self) -> Vec<Kind> {
+        self.works().into_iter().flat_map(Work::kinds).collect()
+    }
+
+    /// What has to be measured.
+    pub(crate) fn works(&self) -> Vec<Work> {
+        self.compared().map(self.work).collect()
+    }
+
+    /// What is measured of `kind`.
+    pub(crate) fn work(&self, kind: Kind) -> Work {
+        (self.work)(kind)
+    }
+
+    /// What the gate says to our figure beside libtorrent's.
+    pub(crate) fn verdict(&self, ours: Option<Spread>, reference: Option<Spread>) -> Verdict {
+        let Some(ours) = ours else { return Verdict::Miss };
+        let ratio = reference.map(|reference| ours.median / reference.median);
+        let (is_reached, is_known) = match self.gate {
+            Gate::RatioAtMost(limit) => (ratio.is_some_and(|r| r <= limit), ratio.is_some()),
+            Gate::RatioAtLeast(limit) => (ratio.is_some_and(|r| r >= limit), ratio.is_some()),
+            Gate::AtMost(limit) => (ours.median <= limit, true),
+            Gate::Works => (true, true),
+            Gate::Open => return Verdict::Open,
+        };
+        match (is_known, is_reached) {
+            (false, _) => Verdict::Unknown,
+            (true, true) => Verdict::Pass,
+            (true, false) => Verdict::Miss,
+        }
+    }
+
+    fn all(machine: &Machine) -> Vec<Self> {
+        // Lanes gain over one stream where the CPU has no instructions for the digest itself.
+        let check = if machine.has_sha_ni { 1.0 } else { 1.5 };
+        let row = |id, title, unit, figure, work| Self {
+            id,
+            title,
+            unit,
+            figure,
+            digits: 2,
+            gate: Gate::Open,
+            work,
+            others: &[],
+        };
+        let cpu = "s/GiB";
+        vec![
+            Self {
+                gate: Gate::RatioAtMost(1.0),
+                others: &ALL,
+                ..row("leech", "leecher CPU, libtorrent 2.1.1 seeds", cpu, "leech_cpu_s_gib", leech)
+            },
+            Self {
+                gate: Gate::RatioAtMost(1.0),
+                others: &ALL,
+                ..row("seed", "seeder CPU, libtorrent 2.1.1 leeches", cpu, "seed_cpu_s_gib", seed)
+            },
+            Self {
+                digits: 0,
+                ..row("bound", "two of a kind, rate that CPU allows", "MiB/s", "bound_mib_s", pair)
+            },
+            Self { digits: 0, ..row("rate", "two of a kind, rate", "MiB/s", "rate_mib_s", pair) },
+            Self {
+                digits: 0,
+                gate: Gate::RatioAtLeast(check),
+                others: &ALL,
+                ..row("check", "check of complete files", "MiB/s", "rate_mib_s", Work::Check)
+            },
+            Self {
+                digits: 3,
+                gate: Gate::AtMost(0.15),
+                others: &ALL,
+                ..row("start", "process start to first MiB", "s", "start_s", leech)
+            },
+            Self {
+                gate: Gate::Works,
+                others: &[Kind::Lt20, Kind::Rqbit, Kind::Aria2],
+                ..row("files", "20,000 files, leecher CPU", cpu, "leech_cpu_s_gib", leech_files)
+            },
+            Self {
+                digits: 0,
+                gate: Gate::AtMost(140.0),
+                others: &ALL,
+                ..row(
+                    "memory",
+                    "leecher's peak memory, 1 MiB pieces",
+                    "MiB",
+                    "leech_rss_mib",
+                    leech,
+                )
+            },
+            Self {
+                digits: 0,
+                gate: Gate::AtMost(140.0),
+                ..row(
+                    "memory16",
+                    "leecher's peak memory, 16 MiB pieces",
+                    "MiB",
+                    "leech_rss_mib",
+                    leech_file16,
+                )
+            },
+            Self {
+                digits: 0,
+                gate: Gate::AtMost(140.0),
+                others: &[Kind::Lt20, Kind::Rqbit, Kind::Aria2],
+                ..row(
+                    "memory-files",
+                    "leecher's peak memory, 20,000 files",
+                    "MiB",
+                    "leech_rss_mib",
+                    leech_files,
+                )
+            },
+            row("v2", "v2-only, leecher CPU", cpu, "leech_cpu_s_gib", leech_v2),
+            row(
+                "fanout",
+                "one seeder, 20 leechers, seeder CPU",
+                cpu,
+                "seed_cpu_s_gib",
+                Work::Fanout,
+            ),
+            Self {
+                digits: 1,
+                ..row(
+                    "idle",
+                    "1,000 idle torrents, memory of each",
+                    "KiB",
+                    "kib_torrent",
+                    Work::Idle,
+                )
+            },
+            row(
+                "idle-cpu",
+                "1,000 idle torrents, CPU at rest",
+                "% of a core",
+                "cpu_percent",
+                Work::Idle,
+            ),
+            Self {
+                digits: 3,
+                ..row("magnet", "0.9 MB of metadata by magnet", "s", "inner_s", Work::Magnet)
+            },
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(has_sha_ni: bool) -> Machine {
+        Machine { has_sha_ni, ..Machine::look() }
+    }
+
+    fn named(id: &str, has_sha_ni: bool) -> Row {
+        let mut rows = Row::select(&[id.to_owned()], &machine(has_sha_ni)).unwrap();
+        rows.remove(0)
+    }
+
+    fn spread(median: f64) -> Option<Spread> {
+        Spread::of(vec![median])
+    }
+
+    #[test]
+    fn an_unknown_row_is_refused_with_the_known_ones() {
+        let error = Row::select(&["lech".into()], &machine(false)).unwrap_err();
+        assert!(error.contains("\"lech\"") && error.contains("leech, seed"), "{error}");
+    }
+
+    #[test]
+    fn less_cpu_passes_and_more_misses() {
+        let row = named("leech", false);
+        assert_eq!(row.verdict(spread(2.0), spread(2.0)), Verdict::Pass);
+        assert_eq!(row.verdict(spread(2.1), spread(2.0)), Verdict::Miss);
+        assert_eq!(row.verdict(spread(2.1), None), Verdict::Unknown);
+        assert_eq!(row.verdict(None, spread(2.0)), Verdict::Miss);
+    }
+
+    #[test]
+    fn a_check_must_gain_more_without_sha_instructions() {
+        assert_eq!(named("check", true).verdict(spread(1.2), spread(1.0)), Verdict::Pass);
+        assert_eq!(named("check", false).verdict(spread(1.2), spread(1.0)), Verdict::Miss);
+    }
+
+    #[test]
+    fn an_absolute_gate_needs_no_reference() {
+        assert_eq!(named("start", false).verdict(spread(0.1), None), Verdict::Pass);
+        assert_eq!(named("memory", false).verdict(spread(141.0), spread(200.0)), Verdict::Miss);
+        assert_eq!(named("files", false).verdict(None, spread(1.0)), Verdict::Miss);
+        assert_eq!(named("fanout", false).verdict(spread(1.0), spread(1.0)), Verdict::Open);
+    }
+
+    #[test]
+    fn row_ids_are_unique() {
+        let rows = Row::all(&machine(false));
+        let ids: std::collections::BTreeSet<&str> = rows.iter().map(|row| row.id).collect();
+        assert_eq!(ids.len(), rows.len());
+    }
+}
