@@ -22,10 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn item(list: &mut ListWriter<'_>, value: Value<'_>) {
     match value.kind() {
-        Kind::Integer => match integer(value) {
-            Some(number) => list.int(number),
-            None => list.raw(value.raw()),
-        },
+        Kind::Integer => list.int(integer(value)),
         Kind::Bytes => list.bytes(value.as_bytes().expect("its kind")),
         Kind::List => list.list(|inner| items(value).for_each(|it| item(inner, it))),
         Kind::Dict => list.dict(|inner| entries(inner, value)),
@@ -35,10 +32,7 @@ fn item(list: &mut ListWriter<'_>, value: Value<'_>) {
 fn entries(dict: &mut DictWriter<'_>, value: Value<'_>) {
     for (key, value) in value.as_dict().expect("its kind") {
         match value.kind() {
-            Kind::Integer => match integer(value) {
-                Some(number) => dict.int(key, number),
-                None => dict.raw(key, value.raw()),
-            },
+            Kind::Integer => dict.int(key, integer(value)),
             Kind::Bytes => dict.bytes(key, value.as_bytes().expect("its kind")),
             Kind::List => dict.list(key, |inner| items(value).for_each(|it| item(inner, it))),
             Kind::Dict => dict.dict(key, |inner| entries(inner, value)),
@@ -50,7 +44,12 @@ fn items(value: Value<'_>) -> impl Iterator<Item = Value<'_>> {
     value.as_list().expect("its kind")
 }
 
-/// `None` for what fits no 64-bit number, which has at most 20 digits and no use.
-fn integer(value: Value<'_>) -> Option<i128> {
-    value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from))
+/// Also what fits no 64-bit number: it has at most 20 digits.
+fn integer(value: Value<'_>) -> i128 {
+    let raw = value.raw();
+    let digits = str::from_utf8(&raw[1..raw.len() - 1]).expect("digits are ASCII");
+    let number = digits.parse().expect("20 digits fit");
+    assert_eq!(value.as_i64(), i64::try_from(number).ok());
+    assert_eq!(value.as_u64(), u64::try_from(number).ok());
+    number
 }
