@@ -238,6 +238,7 @@ impl Engine {
                 drop(thread.join());
             }
         }
+        self.shared.disk.shutdown();
     }
 }
 

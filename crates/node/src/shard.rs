@@ -267,6 +267,7 @@ impl Shard {
                 torrent.is_touched = false;
                 self.pump(key, now);
                 self.dial(key, now);
+                self.keep_up(key, now);
                 self.set_timer(key);
             }
         }

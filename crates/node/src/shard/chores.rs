@@ -205,6 +205,16 @@ impl Shard {
         self.poll_announcer(key);
     }
 
+    /// An idle torrent costs nothing; one that moves again has its figures looked at again.
+    pub(super) fn keep_up(&mut self, key: TorrentKey, now: Time) {
+        if let Some(torrent) = self.torrents.get_mut(&key)
+            && torrent.chores_at == Time::NEVER
+            && !torrent.is_idle()
+        {
+            torrent.chores_at = now + CHORES_AFTER;
+        }
+    }
+
     /// Regular work of one torrent.
     pub(super) fn chores(&mut self, key: TorrentKey, now: Time) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
@@ -244,9 +254,7 @@ impl Shard {
     pub(super) fn announced(&mut self, key: TorrentKey, answer: Announced, now: Time) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         let peers = torrent.announcer.answered(answer, now);
-        if !torrent.spec.is_seed_only || torrent.store.is_none() {
-            torrent.learn(peers, Gossip::Tracker, now);
-        }
+        torrent.learn(peers, Gossip::Tracker, now);
         self.poll_announcer(key);
         self.finish_stopping(key, now);
         self.touch(key);

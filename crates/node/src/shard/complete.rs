@@ -47,7 +47,7 @@ impl Shard {
                 }
             }
             StoreEvent::FileMissing { path, pieces, .. } => {
-                self.file_missing(key, &path, pieces, now)
+                self.file_missing(key, &path, pieces, now);
             }
             StoreEvent::ResumeSaved { result } => self.saved(key, result, now),
         }
