@@ -38,58 +38,136 @@ const FOO_VAR: &[&str] = &["temp/foo/bar.txt", "temp/foo/var.txt"];
 const INCOMPLETE: &str = "BEP 52 wants a layer for every file longer than a piece; a torrent file \
     without is one that was cut, and a magnet link does what it could do";
 
-#[rustfmt::skip]
 const TABLE: &[(&str, Verdict)] = &[
-    ("absolute_filename", Read(V1, "da9d54da27b71b83cf767547bd8f343d76118d5e", &["temp/abcde", "temp/foobar"])),
+    (
+        "absolute_filename",
+        Read(V1, "da9d54da27b71b83cf767547bd8f343d76118d5e", &["temp/abcde", "temp/foobar"]),
+    ),
     ("backslash_path", Read(V1, "fa7b2ba01975b67d261f1759b5128be2c1892309", &["temp/_/_/bar"])),
-    ("bad_name", OnlyOurs { files: &["____"], why: "a name of NULs becomes underscores in any place" }),
+    (
+        "bad_name",
+        OnlyOurs { files: &["____"], why: "a name of NULs becomes underscores in any place" },
+    ),
     ("base", Read(V1, BASE, &["temp"])),
     ("collection", Read(V1, BASE, &["temp"])),
     ("collection2", Read(V1, "08d3f0dde8e80dc6801522006f77d8bb3ba112da", &["temp"])),
     ("creation_date", Read(V1, "8811d6939fac5147658001e5c3322b778124f805", FOO_VAR)),
     ("dht_nodes", Read(V1, BASE, &["temp"])),
-    ("duplicate_files", Read(V1, "4c519a21b9542eb143915417e8ec0863f6fdc8a1", &["temp/foo/bar.txt", "temp/foo/bar.1.txt"])),
-    ("duplicate_files2", OnlyOurs {
-        files: &["temp/foo/bar.txt", "temp/foo/bar.1.txt", "temp/foo/bar.2.txt"],
-        why: "numbering duplicates costs us nothing, so their number needs no limit",
-    }),
+    (
+        "duplicate_files",
+        Read(
+            V1,
+            "4c519a21b9542eb143915417e8ec0863f6fdc8a1",
+            &["temp/foo/bar.txt", "temp/foo/bar.1.txt"],
+        ),
+    ),
+    (
+        "duplicate_files2",
+        OnlyOurs {
+            files: &["temp/foo/bar.txt", "temp/foo/bar.1.txt", "temp/foo/bar.2.txt"],
+            why: "numbering duplicates costs us nothing, so their number needs no limit",
+        },
+    ),
     ("duplicate_web_seeds", Read(V1, BASE, &["temp"])),
-    ("empty-files-1", Read(HYBRID, "59ee9eb4b6ab57918cc3837e1b217409f4a10845", &["test/1-empty", "test/2-small", "test/.pad/15872", "test/3-large"])),
-    ("empty-files-2", Read(HYBRID, "e8dc2db7f8be56365c2cf589469792747fec4081", &["test/1-small", "test/2-empty", "test/.pad/15872", "test/3-large"])),
-    ("empty-files-3", Read(HYBRID, "07da3b11386ef96271c6f5fcf123c914b766e230", &["test/1-small", "test/.pad/15872", "test/2-large", "test/3-empty"])),
-    ("empty-files-4", Read(HYBRID, "6e6d492271ef531fd1975b7b7542ef8d80632ab0", &["test/1-empty", "test/2-empty", "test/3-empty"])),
-    ("empty-files-5", Read(HYBRID, "01e9a06012bcc202e535c77c93e925df5bd663f8", &["test/1-empty", "test/2-empty", "test/3-empty"])),
+    (
+        "empty-files-1",
+        Read(
+            HYBRID,
+            "59ee9eb4b6ab57918cc3837e1b217409f4a10845",
+            &["test/1-empty", "test/2-small", "test/.pad/15872", "test/3-large"],
+        ),
+    ),
+    (
+        "empty-files-2",
+        Read(
+            HYBRID,
+            "e8dc2db7f8be56365c2cf589469792747fec4081",
+            &["test/1-small", "test/2-empty", "test/.pad/15872", "test/3-large"],
+        ),
+    ),
+    (
+        "empty-files-3",
+        Read(
+            HYBRID,
+            "07da3b11386ef96271c6f5fcf123c914b766e230",
+            &["test/1-small", "test/.pad/15872", "test/2-large", "test/3-empty"],
+        ),
+    ),
+    (
+        "empty-files-4",
+        Read(
+            HYBRID,
+            "6e6d492271ef531fd1975b7b7542ef8d80632ab0",
+            &["test/1-empty", "test/2-empty", "test/3-empty"],
+        ),
+    ),
+    (
+        "empty-files-5",
+        Read(
+            HYBRID,
+            "01e9a06012bcc202e535c77c93e925df5bd663f8",
+            &["test/1-empty", "test/2-empty", "test/3-empty"],
+        ),
+    ),
     ("empty_httpseed", Read(V1, BASE, &["temp"])),
     ("empty_path", Read(V1, "b839b77a2fa8c90d3064deaf828f1d67a7d1d06d", &["temp/_/_"])),
-    ("empty_path_multi", Read(V1, "8463b24ad6bd52b688dc844e9415c8054a5ba731", &["temp/abcde", "temp/_", "temp/_.1"])),
-    ("hidden_parent_path", Read(V1, "ff4842e288f9d45c286fbd6a1646ba79165b84de", &["temp/foo......bar/bar"])),
+    (
+        "empty_path_multi",
+        Read(V1, "8463b24ad6bd52b688dc844e9415c8054a5ba731", &["temp/abcde", "temp/_", "temp/_.1"]),
+    ),
+    (
+        "hidden_parent_path",
+        Read(V1, "ff4842e288f9d45c286fbd6a1646ba79165b84de", &["temp/foo......bar/bar"]),
+    ),
     ("httpseed", Read(V1, BASE, &["temp"])),
-    ("invalid_directory_name", Read(V1, "45c23f55fad06edef0d4b524054c8805005100db", &["test2/_/foo", "test2/_/foo.1"])),
+    (
+        "invalid_directory_name",
+        Read(V1, "45c23f55fad06edef0d4b524054c8805005100db", &["test2/_/foo", "test2/_/foo.1"]),
+    ),
     ("invalid_file_size", Refused("length must be")),
-    ("invalid_filename", Read(V1, "1fdb54fcd7bcbd84e5001a8bb48d196cca70a399", &["est2/f", "est2/_"])),
-    ("invalid_filename2", Read(V1, "62c230b07b5315ee5bccb2949d96f147a2902542", &["est2/f", "est2/_/_", "est2/_/_.1"])),
+    (
+        "invalid_filename",
+        Read(V1, "1fdb54fcd7bcbd84e5001a8bb48d196cca70a399", &["est2/f", "est2/_"]),
+    ),
+    (
+        "invalid_filename2",
+        Read(V1, "62c230b07b5315ee5bccb2949d96f147a2902542", &["est2/f", "est2/_/_", "est2/_/_.1"]),
+    ),
     ("invalid_info", Refused("info must be a dictionary")),
     ("invalid_name", Refused("name must be a string")),
-    ("invalid_name2", Read(V1, "b61560c2918f463768cd122b6d2fdd47b77bdb35", &["b61560c2918f463768cd122b6d2fdd47b77bdb35/foo/bar.txt"])),
-    ("invalid_name3", Differs {
-        files: &["foobar/foo/bar.txt"],
-        why: "trailing spaces go on every system, in libtorrent on Windows only",
-    }),
+    (
+        "invalid_name2",
+        Read(
+            V1,
+            "b61560c2918f463768cd122b6d2fdd47b77bdb35",
+            &["b61560c2918f463768cd122b6d2fdd47b77bdb35/foo/bar.txt"],
+        ),
+    ),
+    (
+        "invalid_name3",
+        Differs {
+            files: &["foobar/foo/bar.txt"],
+            why: "trailing spaces go on every system, in libtorrent on Windows only",
+        },
+    ),
     ("invalid_path_list", Refused("path must be a string")),
     ("invalid_piece_len", Refused("piece length must be")),
     ("invalid_pieces", Refused("pieces must be a string")),
     ("invalid_symlink", Refused("path must be a string")),
     ("large", Read(V1, "c415e173dcc3069a96e6f852a684fffae97e5372", &["large/stress_test0"])),
     ("large_piece_size", Read(V1, "c6ded8d0c98469b7b0694e6b4e4c8a066b3a4995", &["temp"])),
-    ("long_name", Differs {
-        files: &[concat!(
-            "abcdefghij0123456789abcdefghij0123456789abcdefghij0123456789abcdefghij0123456789",
-            "abcdefghij0123456789abcdefghij0123456789abcdefghij0123456789abcdefghij0123456789",
-            "abcdefghij0123456789abcdefghij0123456789abcdefghij0123456789abcdefghij0123456789",
-            "abcdef.23456789",
-        )],
-        why: "names may have 255 bytes, libtorrent cuts after 240",
-    }),
+    (
+        "long_name",
+        Differs {
+            files: &[concat!(
+                "abcdefghij0123456789abcdefghij0123456789abcdefghij0123456789abcdefghij0123456789",
+                "abcdefghij0123456789abcdefghij0123456789abcdefghij0123456789abcdefghij0123456789",
+                "abcdefghij0123456789abcdefghij0123456789abcdefghij0123456789abcdefghij0123456789",
+                "abcdef.23456789",
+            )],
+            why: "names may have 255 bytes, libtorrent cuts after 240",
+        },
+    ),
     ("many_pieces", Refused("at most 4194304 pieces")),
     ("missing_path_list", Refused("path is missing")),
     ("missing_piece_len", Refused("piece length is missing")),
@@ -99,22 +177,48 @@ const TABLE: &[(&str, Verdict)] = &[
     ("no_creation_date", Read(V1, "8811d6939fac5147658001e5c3322b778124f805", FOO_VAR)),
     ("no_files", Refused("no content")),
     ("no_name", Refused("name is missing")),
-    ("overlapping_symlinks", Read(V1, "bf91c29a1b2bb843479583b87c08404c870e3703", &["SDL2.framework/Headers", "SDL2.framework/Resources", "SDL2.framework/SDL2"])),
-    ("pad_file", Read(V1, "fa2d263afecd65b98640ae50d5b11d9d250d9e2a", &["temp/foo/bar.txt", "temp/_____padding_file_"])),
-    ("pad_file_no_path", Read(V1, "7202e1cd55de0a216a50f5e2d88a69752ef256a9", &["temp/foo/bar.txt", "temp/.pad/2124"])),
+    (
+        "overlapping_symlinks",
+        Read(
+            V1,
+            "bf91c29a1b2bb843479583b87c08404c870e3703",
+            &["SDL2.framework/Headers", "SDL2.framework/Resources", "SDL2.framework/SDL2"],
+        ),
+    ),
+    ("pad_file", Read(V1, "fa2d263afecd65b98640ae50d5b11d9d250d9e2a", &["temp/foo/bar.txt"])),
+    (
+        "pad_file_no_path",
+        Read(
+            V1,
+            "7202e1cd55de0a216a50f5e2d88a69752ef256a9",
+            &["temp/foo/bar.txt", "temp/.pad/2124"],
+        ),
+    ),
     ("parent_path", Read(V1, "9e1111f1ee4966f7d06d398f1d58e00ad150657a", &["temp/_/_/bar"])),
-    ("sample", Read(V1, "58d8d15a4eb3bd9afabc9cee2564f78192777edb", &["sample/text_file2.txt", "sample/.____padding_file/0", "sample/text_file.txt"])),
+    ("sample", Read(V1, "58d8d15a4eb3bd9afabc9cee2564f78192777edb", &["sample/text_file2.txt"])),
     ("similar", Read(V1, BASE, &["temp"])),
     ("similar2", Read(V1, "be33d6d619df20829fbdba4b68aeb176b09e364b", &["temp"])),
     ("single_multi_file", Read(V1, "a385e13b37c5c81d0dc06e7425d352913564771c", &["temp/foo/bar"])),
     ("slash_path", Read(V1, "f520f7af7a81205f4ab8073727bab53e8599a6c2", &["temp/_/_/bar"])),
-    ("slash_path2", Read(V1, "f49daed5a7effd01c8bcdc1ee8e575a7ba110015", &["temp/abc....def/_/bar"])),
+    (
+        "slash_path2",
+        Read(V1, "f49daed5a7effd01c8bcdc1ee8e575a7ba110015", &["temp/abc....def/_/bar"]),
+    ),
     ("slash_path3", Read(V1, "f635ad77f97524fa6f13b0d78340b821cac5019c", &["temp....abc"])),
     ("string", Refused("a torrent must be a dictionary")),
-    ("symlink1", Read(V1, "efba96cd9ba647d0c887434a9162f20f794a141c", &["temp/a/b/bar", "temp/a/b/foo"])),
+    (
+        "symlink1",
+        Read(V1, "efba96cd9ba647d0c887434a9162f20f794a141c", &["temp/a/b/bar", "temp/a/b/foo"]),
+    ),
     ("symlink2", Read(V1, "b4fa4993e18e998ff6f6a4c0d9e918b153d23946", &["Some.framework/SDL2"])),
-    ("symlink_filtered_path", Read(V1, "f282a712ddf6601dcd3639d27a950f8cfd7bfa79", &["temp/a/_/bar", "temp/a/_/foo"])),
-    ("symlink_zero_size", Read(V1, "6b5306a50e97214e7f61923f8e8e26c2539691e8", &["temp/a/b/bar", "temp/a/b/foo"])),
+    (
+        "symlink_filtered_path",
+        Read(V1, "f282a712ddf6601dcd3639d27a950f8cfd7bfa79", &["temp/a/_/bar", "temp/a/_/foo"]),
+    ),
+    (
+        "symlink_zero_size",
+        Read(V1, "6b5306a50e97214e7f61923f8e8e26c2539691e8", &["temp/a/b/bar", "temp/a/b/foo"]),
+    ),
     ("unaligned_pieces", Refused("need 20 bytes of hashes, got 24")),
     ("unordered", Read(V1, "1e44709a0ec082a6a5ea4837e450ae08d3f4394e", &["temp"])),
     ("url_list", Read(V1, BASE, &["temp"])),
@@ -122,20 +226,63 @@ const TABLE: &[(&str, Verdict)] = &[
     ("url_list3", Read(V1, BASE, &["temp"])),
     ("url_seed", Read(V1, BASE, &["temp"])),
     ("url_seed_multi", Read(V1, "d673bbe5fcc1b885e045120b60a679bd87f78697", FOO_VAR)),
-    ("url_seed_multi_single_file", Read(V1, "285e3b0adb14f5b8315fa1906e40e883ba1cf0ae", &["temp/foo/bar.txt"])),
+    (
+        "url_seed_multi_single_file",
+        Read(V1, "285e3b0adb14f5b8315fa1906e40e883ba1cf0ae", &["temp/foo/bar.txt"]),
+    ),
     ("url_seed_multi_space", Read(V1, "d673bbe5fcc1b885e045120b60a679bd87f78697", FOO_VAR)),
     ("url_seed_multi_space_nolist", Read(V1, "d673bbe5fcc1b885e045120b60a679bd87f78697", FOO_VAR)),
     ("v2", Read(HYBRID, "c14199bbec64d0e9e439aa3b6b7639e666b86eca", &["test64K"])),
     ("v2_bad_file_alignment", Refused("disagree about stress_test2: where it starts")),
     ("v2_deep_recursion", Refused("deeper than 100")),
-    ("v2_empty_file", Read(HYBRID, "fdc8263736f65efc8da8948f2e9f64ad92ad614a", &["test/file1", "test/file2", "test/file3"])),
+    (
+        "v2_empty_file",
+        Read(
+            HYBRID,
+            "fdc8263736f65efc8da8948f2e9f64ad92ad614a",
+            &["test/file1", "test/file2", "test/file3"],
+        ),
+    ),
     ("v2_empty_filename", Refused("empty names")),
-    ("v2_hybrid", Read(HYBRID, "514c76c1f27ec61ca8b37851bcd1cbf0b26cf120", &["bittorrent-v1-v2-hybrid-test/Darkroom (Stellar, 1994, Amiga ECS) HQ.mp4", "bittorrent-v1-v2-hybrid-test/280339"])),
-    ("v2_hybrid-missing-tailpad", Read(HYBRID, "631a31dd0a46257d5078c0dee4e66e26f73e42ac", &["bittorrent-v1-v2-hybrid-test/Darkroom (Stellar, 1994, Amiga ECS) HQ.mp4", "bittorrent-v1-v2-hybrid-test/.pad/280339"])),
-    ("v2_incomplete_piece_layer", OnlyTheirs { says: "1 files have no piece layer", why: INCOMPLETE }),
+    (
+        "v2_hybrid",
+        Read(
+            HYBRID,
+            "514c76c1f27ec61ca8b37851bcd1cbf0b26cf120",
+            &[
+                "bittorrent-v1-v2-hybrid-test/Darkroom (Stellar, 1994, Amiga ECS) HQ.mp4",
+                "bittorrent-v1-v2-hybrid-test/280339",
+            ],
+        ),
+    ),
+    (
+        "v2_hybrid-missing-tailpad",
+        Read(
+            HYBRID,
+            "631a31dd0a46257d5078c0dee4e66e26f73e42ac",
+            &[
+                "bittorrent-v1-v2-hybrid-test/Darkroom (Stellar, 1994, Amiga ECS) HQ.mp4",
+                "bittorrent-v1-v2-hybrid-test/.pad/280339",
+            ],
+        ),
+    ),
+    (
+        "v2_incomplete_piece_layer",
+        OnlyTheirs { says: "1 files have no piece layer", why: INCOMPLETE },
+    ),
     ("v2_invalid_file", Refused("file tree must be dictionaries")),
-    ("v2_invalid_filename", Read(V2, "6d4ea61c26943995185aa8b2e9d6fc8126afa6dbef1305968e66fa9de32898c9", &["_estMB"])),
-    ("v2_invalid_filename2", Read(V2, "15a740f43e5c103875148842c9e2b0d5e5859afa164edbadefd7c344667cf273", &["test/_", "test/_.1", "test/stress_test2"])),
+    (
+        "v2_invalid_filename",
+        Read(V2, "6d4ea61c26943995185aa8b2e9d6fc8126afa6dbef1305968e66fa9de32898c9", &["_estMB"]),
+    ),
+    (
+        "v2_invalid_filename2",
+        Read(
+            V2,
+            "15a740f43e5c103875148842c9e2b0d5e5859afa164edbadefd7c344667cf273",
+            &["test/_", "test/_.1", "test/stress_test2"],
+        ),
+    ),
     ("v2_invalid_pad_file", Refused("without pad files")),
     ("v2_invalid_piece_layer", Refused("piece layers must be strings")),
     ("v2_invalid_piece_layer_root", Refused("instead of the root")),
@@ -146,15 +293,32 @@ const TABLE: &[(&str, Verdict)] = &[
     ("v2_mismatching_metadata", Refused("disagree about test1MB: its name")),
     ("v2_missing_file_root_invalid_symlink", Refused("pieces root must be")),
     ("v2_multipiece_file", Read(HYBRID, "6c68c1bcc24c65b6fef4724d8234b67e0e9ac6a4", &["test1MB"])),
-    ("v2_multiple_files", Read(V2, "33549c6b0b7f0ce30f0cdc253ee05ccea3c67caa1560fa3c9bcc40c1837b5576", &["test/stress_test0", "test/stress_test1", "test/stress_test2"])),
+    (
+        "v2_multiple_files",
+        Read(
+            V2,
+            "33549c6b0b7f0ce30f0cdc253ee05ccea3c67caa1560fa3c9bcc40c1837b5576",
+            &["test/stress_test0", "test/stress_test1", "test/stress_test2"],
+        ),
+    ),
     ("v2_no_piece_layers", OnlyTheirs { says: "1 files have no piece layer", why: INCOMPLETE }),
     ("v2_no_power2_piece", Refused("a power of two")),
     ("v2_non_multiple_piece_layer", Refused("513 bytes are no whole number of hashes")),
-    ("v2_only", Read(V2, "95e04d0c4bad94ab206efa884666fd89777dbe4f7bd9945af1829037a85c6192", &["test1MB"])),
+    (
+        "v2_only",
+        Read(V2, "95e04d0c4bad94ab206efa884666fd89777dbe4f7bd9945af1829037a85c6192", &["test1MB"]),
+    ),
     ("v2_overlong_integer", Refused("leading zero at byte 36")),
     ("v2_piece_layer_invalid_file_hash", Refused("roots of 32 bytes")),
     ("v2_piece_size", Refused("piece length must be 1 to 512 MiB")),
-    ("v2_symlinks", Read(V2, "8e4db680dbf49d2a08a15b47ecefc1556f8a68a1e6f8a1fe5db56caf52554bee", &["SDL2.framework/Headers", "SDL2.framework/Resources", "SDL2.framework/SDL2"])),
+    (
+        "v2_symlinks",
+        Read(
+            V2,
+            "8e4db680dbf49d2a08a15b47ecefc1556f8a68a1e6f8a1fe5db56caf52554bee",
+            &["SDL2.framework/Headers", "SDL2.framework/Resources", "SDL2.framework/SDL2"],
+        ),
+    ),
     ("v2_unknown_piece_layer_entry", Refused("no file has such a layer")),
     ("v2_unordered_files", Refused("key out of order at byte 90")),
     ("v2_zero_root", Refused("pieces root must be")),

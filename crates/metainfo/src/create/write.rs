@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// Writes the info dictionary, and the piece layers that go with it: root and hashes.
 pub(super) fn content(builder: &Builder, is_private: bool) -> (Vec<u8>, Vec<Tree>) {
     let trees = trees(builder);
-    let info = encode_dict(|dict| info(dict, builder, &trees, is_private));
+    let info = encode_dict(|dict| fields(dict, builder, &trees, is_private));
     (info, trees.into_values().collect())
 }
 
@@ -63,7 +63,8 @@ fn addresses(dict: &mut DictWriter<'_>, details: &Details) {
     }
 }
 
-fn info(
+/// The entries of the info dictionary.
+fn fields(
     dict: &mut DictWriter<'_>,
     builder: &Builder,
     trees: &BTreeMap<usize, Tree>,

@@ -20,26 +20,26 @@ pub(super) fn parse(raw: &Arc<[u8]>) -> Result<Info, MetainfoError> {
     if !document.trailing().is_empty() {
         return Err(MetainfoError::Invalid { field: "info", expected: "one dictionary" });
     }
-    let info = document
+    let dict = document
         .root()
         .as_dict()
         .ok_or(MetainfoError::Invalid { field: "info", expected: "a dictionary" })?;
-    let is_v2 = is_v2(info)?;
+    let is_v2 = is_v2(dict)?;
     if let Some(irregularity) = document.irregularity().filter(|_| is_v2) {
         return Err(MetainfoError::NotCanonical(irregularity));
     }
-    let piece_length = piece_length(info, is_v2)?;
-    let raw_name = name(info)?;
-    let v1 = v1_files(info, raw_name)?;
+    let piece_length = piece_length(dict, is_v2)?;
+    let raw_name = name(dict)?;
+    let v1 = v1_files(dict, raw_name)?;
     let (version, listed) = match (is_v2, v1) {
         (false, Some(v1)) => (Version::V1, v1),
         (false, None) => return Err(MetainfoError::Missing { field: "length" }),
-        (true, None) => (Version::V2, v2_files(info, raw_name)?),
-        (true, Some(v1)) => (Version::Hybrid, merge(v1, &v2_files(info, raw_name)?, piece_length)?),
+        (true, None) => (Version::V2, v2_files(dict, raw_name)?),
+        (true, Some(v1)) => (Version::Hybrid, merge(v1, &v2_files(dict, raw_name)?, piece_length)?),
     };
     let (layout, grid) = place(&listed.files, version, piece_length)?;
     let pieces = match version {
-        Version::V1 | Version::Hybrid => v1_hashes(info, grid.piece_count())?,
+        Version::V1 | Version::Hybrid => v1_hashes(dict, grid.piece_count())?,
         Version::V2 => 0..0,
     };
     let hashes = InfoHashes {
@@ -58,7 +58,7 @@ pub(super) fn parse(raw: &Arc<[u8]>) -> Result<Info, MetainfoError> {
         layout,
         grid,
         pieces,
-        is_private: info.get("private").and_then(Value::as_i64).is_some_and(|flag| flag != 0),
+        is_private: dict.get("private").and_then(Value::as_i64).is_some_and(|flag| flag != 0),
         cleaned,
         raw: Arc::clone(raw),
     };
@@ -66,9 +66,9 @@ pub(super) fn parse(raw: &Arc<[u8]>) -> Result<Info, MetainfoError> {
     Ok(info)
 }
 
-fn is_v2(info: Dict<'_>) -> Result<bool, MetainfoError> {
-    let version = match info.get("meta version") {
-        None if info.get("file tree").is_some() => {
+fn is_v2(dict: Dict<'_>) -> Result<bool, MetainfoError> {
+    let version = match dict.get("meta version") {
+        None if dict.get("file tree").is_some() => {
             return Err(MetainfoError::Missing { field: "meta version" });
         }
         None => 1,
@@ -83,9 +83,9 @@ fn is_v2(info: Dict<'_>) -> Result<bool, MetainfoError> {
     }
 }
 
-fn piece_length(info: Dict<'_>, is_v2: bool) -> Result<u32, MetainfoError> {
+fn piece_length(dict: Dict<'_>, is_v2: bool) -> Result<u32, MetainfoError> {
     let field = "piece length";
-    let length = info.get(field).ok_or(MetainfoError::Missing { field })?;
+    let length = dict.get(field).ok_or(MetainfoError::Missing { field })?;
     let got =
         length.as_i64().ok_or(MetainfoError::Invalid { field, expected: "a number of bytes" })?;
     let length = u32::try_from(got).ok().filter(|length| (1..=PIECE_BYTES_MAX).contains(length));
@@ -171,9 +171,9 @@ fn place(
 }
 
 /// Where the SHA-1 hashes lie.
-fn v1_hashes(info: Dict<'_>, pieces: u32) -> Result<Range<usize>, MetainfoError> {
+fn v1_hashes(dict: Dict<'_>, pieces: u32) -> Result<Range<usize>, MetainfoError> {
     let field = "pieces";
-    let value = info.get(field).ok_or(MetainfoError::Missing { field })?;
+    let value = dict.get(field).ok_or(MetainfoError::Missing { field })?;
     let hashes = value.as_bytes().ok_or(MetainfoError::Invalid { field, expected: "a string" })?;
     if hashes.len() as u64 != u64::from(pieces) * Sha1Digest::BYTES as u64 {
         return Err(MetainfoError::PieceHashes { pieces, got_bytes: hashes.len() });

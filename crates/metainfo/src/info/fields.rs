@@ -54,9 +54,9 @@ impl Budget {
 }
 
 /// The torrent's name as it stands there.
-pub(super) fn name<'d>(info: Dict<'d>) -> Result<&'d [u8], MetainfoError> {
-    let utf8 = info.get("name.utf-8").and_then(Value::as_bytes);
-    let Some(name) = utf8.map(Ok).or_else(|| info.get("name").map(|name| bytes(name, "name")))
+pub(super) fn name<'d>(dict: Dict<'d>) -> Result<&'d [u8], MetainfoError> {
+    let utf8 = dict.get("name.utf-8").and_then(Value::as_bytes);
+    let Some(name) = utf8.map(Ok).or_else(|| dict.get("name").map(|name| bytes(name, "name")))
     else {
         return Err(MetainfoError::Missing { field: "name" });
     };
@@ -65,10 +65,10 @@ pub(super) fn name<'d>(info: Dict<'d>) -> Result<&'d [u8], MetainfoError> {
 
 /// The v1 list (BEP 3), if there is one.
 pub(super) fn v1_files<'d>(
-    info: Dict<'d>,
+    dict: Dict<'d>,
     name: &'d [u8],
 ) -> Result<Option<Listed<'d>>, MetainfoError> {
-    if let Some(list) = info.get("files") {
+    if let Some(list) = dict.get("files") {
         let list =
             list.as_list().ok_or(MetainfoError::Invalid { field: "files", expected: "a list" })?;
         let mut budget = Budget::new();
@@ -83,11 +83,11 @@ pub(super) fn v1_files<'d>(
         }
         return Ok(Some(Listed { files, is_single: false }));
     }
-    if info.get("length").is_none() {
+    if dict.get("length").is_none() {
         return Ok(None);
     }
-    let attributes = attributes(info);
-    let (length, symlink) = extent(info, attributes)?;
+    let attributes = attributes(dict);
+    let (length, symlink) = extent(dict, attributes)?;
     let file = RawFile { path: vec![name], length, attributes, symlink, root: None };
     Ok(Some(Listed { files: vec![file], is_single: true }))
 }
@@ -101,7 +101,11 @@ fn v1_file(file: Dict<'_>) -> Result<RawFile<'_>, MetainfoError> {
     };
     let path = list.map_or_else(|| Ok(Vec::new()), |list| components(list, "path"))?;
     // BitComet marks its padding by name alone.
-    if path.last().is_some_and(|name| name.starts_with(b"_____padding_file_")) {
+    let is_pad = |name: &&[u8]| {
+        let rest = name.strip_prefix(b"_____padding_");
+        rest.is_some_and(|rest| rest.starts_with(b"file_"))
+    };
+    if path.last().is_some_and(is_pad) {
         attributes.pad = true;
     }
     if path.is_empty() && !attributes.pad {
@@ -112,8 +116,8 @@ fn v1_file(file: Dict<'_>) -> Result<RawFile<'_>, MetainfoError> {
 }
 
 /// The v2 file tree (BEP 52), files in order. Needs no machine stack, however deep the tree is.
-pub(super) fn v2_files<'d>(info: Dict<'d>, name: &'d [u8]) -> Result<Listed<'d>, MetainfoError> {
-    let tree = info.get("file tree").ok_or(MetainfoError::Missing { field: "file tree" })?;
+pub(super) fn v2_files<'d>(dict: Dict<'d>, name: &'d [u8]) -> Result<Listed<'d>, MetainfoError> {
+    let tree = dict.get("file tree").ok_or(MetainfoError::Missing { field: "file tree" })?;
     let tree = node(tree)?;
     let mut budget = Budget::new();
     let mut files = Vec::new();
