@@ -328,14 +328,15 @@ impl Choker {
         if peer.holds(turn) {
             return;
         }
-        if peer.unchoked.is_none() {
-            self.unchoked_count += 1;
-            self.outputs.push_back(ChokerOutput::Unchoke(slot));
-        }
+        let was_choked = peer.unchoked.is_none();
         if peer.holds(Turn::Optimistic) {
             peer.tried = now;
         }
         peer.unchoked = Some(Unchoked { turn, since: now, sent: 0 });
+        if was_choked {
+            self.unchoked_count += 1;
+            self.say(ChokerOutput::Unchoke(slot));
+        }
     }
 
     fn choke(&mut self, slot: PeerSlot, now: Time) {
@@ -346,7 +347,18 @@ impl Choker {
             peer.tried = now;
         }
         self.unchoked_count -= 1;
-        self.outputs.push_back(ChokerOutput::Choke(slot));
+        self.say(ChokerOutput::Choke(slot));
+    }
+
+    /// Queues an output, unless it takes back one that has not left yet: then neither is said.
+    fn say(&mut self, output: ChokerOutput) {
+        let slot = output.slot();
+        match self.outputs.iter().position(|waiting| waiting.slot() == slot) {
+            Some(opposite) => {
+                self.outputs.remove(opposite);
+            }
+            None => self.outputs.push_back(output),
+        }
     }
 
     fn round(&mut self, now: Time) {

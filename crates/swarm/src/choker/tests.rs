@@ -63,6 +63,19 @@ fn a_peer_without_interest_gives_its_slot_to_the_next_at_once() {
 }
 
 #[test]
+fn a_decision_taken_back_before_it_left_is_not_told() {
+    let mut choker = slots(1);
+    join(&mut choker, 1, Time::ZERO);
+    want(&mut choker, 1, false, Time::ZERO);
+    assert_eq!(drain(&mut choker), []);
+    want(&mut choker, 1, true, Time::ZERO);
+    drain(&mut choker);
+    want(&mut choker, 1, false, Time::ZERO);
+    want(&mut choker, 1, true, Time::ZERO);
+    assert_eq!(drain(&mut choker), []);
+}
+
+#[test]
 fn a_slot_that_is_reused_hears_nothing_meant_for_its_last_owner() {
     let mut choker = slots(1);
     join(&mut choker, 1, Time::ZERO);
