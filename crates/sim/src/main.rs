@@ -1,0 +1,156 @@
+//! Plays scenarios and prints what happened: `piecework-sim --seeds 100 --scenario swarm`.
+
+use piecework_sim::{ALL, Plant, Report, Scenario, by_name, find};
+use std::process::ExitCode;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+const USAGE: &str =
+    "usage: piecework-sim [--seeds N] [--seed X] [--scenario NAME] [--planted] [--list]
+
+  --seeds N        play so many seeds of the swarm (default 10), and a twentieth of the others
+  --seed X         first seed, decimal or 0x...; alone it plays just that one
+  --scenario NAME  only this scenario
+  --planted        plant each known bug and print which checker finds it
+  --list           print the scenarios";
+
+/// Of the seeds of the first scenario (the swarm, unless one is named), the others play one in so many:
+/// what they show depends less on chance.
+const OTHERS_SHARE: u64 = 20;
+
+/// Seeds tried at most for each planted bug.
+const PLANTED_SEEDS: u64 = 50;
+
+#[derive(Debug, Default)]
+struct Options {
+    seeds: Option<u64>,
+    seed: Option<u64>,
+    scenario: Option<&'static Scenario>,
+    planted: bool,
+    list: bool,
+}
+
+fn main() -> ExitCode {
+    let options = match parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(wrong) => {
+            eprintln!("{wrong}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    if options.list {
+        for scenario in ALL {
+            println!("{:18}{}", scenario.name, scenario.about);
+        }
+        return ExitCode::SUCCESS;
+    }
+    let good = if options.planted { planted(&options) } else { play(&options) };
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
+    let mut options = Options::default();
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
+        match arg.as_str() {
+            "--seeds" => options.seeds = Some(number(&value()?)?),
+            "--seed" => options.seed = Some(number(&value()?)?),
+            "--scenario" => {
+                let name = value()?;
+                let scenario = by_name(&name);
+                options.scenario = Some(scenario.ok_or_else(|| format!("no scenario {name}"))?);
+            }
+            "--planted" => options.planted = true,
+            "--list" => options.list = true,
+            _ => return Err(format!("unknown argument {arg}")),
+        }
+    }
+    Ok(options)
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|error| format!("{text}: {error}"))
+}
+
+/// Plays the seeds; true if nothing was violated.
+fn play(options: &Options) -> bool {
+    let first = options.seed.unwrap_or(1);
+    let count = options.seeds.unwrap_or_else(|| if options.seed.is_some() { 1 } else { 10 });
+    let scenarios: Vec<_> = ALL
+        .into_iter()
+        .filter(|scenario| options.scenario.is_none_or(|only| only.name == scenario.name))
+        .collect();
+    let (mut runs, mut failed, began) = (0_u64, 0_u64, Instant::now());
+    for (index, scenario) in scenarios.into_iter().enumerate() {
+        let count = if index == 0 { count } else { count.div_ceil(OTHERS_SHARE) };
+        let (mut spent, mut slowest, mut last) = (Duration::ZERO, Duration::ZERO, None);
+        for seed in first..first.saturating_add(count) {
+            let start = cpu_time();
+            let report = scenario.run(seed);
+            let took = cpu_time().saturating_sub(start);
+            (spent, slowest) = (spent + took, slowest.max(took));
+            runs += 1;
+            if let Some(violation) = report.violations.first() {
+                failed += 1;
+                println!("SIM_SEED={seed:#x} scenario={} {violation}", scenario.name);
+            }
+            last = Some(report);
+        }
+        if let Some(report) = last {
+            summary(scenario, count, spent, slowest, &report);
+        }
+    }
+    let total = began.elapsed().as_secs_f64();
+    println!("{runs} runs, {failed} failed, {total:.1} s");
+    failed == 0
+}
+
+fn summary(scenario: &Scenario, count: u64, spent: Duration, slowest: Duration, last: &Report) {
+    let mean = spent.as_secs_f64() * 1e3 / count.max(1) as f64;
+    println!(
+        "{:18}{count:6} seeds  {mean:7.1} ms CPU a seed, {:7.1} ms at most; the last one: {:.1} s \
+         virtual, {} frames, {} rate computations, trace {:016x}",
+        scenario.name,
+        slowest.as_secs_f64() * 1e3,
+        last.ended_at.as_micros() as f64 / 1e6,
+        last.frames,
+        last.rate_computations,
+        last.trace,
+    );
+}
+
+/// Processor time of this process; where the system does not tell, the time since it began.
+fn cpu_time() -> Duration {
+    static BEGAN: OnceLock<Instant> = OnceLock::new();
+    let nanos = std::fs::read_to_string("/proc/self/schedstat").ok();
+    let nanos = nanos.and_then(|text| text.split(' ').next()?.parse().ok());
+    nanos.map_or_else(|| BEGAN.get_or_init(Instant::now).elapsed(), Duration::from_nanos)
+}
+
+/// Prints the table of planted bugs; true if each was found.
+fn planted(options: &Options) -> bool {
+    println!("{:28}{:40}{:18}{:>6}{:>11}", "bug", "found by", "scenario", "seed", "virtual s");
+    let mut all = true;
+    for plant in Plant::ALL {
+        let first = options.seed.unwrap_or(1);
+        match find(plant, first, options.seeds.unwrap_or(PLANTED_SEEDS)) {
+            Some(found) => {
+                let at = found.violation.at.as_micros() as f64 / 1e6;
+                let checker = found.violation.checker;
+                println!(
+                    "{plant:28}{checker:40}{:18}{:>#6x}{at:>11.3}",
+                    found.scenario, found.seed
+                );
+            }
+            None => {
+                all = false;
+                println!("{plant:28}not found");
+            }
+        }
+    }
+    all
+}

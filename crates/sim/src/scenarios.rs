@@ -1,0 +1,87 @@
+//! All scenarios, named for the behaviour they show.
+
+use crate::network::Link;
+use crate::plan::{Goal, NodeSpec, Plan, Start};
+use crate::scenario::Scenario;
+use piecework_types::Time;
+use std::time::Duration;
+
+mod damaged_disk;
+mod end_game;
+mod flash_crowd;
+mod full_disk;
+mod magnet;
+mod optimistic_turns;
+mod seed_leaves;
+mod slow_seed;
+mod snubbed;
+mod streaming;
+mod super_seed;
+mod swarm;
+mod upload_limit;
+
+pub(crate) use end_game::END_GAME;
+pub(crate) use optimistic_turns::OPTIMISTIC_TURNS;
+pub(crate) use swarm::SWARM;
+pub(crate) use upload_limit::UPLOAD_LIMIT;
+
+/// Every scenario.
+pub const ALL: [&Scenario; 13] = [
+    &SWARM,
+    &flash_crowd::FLASH_CROWD,
+    &slow_seed::SLOW_SEED,
+    &seed_leaves::SEED_LEAVES,
+    &END_GAME,
+    &snubbed::SNUBBED,
+    &streaming::STREAMING,
+    &super_seed::SUPER_SEED,
+    &OPTIMISTIC_TURNS,
+    &UPLOAD_LIMIT,
+    &full_disk::FULL_DISK,
+    &damaged_disk::DAMAGED_DISK,
+    &magnet::MAGNET,
+];
+
+/// The scenario with this name.
+pub fn by_name(name: &str) -> Option<&'static Scenario> {
+    ALL.into_iter().find(|scenario| scenario.name == name)
+}
+
+const PIECE_BYTES: u32 = 64 * 1024;
+const PIECES: u32 = 64;
+const CONTENT_BYTES: u64 = PIECE_BYTES as u64 * PIECES as u64;
+
+/// A link without loss; rates in kB/s.
+const fn link(up_kb: u64, down_kb: u64, latency_ms: u64) -> Link {
+    Link {
+        up_bytes: up_kb * 1_000,
+        down_bytes: down_kb * 1_000,
+        latency: Duration::from_millis(latency_ms),
+        loss_ppm: 0,
+    }
+}
+
+const fn seconds(seconds: u64) -> Time {
+    Time::from_micros(seconds * 1_000_000)
+}
+
+/// The usual content shared by these nodes.
+const fn plan(nodes: Vec<NodeSpec>, deadline: Time) -> Plan {
+    Plan {
+        piece_bytes: PIECE_BYTES,
+        pieces: PIECES,
+        metadata_bytes: 2_000,
+        nodes,
+        actions: Vec::new(),
+        deadline,
+        goal: Goal::AllFinish,
+    }
+}
+
+const fn seed(link: Link) -> NodeSpec {
+    NodeSpec::new(link, Start::Seed)
+}
+
+const fn leecher(link: Link) -> NodeSpec {
+    NodeSpec::new(link, Start::Empty)
+}

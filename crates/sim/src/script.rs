@@ -1,0 +1,129 @@
+//! Byzantine peers that no engine drives: a few lines of malice each.
+//!
+//! Owns what such a peer remembers of its connections. Invariant: memory is bounded whatever the
+//! others send. It must not know the machine under test.
+
+use crate::client::address_of;
+use crate::network::Frame;
+use crate::outside::Outside;
+use crate::plan::Behaviour;
+use crate::queue::Event;
+use crate::seen::{EndId, NodeId};
+use piecework_types::{BLOCK_BYTES, PeerSlot};
+use piecework_wire::{Message, Request};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How often it acts.
+const TURN: Duration = Duration::from_millis(500);
+
+/// Requests a flooding peer sends per turn to each of its peers.
+const FLOOD: u32 = 400;
+
+/// Peers it connects to by itself.
+const DIALS_MAX: usize = 6;
+
+/// A scripted peer.
+pub(crate) struct Script {
+    id: NodeId,
+    behaviour: Behaviour,
+    ends: Vec<EndId>,
+    /// Ends whose peer has asked for something, for the drip.
+    asked: Vec<EndId>,
+    serial: u32,
+}
+
+impl Script {
+    pub(crate) fn new(id: NodeId, behaviour: Behaviour, out: &mut Outside) -> Self {
+        out.queue.push(out.now + TURN, Event::Script(id));
+        Self { id, behaviour, ends: Vec::new(), asked: Vec::new(), serial: 0 }
+    }
+
+    pub(crate) fn knows(&self, peer: NodeId, out: &Outside) -> bool {
+        self.ends.iter().any(|end| out.network.node(end.other()) == peer)
+    }
+
+    /// Connects to some of the peers a tracker told.
+    pub(crate) fn learned(&self, peers: &[SocketAddr], out: &mut Outside) {
+        let room = DIALS_MAX.saturating_sub(self.ends.len());
+        let others = peers.iter().filter(|peer| **peer != address_of(self.id));
+        for peer in others.filter_map(|peer| crate::client::node_of(*peer)).take(room) {
+            let at = out.now + out.network.latency(self.id, peer) * 4;
+            out.queue.push(at, Event::Connect(self.id, peer));
+        }
+    }
+
+    pub(crate) fn connected(&mut self, end: EndId, out: &mut Outside) {
+        out.attach(end, PeerSlot(self.ends.len() as u32));
+        self.ends.push(end);
+        let first: &[Message] = match self.behaviour {
+            Behaviour::RequestFlood => &[Message::HaveNone, Message::Interested],
+            Behaviour::FalseBitfield | Behaviour::SlowLoris => &[Message::HaveAll],
+            Behaviour::Honest | Behaviour::BadBlocks { .. } | Behaviour::NeverUnchokes => &[],
+        };
+        for message in first {
+            out.send(end, Frame::Message(message.clone()), out.now);
+        }
+    }
+
+    pub(crate) fn arrivals(&mut self, out: &mut Outside) {
+        let arrivals = out.take_arrivals(self.id);
+        for (end, frame) in &arrivals {
+            if out.slot(*end).is_none() {
+                continue;
+            }
+            match frame {
+                Frame::Closed => self.forget(*end, out),
+                Frame::Message(Message::Interested)
+                    if self.behaviour != Behaviour::RequestFlood =>
+                {
+                    out.send(*end, Frame::Message(Message::Unchoke), out.now);
+                }
+                Frame::Message(Message::Request(_)) if !self.asked.contains(end) => {
+                    self.asked.push(*end);
+                }
+                Frame::Message(_) | Frame::Block { .. } | Frame::Drip { .. } => {}
+            }
+        }
+        out.recycle(self.id, arrivals);
+    }
+
+    /// A turn: drips, or the next flood.
+    pub(crate) fn turn(&mut self, out: &mut Outside) {
+        out.queue.push(out.now + TURN, Event::Script(self.id));
+        match self.behaviour {
+            Behaviour::SlowLoris => {
+                for end in &self.asked {
+                    out.send(*end, Frame::Drip { bytes: 1 }, out.now);
+                }
+            }
+            Behaviour::RequestFlood => {
+                let pieces = out.origin.grid().piece_count();
+                for end in &self.ends {
+                    for _ in 0..FLOOD {
+                        self.serial = self.serial.wrapping_add(1);
+                        let piece = self.serial % pieces;
+                        let request = Request { piece, begin: 0, length: BLOCK_BYTES };
+                        out.send(*end, Frame::Message(Message::Request(request)), out.now);
+                    }
+                }
+            }
+            Behaviour::FalseBitfield
+            | Behaviour::Honest
+            | Behaviour::BadBlocks { .. }
+            | Behaviour::NeverUnchokes => {}
+        }
+    }
+
+    pub(crate) fn leave(mut self, out: &mut Outside) {
+        for end in std::mem::take(&mut self.ends) {
+            out.close(end);
+        }
+    }
+
+    fn forget(&mut self, end: EndId, out: &mut Outside) {
+        out.close(end);
+        self.ends.retain(|other| *other != end);
+        self.asked.retain(|other| *other != end);
+    }
+}

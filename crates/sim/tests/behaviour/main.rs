@@ -1,0 +1,33 @@
+//! What swarms must do, one file a behaviour. A failure prints the seed: play it again with
+//! `cargo run -p piecework-sim -- --scenario NAME --seed X`.
+
+mod damaged_disk;
+mod determinism;
+mod end_game;
+mod flash_crowd;
+mod full_disk;
+mod magnet;
+mod optimistic_turns;
+mod planted;
+mod seed_leaves;
+mod slow_seed;
+mod snubbed;
+mod streaming;
+mod super_seed;
+mod swarm;
+mod upload_limit;
+
+use piecework_sim::{Report, by_name};
+
+/// Plays seeds 1 to `seeds` of a scenario; every run must be without violation.
+fn plays(name: &str, seeds: u64) -> Vec<Report> {
+    let scenario = by_name(name).expect("the test names a scenario");
+    let run = |seed| {
+        let report = scenario.run(seed);
+        if let Some(violation) = report.violations.first() {
+            panic!("SIM_SEED={seed:#x} scenario={name} {violation}");
+        }
+        report
+    };
+    (1..=seeds).map(run).collect()
+}
