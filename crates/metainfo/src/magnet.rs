@@ -3,7 +3,7 @@
 //! Parsing takes any bytes; printing gives a link that parses to the same.
 
 use crate::url;
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use piecework_types::{DigestParseError, InfoHashes, Sha1Digest, Sha256Digest};
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -18,6 +18,8 @@ const ITEMS_MAX: usize = 500;
 const HOST_BYTES_MAX: usize = 253;
 /// Multihash prefix of SHA-256: code 0x12, 0x20 bytes.
 const MULTIHASH_SHA256: &str = "1220";
+/// What is escaped in a value: all but the unreserved characters of RFC 3986, so that names stay readable.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A link that is refused. Whoever wrote it has to change it.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -203,7 +205,7 @@ impl FromStr for Magnet {
 
 impl fmt::Display for Magnet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let escaped = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
         f.write_str("magnet:?")?;
         let v1 = self.info_hashes.v1.map(|digest| format!("xt=urn:btih:{digest}"));
         let v2 =

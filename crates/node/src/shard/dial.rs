@@ -82,6 +82,10 @@ impl Shard {
         let ours = torrent.handshake(torrent.info_hashes.primary());
         connection.sender.message(|out| out.extend_from_slice(&ours.encode()));
         connection.stage = Stage::Handshake { received: Vec::new() };
+        // Connecting had its time; the handshake gets as much again.
+        self.deadlines.remove(&(connection.deadline, id));
+        connection.deadline = now + HANDSHAKE_AFTER;
+        self.deadlines.insert((connection.deadline, id));
         self.flush(id, now);
         self.mark_ready(id);
     }
