@@ -46,7 +46,7 @@ def describe(path):
     files = info.files()
     pad = lt.file_storage.flag_pad_file
     listed = [
-        {"path": files.file_path(i), "size": files.file_size(i)}
+        {"path": files.file_path(i), "length": files.file_size(i)}
         for i in range(files.num_files())
         if not files.file_flags(i) & pad
     ]
@@ -55,7 +55,7 @@ def describe(path):
         piece_length=info.piece_length(),
         pieces=info.num_pieces(),
         private=info.priv(),
-        trackers=[tracker.url for tracker in info.trackers()],
+        trackers=[[tracker.url] for tracker in info.trackers()],
         files=listed,
         **hashes(info),
     )
@@ -81,9 +81,21 @@ def sparse_hashes(torrent, path):
                 torrent.set_hash(piece, hashlib.sha1(os.pread(file.fileno(), count, start)).digest())
 
 
-def make(args):
+def listed(args):
+    """The files in the order of another torrent, or in the order of the folder, which is any."""
     files = lt.file_storage()
-    lt.add_files(files, args.path)
+    if not args.like:
+        lt.add_files(files, args.path)
+        return files
+    other = lt.torrent_info(args.like).files()
+    for i in range(other.num_files()):
+        if not other.file_flags(i) & lt.file_storage.flag_pad_file:
+            files.add_file(other.file_path(i), other.file_size(i))
+    return files
+
+
+def make(args):
+    files = listed(args)
     flags = {"v1": lt.create_torrent.v1_only, "v2": lt.create_torrent.v2_only, "hybrid": 0}
     torrent = lt.create_torrent(files, args.piece_length, flags[args.format])
     for url in args.tracker:
@@ -230,6 +242,7 @@ def main():
     sub.add_argument("--tracker", action="append", default=[])
     sub.add_argument("--private", action="store_true")
     sub.add_argument("--sparse", action="store_true")
+    sub.add_argument("--like", metavar="TORRENT")
     roles.add_parser("describe").add_argument("torrent")
     for name in ("check", "pieces"):
         sub = roles.add_parser(name)

@@ -1,7 +1,7 @@
 //! Torrent files of a run: what is asked of a maker, and what the harness remembers of the result.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -52,14 +52,24 @@ pub(crate) struct Recipe<'a> {
     pub(crate) tracker: Option<&'a str>,
     /// Peers from the tracker alone (BEP 27).
     pub(crate) private: bool,
-    /// The payload is mostly a hole, which a maker may hash without reading.
+    /// The payload is mostly a hole, which libtorrent's driver hashes without reading.
     pub(crate) sparse: bool,
+    /// Files in the order of this torrent, for libtorrent: a v1 info-hash depends on it.
+    pub(crate) like: Option<&'a Path>,
 }
 
 impl<'a> Recipe<'a> {
     /// A public torrent without tracker.
     pub(crate) const fn new(payload: &'a Payload, format: Format) -> Self {
-        Self { payload, format, piece_length: None, tracker: None, private: false, sparse: false }
+        Self {
+            payload,
+            format,
+            piece_length: None,
+            tracker: None,
+            private: false,
+            sparse: false,
+            like: None,
+        }
     }
 }
 

@@ -33,19 +33,19 @@ pub(super) fn cells(subject: &Subject) -> Vec<Cell> {
     cells
 }
 
-/// Our torrent has the info-hash that libtorrent gives to the same payload, piece length and format.
+/// Our torrent has the info-hash that libtorrent gives to the same files, piece length and format.
 fn create(room: &Room<'_>, payload: &Payload, format: Format) -> Outcome<Measure> {
-    let began = Instant::now();
     let home = room.home("create")?;
     let recipe = Recipe { private: true, ..Recipe::new(payload, format) };
-    let out = home.join("ours.torrent");
+    let (out, other) = (home.join("ours.torrent"), home.join("theirs.torrent"));
+    let began = Instant::now();
     room.ours()?.create(&recipe, &out, &home)?;
-    let ours = libtorrent::describe(&out, &home)?;
     let seconds = began.elapsed().as_secs_f64();
-    let theirs = Recipe { piece_length: ours["piece_length"].as_u64(), ..recipe };
-    libtorrent::make(&theirs, home.join("theirs.torrent"), &home)?;
-    let theirs = libtorrent::describe(&home.join("theirs.torrent"), &home)?;
-    agree(&theirs, &ours, &["v1", "v2", "name", "private", "pieces"])?;
+    let ours = libtorrent::describe(&out, &home)?;
+    let piece_length = ours["piece_length"].as_u64();
+    let same = Recipe { piece_length, like: Some(&out), ..recipe };
+    libtorrent::make(&same, other.clone(), &home)?;
+    agree(&libtorrent::describe(&other, &home)?, &ours, &["trackers"])?;
     Ok(Measure::new(payload.bytes(), seconds))
 }
 
@@ -58,17 +58,48 @@ fn show(room: &Room<'_>, payload: &Payload, format: Format) -> Outcome<Measure> 
     let began = Instant::now();
     let shown = room.ours()?.show(&torrent.path, &home)?;
     let seconds = began.elapsed().as_secs_f64();
-    let theirs = libtorrent::describe(&torrent.path, &home)?;
-    agree(&theirs, &shown, &["v1", "v2", "name", "private", "pieces", "piece_length", "files"])?;
+    agree(&libtorrent::describe(&torrent.path, &home)?, &shown, &[])?;
     Ok(Measure::new(payload.bytes(), seconds))
 }
 
-fn agree(theirs: &Value, ours: &Value, keys: &[&str]) -> Outcome<()> {
-    for key in keys {
-        if theirs[key] != ours[key] {
-            let (theirs, ours) = (&theirs[key], &ours[key]);
+/// Compares every key of a description but those in `except`; of files, paths and lengths.
+fn agree(theirs: &Value, ours: &Value, except: &[&str]) -> Outcome<()> {
+    for (key, theirs) in theirs.as_object().into_iter().flatten() {
+        if except.contains(&key.as_str()) {
+            continue;
+        }
+        let same = match key.as_str() {
+            "files" => files(theirs) == files(&ours[key]),
+            key => *theirs == ours[key],
+        };
+        if !same {
+            let ours = &ours[key];
             return Err(Failure::new(format!("{key}: libtorrent says {theirs}, ours {ours}")));
         }
     }
     Ok(())
+}
+
+fn files(listed: &Value) -> Vec<(&Value, &Value)> {
+    let listed = listed.as_array().into_iter().flatten();
+    listed.map(|file| (&file["path"], &file["length"])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn descriptions_agree_in_every_key_that_libtorrent_knows() {
+        let file = json!({ "path": "a/b", "length": 1 });
+        let theirs = json!({ "v1": "ab", "files": [file], "trackers": [] });
+        let mut ours = json!({ "v1": "ab", "v2": "cd", "files": [file], "trackers": [["x"]] });
+        ours["files"][0]["hidden"] = json!(false);
+        assert_eq!(agree(&theirs, &ours, &["trackers"]), Ok(()));
+        assert!(agree(&theirs, &ours, &[]).is_err());
+        ours["files"][0]["length"] = json!(2);
+        assert!(agree(&theirs, &ours, &["trackers"]).is_err());
+    }
 }

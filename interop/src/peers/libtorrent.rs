@@ -51,6 +51,9 @@ pub(crate) fn make(recipe: &Recipe<'_>, out: PathBuf, home: &Path) -> Outcome<To
     if recipe.sparse {
         launch = launch.arg("--sparse");
     }
+    if let Some(torrent) = recipe.like {
+        launch = launch.arg("--like").arg(torrent);
+    }
     let description = tool(&launch)?;
     Torrent::described(out, &description)
 }
