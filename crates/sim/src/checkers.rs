@@ -84,8 +84,12 @@ pub(crate) struct Checkers {
     link: limits::LinkRate,
     limit: limits::LimitRate,
     innocence: innocence::Innocence,
+    pub(crate) onlooker: Option<Onlooker>,
     pub(crate) violations: Vec<Violation>,
 }
+
+/// Somebody who wants to see everything, for a log.
+pub type Onlooker = Box<dyn FnMut(&Scene, &Seen<'_>)>;
 
 /// Violations remembered of one run; the first one is what matters.
 const VIOLATIONS_MAX: usize = 20;
@@ -109,6 +113,7 @@ impl Checkers {
             limit: limits::LimitRate::new(&expected),
             innocence: innocence::Innocence::new(&expected),
             expected,
+            onlooker: None,
             violations: Vec::new(),
         }
     }
@@ -131,6 +136,9 @@ impl Checkers {
             show(&mut self.link, facts, violations, scene, seen);
             show(&mut self.limit, facts, violations, scene, seen);
             show(&mut self.innocence, facts, violations, scene, seen);
+        }
+        if let Some(onlooker) = &mut self.onlooker {
+            onlooker(scene, seen);
         }
         self.facts.add(scene, seen);
     }

@@ -53,16 +53,17 @@ pub(crate) struct Client {
     blocks_sent: u64,
 }
 
-/// Where a node listens. Public addresses, so that bans cover the node.
+/// Where a node listens. Public addresses, so that bans cover the node; each in a network of its own,
+/// because allowed-fast sets are made from the first three bytes (BEP 6).
 pub(crate) fn address_of(node: NodeId) -> SocketAddr {
-    let ip = Ipv4Addr::from(0x0b00_0000 | (node.0 + 1));
+    let ip = Ipv4Addr::from(0x0b00_0001 | ((node.0 & 0xffff) << 8));
     SocketAddr::from((ip, 6881))
 }
 
 /// The node that listens there.
 pub(crate) fn node_of(address: SocketAddr) -> Option<NodeId> {
     match address {
-        SocketAddr::V4(v4) => (u32::from(*v4.ip()) & 0x00ff_ffff).checked_sub(1).map(NodeId),
+        SocketAddr::V4(v4) => Some(NodeId((u32::from(*v4.ip()) >> 8) & 0xffff)),
         SocketAddr::V6(_) => None,
     }
 }
@@ -77,10 +78,11 @@ impl Client {
     ) -> Self {
         let grid = out.origin.grid().clone();
         let fresh = kept.is_none();
-        let (disk, have) = kept.unwrap_or_else(|| {
+        let (mut disk, have) = kept.unwrap_or_else(|| {
             let have = initial(spec.start, grid.piece_count(), &mut out.rng);
             (Disk::new(out.origin.clone(), spec.disk, &have), have)
         });
+        disk.forget_partial(&have);
         let seed = out.rng.next_u64();
         let swarm = Swarm::new(config(spec, id, seed, &out.metadata), out.now);
         let limits = DialerConfig { connections_max: spec.connections_max, candidates_max: 500 };
@@ -221,6 +223,7 @@ impl Client {
             Frame::Block { request, tag } => {
                 // The driver drains the payload of a block that nobody waits for.
                 if !self.machine.swarm().is_wanted(slot, request) {
+                    out.see(self.id, &Seen::BlockDrained { end, request });
                     return;
                 }
                 let chunk = self.take_chunk(tag);

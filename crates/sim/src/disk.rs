@@ -85,6 +85,12 @@ impl Disk {
         Self { origin, faults, pieces, blocks_stored: 0, bytes_stored: 0, full_until: None }
     }
 
+    /// Forgets every piece that is not in `have`: whoever starts anew knows nothing of them.
+    pub(crate) fn forget_partial(&mut self, have: &Bitfield) {
+        let pieces = self.origin.grid().pieces();
+        pieces.filter(|piece| !have.contains(*piece)).for_each(|piece| self.lose(piece));
+    }
+
     /// When a block that is to be sent is in memory.
     pub(crate) fn read_at(&self, now: Time) -> Time {
         now + self.faults.read_delay

@@ -18,6 +18,8 @@ pub(crate) struct Asked {
     pub(crate) request: Request,
     /// The peer let us wait too long since: it may be asked of others.
     released: bool,
+    /// It was taken back; the peer still answers it (BEP 6).
+    cancelled: bool,
 }
 
 /// One end of a connection as seen.
@@ -45,8 +47,6 @@ pub(crate) struct EndFacts {
     /// What the peer asked and has not got.
     pub(crate) wants: Vec<Request>,
     pub(crate) room: u64,
-    /// What the peer says it has.
-    has: Bitfield,
     /// When the peer last sent anything of what we asked, or was asked with an empty queue.
     progress: Time,
 }
@@ -59,10 +59,8 @@ pub(crate) struct NodeFacts {
     /// By block, counted over all pieces.
     stored: Vec<bool>,
     asked: Vec<u16>,
-    /// Blocks of each piece that are neither stored nor asked.
-    idle: Vec<u32>,
-    /// Peers that have each piece.
-    available: Vec<u32>,
+    /// Blocks that are neither stored nor asked.
+    pub(crate) idle: u32,
     pub(crate) ends: Vec<EndId>,
     pub(crate) interested_most: usize,
 }
@@ -113,13 +111,6 @@ impl Facts {
         at.map_or(0, |at| self.node(node).asked.get(at).copied().unwrap_or(0))
     }
 
-    /// Blocks that are neither stored nor asked, of pieces that a peer has.
-    pub(crate) fn idle_blocks(&self, node: NodeId) -> u32 {
-        let node = self.node(node);
-        let pieces = node.idle.iter().zip(&node.available);
-        pieces.filter(|(_, available)| **available > 0).map(|(idle, _)| *idle).sum()
-    }
-
     /// Whether a request is so late that the block may be asked of others.
     pub(crate) fn is_overdue(&self, end: EndId, asked: &Asked, now: Time) -> bool {
         let waits = self.end(end).is_some_and(|end| now.since(end.progress) >= OVERDUE);
@@ -136,7 +127,8 @@ impl Facts {
         let ends = self.node(node).ends.iter().filter(move |end| **end != except);
         ends.filter_map(move |end| {
             let asked = &self.end(*end)?.asked;
-            asked.iter().find(|asked| asked.request == *block).map(|asked| (*end, *asked))
+            let live = asked.iter().find(|asked| asked.is_live(block));
+            live.map(|asked| (*end, *asked))
         })
     }
 
@@ -170,6 +162,7 @@ impl Facts {
                 self.progressed(end, scene.now);
                 self.answered(end, &request);
             }
+            Seen::BlockDrained { end, request } => self.answered(end, &request),
             Seen::Dripped { end } => self.progressed(end, scene.now),
             Seen::Stored { block, .. } => {
                 self.set_stored(scene.node, block.piece, Some(block.begin), true);
@@ -201,12 +194,11 @@ impl Facts {
         node.asked = vec![0; blocks];
         node.stored = vec![true; blocks];
         node.ends.clear();
-        node.idle = vec![0; self.grid.piece_count() as usize];
-        node.available = vec![0; self.grid.piece_count() as usize];
+        node.idle = 0;
         for piece in self.grid.pieces().filter(|piece| !have.contains(*piece)) {
             for number in 0..self.grid.block_count(piece) {
                 node.stored[(piece.get() * self.blocks_per_piece + number) as usize] = false;
-                node.idle[piece.as_usize()] += 1;
+                node.idle += 1;
             }
         }
     }
@@ -231,7 +223,6 @@ impl Facts {
             asked: Vec::new(),
             wants: Vec::new(),
             room: 0,
-            has: Bitfield::new(self.grid.piece_count()),
             progress: now,
         });
         self.nodes[node.0 as usize].ends.push(end);
@@ -245,14 +236,9 @@ impl Facts {
         end.waits_since = None;
         end.stop_serving(now);
         let node = end.node;
-        let has = std::mem::replace(&mut end.has, Bitfield::new(0));
         let gone = std::mem::take(&mut end.asked);
-        let facts = &mut self.nodes[node.0 as usize];
-        facts.ends.retain(|other| *other != id);
-        for piece in has.iter() {
-            facts.available[piece.as_usize()] -= 1;
-        }
-        for asked in gone {
+        self.nodes[node.0 as usize].ends.retain(|other| *other != id);
+        for asked in gone.into_iter().filter(|asked| !asked.cancelled) {
             self.count_asked(id, &asked.request, false);
         }
     }
@@ -276,10 +262,10 @@ impl Facts {
                 if end.asked.is_empty() {
                     end.progress = now;
                 }
-                end.asked.push(Asked { request: *request, released: false });
+                end.asked.push(Asked { request: *request, released: false, cancelled: false });
                 self.count_asked(id, request, true);
             }
-            Message::Cancel(request) => self.answered(id, request),
+            Message::Cancel(request) => self.cancelled(id, request),
             _ => {}
         }
     }
@@ -303,29 +289,8 @@ impl Facts {
             }
             Message::AllowedFast(piece) => end.allowed.push(*piece),
             Message::Request(request) => end.wants.push(*request),
-            Message::Cancel(request) => remove(&mut end.wants, |wanted| wanted == request),
             Message::Reject(request) => self.answered(id, request),
-            Message::Have(piece) => self.gained(id, Some(PieceIndex::trusted(*piece))),
-            Message::HaveAll => self.gained(id, None),
-            Message::Bitfield(bytes) => {
-                let has = Bitfield::from_wire(bytes, self.grid.piece_count());
-                for piece in has.iter().flat_map(Bitfield::iter) {
-                    self.gained(id, Some(piece));
-                }
-            }
             _ => {}
-        }
-    }
-
-    /// The peer has one more piece, or all.
-    fn gained(&mut self, id: EndId, piece: Option<PieceIndex>) {
-        let pieces = piece.map_or(0..self.grid.piece_count(), |one| one.get()..one.get() + 1);
-        for piece in pieces.map(PieceIndex::trusted) {
-            let Some(end) = self.end_mut(id) else { return };
-            if end.has.insert(piece) {
-                let node = end.node;
-                self.nodes[node.0 as usize].available[piece.as_usize()] += 1;
-            }
         }
     }
 
@@ -350,11 +315,20 @@ impl Facts {
         node.interested_most = node.interested_most.max(count);
     }
 
-    /// The request is no longer on its way.
+    /// The oldest such request is no longer on its way.
     fn answered(&mut self, id: EndId, request: &Request) {
         let Some(end) = self.end_mut(id) else { return };
-        if let Some(at) = end.asked.iter().position(|asked| asked.request == *request) {
-            end.asked.swap_remove(at);
+        if let Some(at) = end.asked.iter().position(|asked| asked.request == *request)
+            && !end.asked.remove(at).cancelled
+        {
+            self.count_asked(id, request, false);
+        }
+    }
+
+    fn cancelled(&mut self, id: EndId, request: &Request) {
+        let Some(end) = self.end_mut(id) else { return };
+        if let Some(asked) = end.asked.iter_mut().find(|asked| asked.is_live(request)) {
+            asked.cancelled = true;
             self.count_asked(id, request, false);
         }
     }
@@ -374,8 +348,8 @@ impl Facts {
         *count = if more { was + 1 } else { was.saturating_sub(1) };
         if !node.stored[place] {
             match (was, *count) {
-                (0, 1) => node.idle[request.piece as usize] -= 1,
-                (1, 0) => node.idle[request.piece as usize] += 1,
+                (0, 1) => node.idle -= 1,
+                (1, 0) => node.idle += 1,
                 _ => {}
             }
         }
@@ -392,14 +366,20 @@ impl Facts {
             };
             let was = std::mem::replace(old, stored);
             if was != stored && node.asked[at] == 0 {
-                let idle = &mut node.idle[piece.as_usize()];
-                *idle = if stored { *idle - 1 } else { *idle + 1 };
+                node.idle = if stored { node.idle - 1 } else { node.idle + 1 };
             }
         }
     }
 
     fn end_mut(&mut self, end: EndId) -> Option<&mut EndFacts> {
         self.ends.get_mut(end.0 as usize)?.as_mut()
+    }
+}
+
+impl Asked {
+    /// Whether it asks for this block and was not taken back.
+    pub(crate) fn is_live(&self, request: &Request) -> bool {
+        self.request == *request && !self.cancelled
     }
 }
 

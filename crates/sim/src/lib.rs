@@ -30,7 +30,7 @@ mod script;
 mod seen;
 mod world;
 
-pub use checkers::{UploadLimit, Violation};
+pub use checkers::{Onlooker, UploadLimit, Violation};
 pub use disk::DiskFaults;
 pub use network::{Frame, Link, TICK};
 pub use origin::{Origin, Tag};

@@ -1,16 +1,17 @@
 //! Plays scenarios and prints what happened: `piecework-sim --seeds 100 --scenario swarm`.
 
-use piecework_sim::{ALL, Plant, Report, Scenario, by_name, find};
+use piecework_sim::{ALL, Plant, Report, Scenario, Scene, Seen, by_name, find};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-const USAGE: &str =
-    "usage: piecework-sim [--seeds N] [--seed X] [--scenario NAME] [--planted] [--list]
+const USAGE: &str = "usage: piecework-sim [--seeds N] [--seed X] [--scenario NAME] [--log NODE]
+       [--planted] [--list]
 
   --seeds N        play so many seeds of the swarm (default 10), and a twentieth of the others
   --seed X         first seed, decimal or 0x...; alone it plays just that one
   --scenario NAME  only this scenario
+  --log NODE       print everything that crosses the border of this node's machine
   --planted        plant each known bug and print which checker finds it
   --list           print the scenarios";
 
@@ -26,6 +27,7 @@ struct Options {
     seeds: Option<u64>,
     seed: Option<u64>,
     scenario: Option<&'static Scenario>,
+    log: Option<u64>,
     planted: bool,
     list: bool,
 }
@@ -60,6 +62,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
                 let scenario = by_name(&name);
                 options.scenario = Some(scenario.ok_or_else(|| format!("no scenario {name}"))?);
             }
+            "--log" => options.log = Some(number(&value()?)?),
             "--planted" => options.planted = true,
             "--list" => options.list = true,
             _ => return Err(format!("unknown argument {arg}")),
@@ -90,7 +93,12 @@ fn play(options: &Options) -> bool {
         let (mut spent, mut slowest, mut last) = (Duration::ZERO, Duration::ZERO, None);
         for seed in first..first.saturating_add(count) {
             let start = cpu_time();
-            let report = scenario.run(seed);
+            let report = match options.log {
+                Some(node) => {
+                    scenario.run_watched(seed, Box::new(move |s, seen| log(node, s, seen)))
+                }
+                None => scenario.run(seed),
+            };
             let took = cpu_time().saturating_sub(start);
             (spent, slowest) = (spent + took, slowest.max(took));
             runs += 1;
@@ -107,6 +115,13 @@ fn play(options: &Options) -> bool {
     let total = began.elapsed().as_secs_f64();
     println!("{runs} runs, {failed} failed, {total:.1} s");
     failed == 0
+}
+
+/// A line of the log.
+fn log(node: u64, scene: &Scene, seen: &Seen<'_>) {
+    if u64::from(scene.node.0) == node {
+        println!("{:11.6} {seen:?}", scene.now.as_micros() as f64 / 1e6);
+    }
 }
 
 fn summary(scenario: &Scenario, count: u64, spent: Duration, slowest: Duration, last: &Report) {

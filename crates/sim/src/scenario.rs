@@ -1,6 +1,6 @@
 //! A named kind of run.
 
-use crate::checkers::Violation;
+use crate::checkers::{Onlooker, Violation};
 use crate::origin::mix;
 use crate::plan::Plan;
 use crate::plant::Plant;
@@ -27,8 +27,23 @@ pub struct Scenario {
 impl Scenario {
     /// Plays the run of this seed.
     pub fn run(&self, seed: u64) -> Report {
-        let plan = (self.plan)(&mut Rng::new(mix(seed ^ 0x5ce0)));
-        let mut report = World::new(plan, seed).run();
+        self.judged(self.world(seed).run())
+    }
+
+    /// Plays the run of this seed while somebody looks on.
+    pub fn run_watched(&self, seed: u64, onlooker: Onlooker) -> Report {
+        self.judged(self.world(seed).watched_by(onlooker).run())
+    }
+
+    fn plan(&self, seed: u64) -> Plan {
+        (self.plan)(&mut Rng::new(mix(seed ^ 0x5ce0)))
+    }
+
+    fn world(&self, seed: u64) -> World {
+        World::new(self.plan(seed), seed)
+    }
+
+    fn judged(&self, mut report: Report) -> Report {
         if report.violations.is_empty()
             && let Err(what) = (self.judge)(&report)
         {
@@ -40,7 +55,7 @@ impl Scenario {
 
     /// Plays the run of this seed with a bug in one node.
     pub fn run_planted(&self, seed: u64, plant: Plant) -> Report {
-        let mut plan = (self.plan)(&mut Rng::new(mix(seed ^ 0x5ce0)));
+        let mut plan = self.plan(seed);
         if let Some(node) = plan.nodes.get_mut(self.planted.0 as usize) {
             node.plant = Some(plant);
         }

@@ -17,8 +17,10 @@ use std::time::Duration;
 /// How often it acts.
 const TURN: Duration = Duration::from_millis(500);
 
-/// Requests a flooding peer sends per turn to each of its peers.
-const FLOOD: u32 = 400;
+/// Requests a flooding peer sends when it is unchoked: more than anybody queues; and those it sends per
+/// turn to everybody.
+const FLOOD: u32 = 2_500;
+const TRICKLE: u32 = 40;
 
 /// Peers it connects to by itself.
 const DIALS_MAX: usize = 6;
@@ -79,6 +81,9 @@ impl Script {
                 {
                     out.send(*end, Frame::Message(Message::Unchoke), out.now);
                 }
+                Frame::Message(Message::Unchoke) if self.behaviour == Behaviour::RequestFlood => {
+                    self.flood(*end, FLOOD, out);
+                }
                 Frame::Message(Message::Request(_)) if !self.asked.contains(end) => {
                     self.asked.push(*end);
                 }
@@ -98,20 +103,24 @@ impl Script {
                 }
             }
             Behaviour::RequestFlood => {
-                let pieces = out.origin.grid().piece_count();
-                for end in &self.ends {
-                    for _ in 0..FLOOD {
-                        self.serial = self.serial.wrapping_add(1);
-                        let piece = self.serial % pieces;
-                        let request = Request { piece, begin: 0, length: BLOCK_BYTES };
-                        out.send(*end, Frame::Message(Message::Request(request)), out.now);
-                    }
+                for at in 0..self.ends.len() {
+                    self.flood(self.ends[at], TRICKLE, out);
                 }
             }
             Behaviour::FalseBitfield
             | Behaviour::Honest
             | Behaviour::BadBlocks { .. }
             | Behaviour::NeverUnchokes => {}
+        }
+    }
+
+    fn flood(&mut self, end: EndId, count: u32, out: &mut Outside) {
+        let pieces = out.origin.grid().piece_count();
+        for _ in 0..count {
+            self.serial = self.serial.wrapping_add(1);
+            let piece = self.serial % pieces;
+            let request = Request { piece, begin: 0, length: BLOCK_BYTES };
+            out.send(end, Frame::Message(Message::Request(request)), out.now);
         }
     }
 

@@ -109,6 +109,13 @@ pub enum Seen<'a> {
         /// The chunk's number.
         chunk: u32,
     },
+    /// A block came for which the machine does not wait; its bytes were drained.
+    BlockDrained {
+        /// Our end.
+        end: EndId,
+        /// The span the peer wrote.
+        request: Request,
+    },
     /// A part of a block has come.
     Dripped {
         /// Our end.

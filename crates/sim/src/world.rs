@@ -3,7 +3,7 @@
 //! Owns the nodes. Invariant: a plan and a seed give one trace: nothing here depends on the clock, an
 //! address in memory, or the order of a hash map.
 
-use crate::checkers::{Checkers, Expected, Violation};
+use crate::checkers::{Checkers, Expected, Onlooker, Violation};
 use crate::client::{Client, address_of};
 use crate::disk::Disk;
 use crate::facts::Facts;
@@ -87,6 +87,13 @@ impl World {
         let actions_left = plan.actions.len();
         let announce_at = vec![Time::NEVER; count];
         Self { plan, nodes, out, actions_left, roomy: Vec::new(), announce_at, seed }
+    }
+
+    /// Shows everything that the checkers see to somebody else too.
+    #[must_use]
+    pub fn watched_by(mut self, onlooker: Onlooker) -> Self {
+        self.out.checkers.onlooker = Some(onlooker);
+        self
     }
 
     /// Lets time pass until the plan's goal is reached, its deadline, or the first violation.

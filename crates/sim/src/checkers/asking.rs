@@ -72,10 +72,10 @@ impl Checker for Duplicate {
             return Ok(());
         }
         let own = facts.end(*end).map(|end| &end.asked);
-        if own.is_some_and(|asked| asked.iter().any(|asked| asked.request == *request)) {
+        if own.is_some_and(|asked| asked.iter().any(|asked| asked.is_live(request))) {
             return Err(format!("asks {request:?} twice of one peer"));
         }
-        let idle = facts.idle_blocks(node);
+        let idle = facts.node(node).idle;
         if idle == 0 || self.streaming[node.0 as usize] {
             return Ok(());
         }

@@ -34,7 +34,7 @@ impl Checker for Cancel {
                 // Answers that came in the same batch need no cancel.
                 let on_its_way = |(end, request): &(EndId, Request)| {
                     let asked = facts.end(*end).map(|end| &end.asked);
-                    asked.is_some_and(|asked| asked.iter().any(|asked| asked.request == *request))
+                    asked.is_some_and(|asked| asked.iter().any(|asked| asked.is_live(request)))
                 };
                 let missing = self.owed.iter().find(|owed| on_its_way(owed)).copied();
                 self.owed.clear();

@@ -19,7 +19,7 @@ pub(super) const DAMAGED_DISK: Scenario = Scenario {
 fn build(rng: &mut Rng) -> Plan {
     let damaged = DiskFaults {
         corrupt_after: Some(20 + rng.below(100)),
-        corrupt_count: 5,
+        corrupt_count: 2,
         ..DiskFaults::default()
     };
     let slow = DiskFaults {
@@ -29,6 +29,6 @@ fn build(rng: &mut Rng) -> Plan {
     };
     let mut nodes = vec![NodeSpec { disk: slow, ..seed(link(1_000, 1_000, 20)) }];
     nodes.push(NodeSpec { disk: damaged, ..leecher(link(500, 2_000, 20)) });
-    nodes.extend((0..4).map(|_| leecher(link(500, 2_000, 10 + rng.below(30)))));
+    nodes.extend((0..5).map(|_| leecher(link(500, 2_000, 10 + rng.below(30)))));
     plan(nodes, seconds(120))
 }
