@@ -1,18 +1,27 @@
 //! The threads and memory that all torrents of a node share.
+//!
+//! Owns the workers and the keeper. Invariant: after [`Disk::shutdown`] no thread of ours runs. It must
+//! not know torrents.
 
+use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 
+use crate::drive::Drives;
+use crate::files::FileCache;
+use crate::keeper::Keeper;
 use crate::mailbox::Mailbox;
 use crate::pool::ChunkPool;
+use crate::worker::{Queue, work};
 
 /// How much of the machine the disk side may use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct DiskConfig {
     /// Threads that hash, write and read; 0 for one a core.
     pub workers: usize,
-    /// Bytes of chunks in use at most: what was received and is not written, and what is read to be
-    /// sent.
+    /// Bytes of chunks that received payload may take: what came and is not written.
     pub chunk_bytes_max: usize,
     /// File handles kept open at most, over all torrents.
     pub open_files_max: usize,
@@ -25,23 +34,64 @@ impl Default for DiskConfig {
 }
 
 /// The disk side of a node: chunk pool, workers and file handles. Cloning gives another handle.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Disk {
-    pub(crate) shared: Arc<Shared>,
+    shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
-pub(crate) struct Shared {
+struct Shared {
     pool: ChunkPool,
+    files: FileCache,
+    drives: Drives,
+    queue: Queue,
+    keeper: Keeper,
+    worker_count: usize,
+    threads: Mutex<Threads>,
+}
+
+#[derive(Default)]
+struct Threads {
+    workers: Vec<JoinHandle<()>>,
+    keepers: Vec<JoinHandle<()>>,
 }
 
 impl Disk {
-    /// Starts the threads.
+    /// Starts the threads. They run until [`Self::shutdown`].
     ///
     /// # Errors
     /// When the system gives no thread.
     pub fn start(config: DiskConfig) -> io::Result<Self> {
-        Ok(Self { shared: Arc::new(Shared { pool: ChunkPool::new(config.chunk_bytes_max) }) })
+        let pool = ChunkPool::new(config.chunk_bytes_max);
+        let worker_count = core_count(config.workers);
+        let shared = Shared {
+            files: FileCache::new(config.open_files_max),
+            drives: Drives::default(),
+            queue: Queue::new(pool.clone()),
+            keeper: Keeper::default(),
+            worker_count,
+            threads: Mutex::default(),
+            pool,
+        };
+        let disk = Self { shared: Arc::new(shared) };
+        let started = disk.start_threads();
+        if started.is_err() {
+            disk.shutdown();
+        }
+        started.map(|()| disk)
+    }
+
+    fn start_threads(&self) -> io::Result<()> {
+        let spawn = |name: String, body: fn(&Self)| {
+            let disk = self.clone();
+            thread::Builder::new().name(name).spawn(move || body(&disk))
+        };
+        let mut threads = self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for index in 0..self.shared.worker_count {
+            threads.workers.push(spawn(format!("worker-{index}"), work)?);
+        }
+        threads.keepers.push(spawn("keeper".to_owned(), |disk| disk.keeper().run(disk))?);
+        threads.keepers.push(spawn("sync".to_owned(), |disk| disk.keeper().run_syncs())?);
+        Ok(())
     }
 
     /// Where chunks come from.
@@ -55,7 +105,59 @@ impl Disk {
         Mailbox::new(wake)
     }
 
-    /// Finishes what was handed over, saves resume data, and ends the threads. Stores that are still
-    /// there fail from now on.
-    pub fn shutdown(&self) {}
+    /// Finishes what was handed over, saves resume data, and ends the threads. What is asked of stores
+    /// afterwards is never answered.
+    pub fn shutdown(&self) {
+        let threads = {
+            let mut threads = self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner);
+            mem::take(&mut *threads)
+        };
+        // First the workers, so that the last resume data have everything.
+        self.queue().close();
+        join(threads.workers);
+        self.keeper().close();
+        join(threads.keepers);
+    }
+
+    pub(crate) fn files(&self) -> &FileCache {
+        &self.shared.files
+    }
+
+    pub(crate) fn drives(&self) -> &Drives {
+        &self.shared.drives
+    }
+
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.shared.queue
+    }
+
+    pub(crate) fn keeper(&self) -> &Keeper {
+        &self.shared.keeper
+    }
+
+    pub(crate) fn worker_count(&self) -> usize {
+        self.shared.worker_count
+    }
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disk").field("workers", &self.shared.worker_count).finish_non_exhaustive()
+    }
+}
+
+fn join(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a thread of the disk side ended by a panic");
+        }
+    }
+}
+
+/// As many threads as asked for, or as cores.
+pub(crate) fn core_count(asked: usize) -> usize {
+    match asked {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        _ => asked,
+    }
 }

@@ -51,8 +51,8 @@ pub enum FaultKind {
     NotPlain,
     /// The drive failed.
     Io,
-    /// The store was shut down.
-    Closed,
+    /// The file has another size than a moment ago.
+    Changed,
 }
 
 /// Something this machine could not do. Retried by the store where that can help.
@@ -108,7 +108,9 @@ impl fmt::Display for LocalFault {
             (FaultKind::NotPlain, _) => {
                 f.write_str("a symlink or something else stands there; move it away")
             }
-            (FaultKind::Closed, _) => f.write_str("the torrent was stopped"),
+            (FaultKind::Changed, _) => {
+                f.write_str("its size changed; try again when it is finished")
+            }
             (FaultKind::Denied | FaultKind::Io, source) => match source {
                 Some(error) => write!(f, "{error}; look at the drive, it is tried again"),
                 None => f.write_str("the drive failed; it is tried again"),

@@ -8,15 +8,27 @@
 //!
 //! It must not know peers, requests or policy: who sends what, and which piece is wanted next.
 
+mod assembly;
+mod bits;
+mod check;
 mod chunk;
 mod create;
 mod disk;
+mod drive;
 mod fault;
+mod files;
+mod keeper;
+mod lanes;
 mod mailbox;
+mod parts;
 mod pool;
 mod resume;
 mod storage;
 mod store;
+#[cfg(test)]
+mod testing;
+mod vectored;
+mod worker;
 
 pub use chunk::{CHUNK_BYTES, Chunk};
 pub use create::{HashFilesError, hash_files};

@@ -1,8 +1,8 @@
 //! The chunks of a node: how many there are, and whether sockets may be read.
 //!
 //! Owns idle chunks, last used first: memory that was just in use is in cache and has its pages. What
-//! no one used for ten seconds is freed. Invariant: never more than the maximum in use. It must not
-//! know what chunks are used for.
+//! no one used for ten seconds is freed. Invariant: received payload never takes more than the maximum.
+//! It must not know what chunks are used for.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -55,8 +55,19 @@ impl ChunkPool {
     /// Appends up to `count` chunks. Fewer only when the maximum is reached, which readers of sockets
     /// avoid by stopping at [`Self::pressure`].
     pub fn take(&self, count: usize, chunks: &mut Vec<Chunk>) {
+        let granted = self.shelf.reserve(count, self.shelf.chunks_max);
+        self.append(granted, chunks);
+    }
+
+    /// As [`Self::take`], without a maximum: for reads, which something else bounds.
+    pub(crate) fn take_beyond_max(&self, count: usize, chunks: &mut Vec<Chunk>) {
+        let granted = self.shelf.reserve(count, usize::MAX);
+        self.append(granted, chunks);
+    }
+
+    /// Appends chunks that are counted as taken.
+    fn append(&self, count: usize, chunks: &mut Vec<Chunk>) {
         let shelf = &self.shelf;
-        let count = shelf.reserve(count);
         chunks.reserve(count);
         let reused = {
             let mut idle = shelf.lock();
@@ -117,14 +128,14 @@ impl fmt::Debug for ChunkPool {
 
 impl Shelf {
     /// Counts up to `count` chunks as taken; how many it were.
-    fn reserve(&self, count: usize) -> usize {
+    fn reserve(&self, count: usize, chunks_max: usize) -> usize {
         let before = self
             .in_use
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                Some(used + count.min(self.chunks_max.saturating_sub(used)))
+                Some(used + count.min(chunks_max.saturating_sub(used)))
             })
             .unwrap_or_else(|used| used);
-        let granted = count.min(self.chunks_max.saturating_sub(before));
+        let granted = count.min(chunks_max.saturating_sub(before));
         if before + granted >= self.high {
             self.has_pressure.store(true, Ordering::Relaxed);
         }

@@ -1,11 +1,27 @@
-//! The files of one torrent.
+//! The files of one torrent: from bytes of a piece to bytes of files and back.
+//!
+//! Owns where each file's bytes lie: in its own file, or in the parts file while it is unwanted.
+//! Invariant: padding is never written and reads as zeros; nothing outside the torrent's folder is
+//! touched. It must not know which pieces are verified.
 
-use piecework_metainfo::{Info, PieceLayers};
+mod open;
+
+use piecework_metainfo::{Info, PieceLayers, Segment};
+use piecework_types::{Block, PieceIndex};
+use rustix::io::Errno;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::disk::Disk;
-use crate::fault::LocalFault;
+use crate::drive::Drive;
+use crate::fault::{Action, FaultKind, LocalFault};
+use crate::files::{Access, FileCache, OpenFile, open_below};
+use crate::parts::Parts;
+use crate::vectored::{Cached, Cutter, read_cached_at, read_exact_at, split_places, write_all_at};
+
+pub use open::StorageError;
 
 /// What to open.
 #[derive(Clone, Debug)]
@@ -26,36 +42,6 @@ pub struct StorageSpec {
     pub is_read_only: bool,
 }
 
-/// Why a torrent's files cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StorageError {
-    /// A file is longer than in the torrent: it may be another file.
-    #[error(
-        "{} has {got_bytes} bytes, expected {expected_bytes}: move it away or pass --overwrite",
-        path.display()
-    )]
-    LongerFile {
-        /// Which.
-        path: PathBuf,
-        /// Bytes in the torrent.
-        expected_bytes: u64,
-        /// Bytes on disk.
-        got_bytes: u64,
-    },
-    /// A symlink, a folder or a device stands where a file or a folder belongs.
-    #[error("{} is no plain {expected}: move it away", path.display())]
-    NotPlain {
-        /// Which.
-        path: PathBuf,
-        /// "file" or "folder".
-        expected: &'static str,
-    },
-    /// The system refuses.
-    #[error(transparent)]
-    Fault(#[from] LocalFault),
-}
-
 /// The opened files of one torrent; nothing is held open until it is used. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct Storage {
@@ -64,7 +50,32 @@ pub struct Storage {
 
 #[derive(Debug)]
 pub(crate) struct StorageShared {
-    pub(crate) spec: StorageSpec,
+    pub(crate) disk: Disk,
+    pub(crate) info: Arc<Info>,
+    pub(crate) layers: Option<PieceLayers>,
+    pub(crate) drive: Arc<Drive>,
+    pub(crate) is_read_only: bool,
+    dir: PathBuf,
+    /// Names this storage in the cache of open files.
+    id: u64,
+    files: Vec<FileState>,
+    parts: Parts,
+}
+
+#[derive(Debug)]
+struct FileState {
+    /// Unwanted and not there: its bytes go to the parts file.
+    is_in_parts: AtomicBool,
+    /// Written since resume data looked at it.
+    is_dirty: AtomicBool,
+}
+
+/// What resume data compare to see whether a file changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct FileStamp {
+    pub(crate) bytes: u64,
+    /// When it was written last, in nanoseconds since 1970.
+    pub(crate) modified_ns: i64,
 }
 
 impl Storage {
@@ -73,22 +84,267 @@ impl Storage {
     /// # Errors
     /// When what is there cannot be this torrent's, or cannot be looked at.
     pub fn open(disk: &Disk, spec: StorageSpec) -> Result<Self, StorageError> {
-        let _ = disk;
-        Ok(Self { shared: Arc::new(StorageShared { spec }) })
+        let shared = StorageShared::open(disk, spec)?;
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The parent folder, absolute and without symlinks: with the info-hash it names the resume data.
     pub fn dir(&self) -> &Path {
-        &self.shared.spec.dir
+        &self.shared.dir
     }
 
     /// The torrent.
     pub fn info(&self) -> &Arc<Info> {
-        &self.shared.spec.info
+        &self.shared.info
     }
 
     /// Whether any file with content is there, or the parts file: else there is nothing to check.
     pub fn has_data(&self) -> bool {
-        true
+        let files = self.shared.info.files().iter().enumerate();
+        let mut content = files.filter(|(_, file)| file.length() > 0 && !file.is_pad());
+        content.any(|(at, _)| self.shared.stamp(at).is_some())
+            || self.shared.parts.stamp().is_some()
     }
 }
+
+impl StorageShared {
+    /// Where a file is or would be.
+    pub(crate) fn path_of(&self, file: usize) -> PathBuf {
+        self.dir.join(self.info.files()[file].path())
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(crate) const fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    fn cache(&self) -> &FileCache {
+        self.disk.files()
+    }
+
+    fn handle(&self, file: usize, access: Access) -> Result<Arc<OpenFile>, LocalFault> {
+        // Files are at most 400,000.
+        let key = (self.id, file as u32);
+        let open = || {
+            let components: Vec<&str> = self.info.files()[file].components().collect();
+            open_below(&self.dir, &components, access)
+        };
+        self.cache()
+            .get_or_open(key, access, open)
+            .map_err(|error| LocalFault::new(Action::Open, self.path_of(file), error))
+    }
+
+    fn write_access(&self, file: usize) -> Access {
+        Access::Write { is_executable: self.info.files()[file].attributes().executable }
+    }
+
+    /// Writes `slices`, which are the bytes of a span.
+    pub(crate) fn write(&self, span: Block, slices: &[&[u8]]) -> Result<(), LocalFault> {
+        let mut cutter = Cutter::new(slices);
+        for segment in self.info.layout().segments(span) {
+            let mut part = cutter.take(segment.length as usize);
+            if !segment.is_pad {
+                self.write_segment(segment, &mut part)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_segment(&self, segment: Segment, part: &mut [IoSlice<'_>]) -> Result<(), LocalFault> {
+        let file = segment.file;
+        if self.is_read_only {
+            let error = io::Error::from(Errno::ROFS);
+            return Err(LocalFault::new(Action::Write, self.path_of(file), error));
+        }
+        if self.is_in_parts(file) {
+            // Looked at again under the lock: the file may have become wanted.
+            let parts = self.parts.lock();
+            if self.is_in_parts(file) {
+                let offset = self.info.layout().extents()[file].offset + segment.offset;
+                return parts.write(self.cache(), part, offset);
+            }
+        }
+        let handle = self.handle(file, self.write_access(file))?;
+        self.files[file].is_dirty.store(true, Ordering::Release);
+        write_all_at(&*handle, part, segment.offset)
+            .map_err(|error| LocalFault::new(Action::Write, self.path_of(file), error))
+    }
+
+    /// Fills `places`, which are as long as the span together, from disk.
+    pub(crate) fn read(&self, span: Block, mut places: Vec<&mut [u8]>) -> Result<(), FileFault> {
+        for segment in self.info.layout().segments(span) {
+            let mut part = split_places(&mut places, segment.length as usize);
+            if segment.is_pad {
+                part.iter_mut().for_each(|place| place.fill(0));
+                continue;
+            }
+            self.read_segment(segment, &mut part)
+                .map_err(|fault| FileFault { file: segment.file, fault })?;
+        }
+        Ok(())
+    }
+
+    fn read_segment(&self, at: Segment, part: &mut [IoSliceMut<'_>]) -> Result<(), LocalFault> {
+        if self.is_in_parts(at.file) {
+            let parts = self.parts.lock();
+            if self.is_in_parts(at.file) {
+                let offset = self.info.layout().extents()[at.file].offset + at.offset;
+                return parts.read(self.cache(), part, offset);
+            }
+        }
+        let handle = self.handle(at.file, Access::Read)?;
+        read_exact_at(&*handle, part, at.offset)
+            .map_err(|error| LocalFault::new(Action::Read, self.path_of(at.file), error))
+    }
+
+    /// As [`Self::read`], only from memory and from files that are open: false when that does not
+    /// suffice.
+    pub(crate) fn read_cached(
+        &self,
+        span: Block,
+        places: &mut [IoSliceMut<'_>],
+    ) -> Result<bool, LocalFault> {
+        let mut segments = self.info.layout().segments(span);
+        if let Some(only) = segments.next()
+            && only.length == span.length
+        {
+            return self.read_segment_cached(only, places);
+        }
+        let mut places: Vec<&mut [u8]> = places.iter_mut().map(|place| &mut **place).collect();
+        for segment in self.info.layout().segments(span) {
+            let mut part = split_places(&mut places, segment.length as usize);
+            if !self.read_segment_cached(segment, &mut part)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn read_segment_cached(
+        &self,
+        at: Segment,
+        places: &mut [IoSliceMut<'_>],
+    ) -> Result<bool, LocalFault> {
+        if at.is_pad {
+            places.iter_mut().for_each(|place| place.fill(0));
+            return Ok(true);
+        }
+        if self.is_in_parts(at.file) {
+            return Ok(false);
+        }
+        let Some(handle) = self.cache().get((self.id, at.file as u32), Access::Read) else {
+            return Ok(false);
+        };
+        let fault = |error| LocalFault::new(Action::Read, self.path_of(at.file), error);
+        if self.drive.has_nowait() {
+            match read_cached_at(&*handle, places, at.offset).map_err(fault)? {
+                Cached::Whole => return Ok(true),
+                Cached::Partly => return Ok(false),
+                Cached::Unsupported => self.drive.set_lacks_nowait(),
+            }
+        }
+        // Waits, but a hand-over for each read would cost more on such file systems.
+        let mut places: Vec<&mut [u8]> = places.iter_mut().map(|place| &mut **place).collect();
+        let mut whole = split_places(&mut places, at.length as usize);
+        match read_exact_at(&*handle, &mut whole, at.offset) {
+            Ok(()) => Ok(true),
+            // A worker finds out what is wrong with the file.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(error) => Err(fault(error)),
+        }
+    }
+
+    /// Asks the kernel to have these bytes in memory soon.
+    pub(crate) fn read_ahead(&self, span: Block) {
+        for segment in self.info.layout().segments(span) {
+            if segment.is_pad || self.is_in_parts(segment.file) {
+                continue;
+            }
+            if let Ok(handle) = self.handle(segment.file, Access::Read) {
+                advise_soon(&handle, segment.offset, segment.length);
+            }
+        }
+    }
+
+    fn is_in_parts(&self, file: usize) -> bool {
+        self.files[file].is_in_parts.load(Ordering::Acquire)
+    }
+
+    /// What resume data say about a file with content that is in its own place.
+    pub(crate) fn stamp(&self, file: usize) -> Option<FileStamp> {
+        stamp_of(&self.path_of(file))
+    }
+
+    /// Bytes of each file that is there; of those in the parts file what they may have.
+    pub(crate) fn sizes(&self) -> Vec<Option<u64>> {
+        let files = self.info.files().iter().enumerate();
+        let sizes = files.map(|(at, file)| {
+            if file.is_pad() || file.length() == 0 {
+                return Some(0);
+            }
+            let in_parts = self.is_in_parts(at).then(|| file.length());
+            self.stamp(at).map(|stamp| stamp.bytes).or(in_parts)
+        });
+        sizes.collect()
+    }
+
+    /// Whether the file was written since the last call.
+    pub(crate) fn take_dirty(&self, file: usize) -> bool {
+        self.files[file].is_dirty.swap(false, Ordering::AcqRel)
+    }
+
+    /// Flushes a file to its drive; one that is not there has nothing to flush.
+    pub(crate) fn sync(&self, file: usize) -> Result<(), LocalFault> {
+        if self.is_in_parts(file) {
+            return self.parts.sync(self.cache());
+        }
+        match self.handle(file, Access::Read) {
+            Ok(handle) => rustix::fs::fdatasync(&*handle)
+                .map_err(|error| LocalFault::new(Action::Sync, self.path_of(file), error.into())),
+            Err(fault) if fault.kind() == FaultKind::Missing => Ok(()),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Pieces that touch this file.
+    pub(crate) fn pieces_of(&self, file: usize) -> impl Iterator<Item = PieceIndex> + use<> {
+        self.info.layout().pieces_of(file).map(PieceIndex::trusted)
+    }
+
+    /// Closes this storage's handles.
+    pub(crate) fn close(&self) {
+        self.cache().close_all(self.id);
+    }
+}
+
+/// A fault, and the file it is about.
+#[derive(Debug)]
+pub(crate) struct FileFault {
+    pub(crate) file: usize,
+    pub(crate) fault: LocalFault,
+}
+
+/// What is at this path, if it is a plain file.
+pub(crate) fn stamp_of(path: &Path) -> Option<FileStamp> {
+    use std::os::unix::fs::MetadataExt;
+
+    let found = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let modified_ns = found.mtime().checked_mul(1_000_000_000)?.checked_add(found.mtime_nsec())?;
+    Some(FileStamp { bytes: found.len(), modified_ns })
+}
+
+#[cfg(target_os = "linux")]
+fn advise_soon(handle: &OpenFile, offset: u64, length: u32) {
+    use rustix::fs::{Advice, fadvise};
+    // Only advice: what fails is read all the same.
+    let _ = fadvise(handle, offset, std::num::NonZeroU64::new(length.into()), Advice::WillNeed);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn advise_soon(_: &OpenFile, _: u64, _: u32) {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! One process a torrent and folder.
+//!
+//! Owns the lock file, which names its holder. Invariant: only who holds the lock writes the record.
+//! The kernel lets go of the lock when the process ends, however it ends.
+
+use piecework_hash::sha256;
+use piecework_types::{Bitfield, InfoHashes};
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Record, ResumeError, replace};
+use crate::fault::{Action, LocalFault};
+use crate::storage::Storage;
+use crate::store::Totals;
+
+/// The right to work on one torrent in one folder; held until it is dropped everywhere.
+#[derive(Clone, Debug)]
+pub struct ResumeLock {
+    shared: Arc<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    _file: File,
+    dir: PathBuf,
+    record: PathBuf,
+    hashes: InfoHashes,
+    loaded: Mutex<Option<Loaded>>,
+}
+
+/// What the record said.
+#[derive(Clone, Debug)]
+pub(super) struct Loaded {
+    pub(super) to_check: Bitfield,
+    pub(super) durable: Bitfield,
+    pub(super) totals: Totals,
+}
+
+/// What the names of a torrent's files in the state folder begin with.
+pub(crate) fn file_stem(hashes: &InfoHashes, dir: &Path) -> String {
+    let folder = sha256(dir.as_os_str().as_bytes()).to_string();
+    format!("{}-{}", hashes.primary(), &folder[..16])
+}
+
+impl ResumeLock {
+    pub(super) fn take(
+        state_dir: &Path,
+        hashes: &InfoHashes,
+        dir: &Path,
+    ) -> Result<Self, ResumeError> {
+        let stem = file_stem(hashes, dir);
+        let path = state_dir.join(format!("{stem}.lock"));
+        let fault = |error| ResumeError::Io { path: path.clone(), error };
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(fault)?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => {
+                let holder = fs::read_to_string(&path).unwrap_or_default();
+                let pid = holder.trim().parse().unwrap_or(0);
+                return Err(ResumeError::Held { pid, dir: dir.to_owned() });
+            }
+            Err(error) => return Err(fault(error.into())),
+        }
+        name_holder(&mut file).map_err(fault)?;
+        let shared = Held {
+            _file: file,
+            dir: dir.to_owned(),
+            record: state_dir.join(format!("{stem}.resume")),
+            hashes: *hashes,
+            loaded: Mutex::new(None),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The torrent's folder.
+    pub fn dir(&self) -> &Path {
+        &self.shared.dir
+    }
+
+    pub(super) fn record_path(&self) -> &Path {
+        &self.shared.record
+    }
+
+    pub(super) fn remember(&self, loaded: Loaded) {
+        *self.lock() = Some(loaded);
+    }
+
+    /// Traffic of earlier runs.
+    pub(crate) fn totals(&self) -> Totals {
+        self.lock().as_ref().map_or_else(Totals::default, |loaded| loaded.totals)
+    }
+
+    /// Pieces about which nothing is known before a check, so that a record says so if the check is
+    /// interrupted. Without a record those are all that may be on disk.
+    pub(crate) fn unknown(&self, storage: &Storage, have: &Bitfield) -> Option<Bitfield> {
+        if let Some(loaded) = &*self.lock() {
+            return Some(loaded.to_check.clone());
+        }
+        storage.has_data().then(|| {
+            let mut unknown = Bitfield::full(have.len());
+            for piece in have.iter() {
+                unknown.remove(piece);
+            }
+            unknown
+        })
+    }
+
+    /// Pieces that an earlier run flushed.
+    pub(crate) fn durable(&self) -> Bitfield {
+        self.lock().as_ref().map_or_else(|| Bitfield::new(0), |loaded| loaded.durable.clone())
+    }
+
+    /// Replaces the record.
+    pub(crate) fn save(&self, record: &Record<'_>) -> Result<(), LocalFault> {
+        let bytes = record.encode(&self.shared.hashes, &self.shared.dir);
+        replace(&self.shared.record, &bytes)
+            .map_err(|error| LocalFault::new(Action::Write, &self.shared.record, error))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Loaded>> {
+        self.shared.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn name_holder(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
+}

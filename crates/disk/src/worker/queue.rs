@@ -1,0 +1,227 @@
+//! What waits for a worker, and when it is due.
+//!
+//! Owns three lists: runs to be hashed side by side, tasks somebody waits for, and checks. Invariant:
+//! a run waits at most [`LANES_WAIT_MAX`] for others, and not at all once as many runs came as the
+//! hasher has lanes, when one is in a hurry, or when chunks run short. It must not know what a task
+//! does. Its length is bounded by chunks in use, requests outstanding and checks under way.
+
+use piecework_hash::{Hasher, Sha1};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{Pending, PieceWork, ReadTask};
+use crate::check::CheckStep;
+use crate::drive::DriveTurn;
+use crate::pool::ChunkPool;
+use crate::store::StoreShared;
+
+/// How long a run waits for others, so that they are hashed side by side.
+const LANES_WAIT_MAX: Duration = Duration::from_millis(50);
+
+/// Runs that one worker takes at once when the hasher has fewer lanes.
+const BATCH_MIN: usize = 4;
+
+/// Something to do that is no run.
+#[derive(Debug)]
+pub(crate) enum Task {
+    Read(ReadTask),
+    /// Write again what could not be written.
+    Retry(Pending),
+    /// Assume that writing works again.
+    Unblock(Arc<StoreShared>),
+    CreateEmpty(Arc<StoreShared>),
+    SetWanted(Arc<StoreShared>, Vec<bool>),
+    Check(CheckStep),
+}
+
+/// What a worker does next.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// Hash and write the steps of these pieces.
+    Runs(Vec<Arc<PieceWork>>),
+    /// Do this, while counted by its drive.
+    Task(Task, Option<DriveTurn>),
+    Quit,
+}
+
+/// The queue of all workers.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+    pool: ChunkPool,
+    lanes: usize,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    runs: VecDeque<Arc<PieceWork>>,
+    /// Runs that came since a batch was taken, those that joined a piece in the queue included.
+    came: usize,
+    /// When the first of them came.
+    since: Option<Instant>,
+    is_hurried: bool,
+    /// A sleeping worker wakes by itself when lanes have waited long enough.
+    has_timer: bool,
+    urgent: VecDeque<Task>,
+    background: VecDeque<Task>,
+    is_closed: bool,
+}
+
+impl Queue {
+    pub(crate) fn new(pool: ChunkPool) -> Self {
+        let lanes = Hasher::detect().lanes::<Sha1>();
+        Self { waiting: Mutex::default(), changed: Condvar::new(), pool, lanes }
+    }
+
+    /// A run was handed over. `piece` is `None` if it is in the queue or with a worker already.
+    pub(crate) fn push_run(&self, piece: Option<Arc<PieceWork>>, hurry: bool) {
+        let mut waiting = self.lock();
+        waiting.came += 1;
+        waiting.runs.extend(piece);
+        if waiting.runs.is_empty() {
+            // It goes with its piece when that comes back.
+            return;
+        }
+        waiting.is_hurried |= hurry;
+        let is_first = waiting.since.is_none();
+        if is_first {
+            waiting.since = Some(Instant::now());
+        }
+        let is_due = self.are_runs_due(&waiting, None);
+        let wakes = is_due || !waiting.has_timer;
+        drop(waiting);
+        if wakes {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Pieces that got more runs while they were with a worker come back.
+    pub(super) fn push_back(&self, pieces: impl IntoIterator<Item = Arc<PieceWork>>) {
+        let mut waiting = self.lock();
+        waiting.runs.extend(pieces);
+        if !waiting.runs.is_empty() && waiting.since.is_none() {
+            waiting.since = Some(Instant::now());
+        }
+    }
+
+    pub(crate) fn push_urgent(&self, task: Task) {
+        self.lock().urgent.push_back(task);
+        self.changed.notify_one();
+    }
+
+    pub(crate) fn push_background(&self, task: Task) {
+        self.lock().background.push_back(task);
+        self.changed.notify_one();
+    }
+
+    /// A drive has room for another read.
+    pub(super) fn turn_ended(&self) {
+        let waiting = self.lock();
+        let has_more = !(waiting.urgent.is_empty() && waiting.background.is_empty());
+        drop(waiting);
+        if has_more {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Nothing new is taken up; workers finish what waits and quit. Checks end where they are.
+    pub(crate) fn close(&self) {
+        let mut waiting = self.lock();
+        waiting.is_closed = true;
+        waiting.is_hurried = true;
+        let checks = std::mem::take(&mut waiting.background);
+        drop(waiting);
+        drop(checks);
+        self.changed.notify_all();
+    }
+
+    /// Waits for something to do. `prefers_runs` decides when a run and a task are both due, so that
+    /// neither starves the other.
+    pub(super) fn next(&self, prefers_runs: bool) -> Turn {
+        let mut waiting = self.lock();
+        loop {
+            let now = (!waiting.runs.is_empty()).then(Instant::now);
+            let runs_are_due = now.is_some() && self.are_runs_due(&waiting, now);
+            if runs_are_due && (prefers_runs || self.pool.pressure()) {
+                return self.take_runs(waiting);
+            }
+            if let Some((task, turn)) = take_task(&mut waiting.urgent) {
+                return Turn::Task(task, turn);
+            }
+            if runs_are_due {
+                return self.take_runs(waiting);
+            }
+            if let Some((task, turn)) = take_task(&mut waiting.background) {
+                return Turn::Task(task, turn);
+            }
+            if waiting.is_closed && waiting.runs.is_empty() && waiting.urgent.is_empty() {
+                return Turn::Quit;
+            }
+            waiting = self.sleep(waiting, now);
+        }
+    }
+
+    fn sleep<'a>(
+        &self,
+        mut waiting: MutexGuard<'a, Waiting>,
+        now: Option<Instant>,
+    ) -> MutexGuard<'a, Waiting> {
+        let (Some(now), Some(since), false) = (now, waiting.since, waiting.has_timer) else {
+            return self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        };
+        waiting.has_timer = true;
+        let rest = (since + LANES_WAIT_MAX).saturating_duration_since(now);
+        let woken = self.changed.wait_timeout(waiting, rest);
+        let mut waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
+        waiting.has_timer = false;
+        waiting
+    }
+
+    fn are_runs_due(&self, waiting: &Waiting, now: Option<Instant>) -> bool {
+        waiting.is_hurried
+            || waiting.came >= self.lanes
+            || self.pool.pressure()
+            || now.zip(waiting.since).is_some_and(|(now, since)| now - since >= LANES_WAIT_MAX)
+    }
+
+    fn take_runs(&self, mut waiting: MutexGuard<'_, Waiting>) -> Turn {
+        let count = waiting.runs.len().min(self.lanes.max(BATCH_MIN));
+        let batch = waiting.runs.drain(..count).collect();
+        // What is left keeps its hurry and its age: it is taken by the next worker at once, if due.
+        waiting.came = waiting.came.saturating_sub(count.max(self.lanes));
+        let is_empty = waiting.runs.is_empty();
+        if is_empty {
+            waiting.is_hurried = waiting.is_closed;
+            waiting.since = None;
+            waiting.came = 0;
+        }
+        drop(waiting);
+        if !is_empty {
+            self.changed.notify_one();
+        }
+        Turn::Runs(batch)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The first task whose drive has room.
+fn take_task(tasks: &mut VecDeque<Task>) -> Option<(Task, Option<DriveTurn>)> {
+    for at in 0..tasks.len() {
+        let turn = match &tasks[at] {
+            Task::Read(read) => read.drive().begin_read(),
+            Task::Check(step) => step.drive().begin_check(),
+            Task::Retry(_) | Task::Unblock(_) | Task::CreateEmpty(_) | Task::SetWanted(..) => {
+                return tasks.remove(at).map(|task| (task, None));
+            }
+        };
+        if turn.is_some() {
+            return tasks.remove(at).map(|task| (task, turn));
+        }
+    }
+    None
+}

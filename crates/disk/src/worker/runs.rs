@@ -1,0 +1,414 @@
+//! Hashing runs side by side, writing them, and judging pieces.
+//!
+//! Invariant: a piece is verified after its hash is right and its last write returned, never before.
+
+use piecework_hash::{Hasher, Job, Sha1, Sha256, sha256};
+use piecework_types::Sha256Digest;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::piece::Progress;
+use super::{Outbox, PieceWork, Step};
+use crate::assembly::{Cell, Run};
+use crate::chunk::{CHUNK_BYTES, Chunk};
+use crate::disk::Disk;
+use crate::fault::LocalFault;
+use crate::mailbox::StoreEvent;
+use crate::store::StoreShared;
+
+/// Blocks of a run that are read again at once: 256 KiB.
+const REREAD_BLOCKS: usize = 16;
+
+/// A run that was hashed and not written.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) work: Arc<PieceWork>,
+    pub(crate) chunks: Vec<Chunk>,
+    first: u32,
+    /// With it the piece is complete, and its hash is right.
+    completes: bool,
+}
+
+/// A run that lies in memory as a whole.
+struct Plain {
+    work: Arc<PieceWork>,
+    first: u32,
+    chunks: Vec<Chunk>,
+    is_last: bool,
+}
+
+/// Works through everything that waits for these pieces.
+pub(super) fn run(disk: &Disk, hasher: &Hasher, pieces: Vec<Arc<PieceWork>>, outbox: &mut Outbox) {
+    let mut used = Vec::new();
+    let mut plain = Vec::with_capacity(pieces.len());
+    let mut ended = Vec::with_capacity(pieces.len());
+    for work in pieces {
+        let steps = work.take_steps();
+        if work.is_over() || work.store.is_blocked() {
+            discard(&work, steps, &mut used, outbox);
+            ended.push(work);
+            continue;
+        }
+        match join(&work, steps) {
+            Ok(run) => plain.push(run),
+            Err(steps) => {
+                run_in_order(&work, hasher, steps, &mut used, outbox);
+                ended.push(work);
+            }
+        }
+    }
+    hash(hasher, &plain);
+    for run in plain {
+        let work = Arc::clone(&run.work);
+        if write(run, &mut used, outbox) {
+            ended.push(work);
+        }
+    }
+    // Chunks first: whoever hears of a finished piece may want to receive the next one.
+    disk.pool().give_back(&mut used);
+    outbox.flush();
+    end_turns(disk, ended);
+}
+
+/// Pieces that got more to do go back into the queue.
+fn end_turns(disk: &Disk, ended: Vec<Arc<PieceWork>>) {
+    let (more, done): (Vec<_>, Vec<_>) = ended.into_iter().partition(|work| work.end_turn());
+    if !more.is_empty() {
+        disk.queue().push_back(more);
+    }
+    for work in done {
+        work.store.work_ended();
+    }
+}
+
+/// The steps as one run in memory, if that is what they are.
+fn join(work: &Arc<PieceWork>, mut steps: Vec<Step>) -> Result<Plain, Vec<Step>> {
+    let is_plain = |step: &Step| match step {
+        Step::Run(run) => run.cells.iter().all(|cell| matches!(cell, Cell::Memory(_))),
+        Step::Spill(_) => false,
+    };
+    if steps.is_empty() || !steps.iter().all(is_plain) {
+        return Err(steps);
+    }
+    let mut joined = Plain { work: Arc::clone(work), first: 0, chunks: Vec::new(), is_last: false };
+    for (at, step) in steps.drain(..).enumerate() {
+        let Step::Run(run) = step else { continue };
+        if at == 0 {
+            joined.first = run.first;
+        }
+        joined.is_last = run.is_last;
+        joined.chunks.extend(run.cells.into_iter().filter_map(|cell| match cell {
+            Cell::Memory(chunk) => Some(chunk),
+            Cell::Stored => None,
+        }));
+    }
+    Ok(joined)
+}
+
+/// The bytes of the blocks in `chunks`, the first of which has number `first`.
+fn contents<'a>(work: &PieceWork, first: u32, chunks: &'a [Chunk]) -> Vec<&'a [u8]> {
+    let numbered = (first..).zip(chunks);
+    numbered.map(|(number, chunk)| &chunk[..work.block_bytes(number)]).collect()
+}
+
+/// Hashes all runs, side by side.
+fn hash(hasher: &Hasher, runs: &[Plain]) {
+    let mut slices: Vec<&[u8]> = Vec::new();
+    let mut leaves: Vec<&[u8]> = Vec::new();
+    let mut ranges: Vec<(Range<usize>, Range<usize>)> = Vec::with_capacity(runs.len());
+    for run in runs {
+        let (start, leaf_start) = (slices.len(), leaves.len());
+        for (number, chunk) in (run.first..).zip(&run.chunks) {
+            if run.work.v1.is_some() {
+                slices.push(&chunk[..run.work.block_bytes(number)]);
+            }
+            match run.work.leaf_bytes(number) {
+                0 => {}
+                bytes => leaves.push(&chunk[..bytes]),
+            }
+        }
+        ranges.push((start..slices.len(), leaf_start..leaves.len()));
+    }
+    let has_v1 = |run: &&Plain| run.work.v1.is_some();
+    let jobs: Vec<Job<'_, Sha1>> = runs
+        .iter()
+        .zip(&ranges)
+        .filter(|(run, _)| has_v1(run))
+        .map(|(run, (range, _))| sha1_job(run, &slices[range.clone()]))
+        .collect();
+    for (run, outcome) in runs.iter().filter(has_v1).zip(hasher.hash(&jobs)) {
+        let mut progress = run.work.progress();
+        progress.sha1_digest = outcome.digest();
+        progress.sha1 = outcome.midstate().unwrap_or_default();
+    }
+    let digests = hasher.hash_messages::<Sha256>(&leaves);
+    for (run, (_, range)) in runs.iter().zip(ranges) {
+        if !range.is_empty() {
+            run.work.progress().leaves.extend_from_slice(&digests[range]);
+        }
+    }
+}
+
+fn sha1_job<'a>(run: &Plain, slices: &'a [&'a [u8]]) -> Job<'a, Sha1> {
+    let from = run.work.progress().sha1;
+    let job = if run.is_last { Job::finish(from, slices) } else { Job::extend(from, slices) };
+    job.expect("only the last block of a piece is shorter than a block")
+}
+
+/// Writes a hashed run and judges its piece if it is complete. False if the piece is not to be given
+/// back because its data wait for the storage to recover.
+fn write(run: Plain, used: &mut Vec<Chunk>, outbox: &mut Outbox) -> bool {
+    let Plain { work, first, mut chunks, is_last } = run;
+    let is_good = is_last && work.is_good(&work.progress());
+    if is_last && !is_good {
+        fail(&work, first, &chunks, outbox);
+        used.append(&mut chunks);
+        return true;
+    }
+    write_pending(Pending { work, first, chunks, completes: is_good }, used, outbox)
+}
+
+fn write_pending(mut pending: Pending, used: &mut Vec<Chunk>, outbox: &mut Outbox) -> bool {
+    let work = &pending.work;
+    let slices = contents(work, pending.first, &pending.chunks);
+    // As many as a piece has blocks.
+    let span = work.span(pending.first, slices.len() as u32);
+    work.store.before_write();
+    match work.store.storage.write(span, &slices) {
+        Ok(()) => {
+            if pending.completes {
+                verified(work, outbox);
+            }
+            used.append(&mut pending.chunks);
+            true
+        }
+        Err(fault) => {
+            let store = Arc::clone(&work.store);
+            !store.hold(pending, fault, used, outbox)
+        }
+    }
+}
+
+fn verified(work: &PieceWork, outbox: &mut Outbox) {
+    if work.end() {
+        work.store.piece_verified(work.piece);
+        outbox.push(&work.store, StoreEvent::PieceVerified { piece: work.piece });
+    }
+}
+
+/// Tries again what could not be written.
+pub(super) fn retry(disk: &Disk, pending: Pending, outbox: &mut Outbox) {
+    let work = Arc::clone(&pending.work);
+    let mut used = Vec::new();
+    if write_pending(pending, &mut used, outbox) {
+        work.store.unblock(outbox);
+        end_turns(disk, vec![work]);
+    }
+    disk.pool().give_back(&mut used);
+}
+
+/// The piece's hash is wrong: says so, with the digest of each block as it came. The last run was not
+/// written; the earlier ones are read again.
+fn fail(work: &PieceWork, first: u32, chunks: &[Chunk], outbox: &mut Outbox) {
+    let mut block_digests = Vec::new();
+    let mut block = vec![0; CHUNK_BYTES];
+    for number in 0..first {
+        let bytes = work.block_bytes(number);
+        let read = work.store.storage.read(work.span(number, 1), vec![&mut block[..bytes]]);
+        if read.is_err() {
+            break;
+        }
+        block_digests.push(sha256(&block[..bytes]));
+    }
+    if block_digests.len() == first as usize {
+        let last = contents(work, first, chunks);
+        block_digests.extend(last.into_iter().map(sha256));
+    } else {
+        block_digests.clear();
+    }
+    failed(work, block_digests, outbox);
+}
+
+fn failed(work: &PieceWork, block_digests: Vec<Sha256Digest>, outbox: &mut Outbox) {
+    if work.end() {
+        outbox.push(&work.store, StoreEvent::PieceFailed { piece: work.piece, block_digests });
+    }
+}
+
+/// The piece cannot be completed, through no fault of a peer.
+pub(crate) fn lose(work: &PieceWork, fault: LocalFault, outbox: &mut Outbox) {
+    if work.end() {
+        outbox.push(&work.store, StoreEvent::PieceLost { piece: work.piece, fault });
+    }
+}
+
+/// Takes the chunks out of steps that nobody will do.
+fn discard(work: &PieceWork, steps: Vec<Step>, used: &mut Vec<Chunk>, outbox: &mut Outbox) {
+    for step in steps {
+        match step {
+            Step::Run(run) => used.extend(run.cells.into_iter().filter_map(|cell| match cell {
+                Cell::Memory(chunk) => Some(chunk),
+                Cell::Stored => None,
+            })),
+            Step::Spill(blocks) => used.extend(blocks.into_iter().map(|(_, chunk)| chunk)),
+        }
+    }
+    if let Some(fault) = work.store.blocked_by() {
+        lose(work, fault, outbox);
+    }
+}
+
+/// Does steps one after the other: the way for pieces of which a part was written before its turn.
+fn run_in_order(
+    work: &Arc<PieceWork>,
+    hasher: &Hasher,
+    steps: Vec<Step>,
+    used: &mut Vec<Chunk>,
+    outbox: &mut Outbox,
+) {
+    for step in steps {
+        if work.is_over() {
+            discard(work, vec![step], used, outbox);
+            continue;
+        }
+        let done = match step {
+            Step::Spill(blocks) => spill(work, blocks, used),
+            Step::Run(run) => run_with_gaps(work, hasher, run, used, outbox),
+        };
+        if let Err(fault) = done {
+            work.store.block(&fault, outbox);
+            lose(work, fault, outbox);
+        }
+    }
+}
+
+fn spill(
+    work: &PieceWork,
+    blocks: Vec<(u32, Chunk)>,
+    used: &mut Vec<Chunk>,
+) -> Result<(), LocalFault> {
+    let (numbers, mut chunks): (Vec<_>, Vec<_>) = blocks.into_iter().unzip();
+    let mut written = Ok(());
+    let mut at = 0;
+    for group in numbers.chunk_by(|a, b| a + 1 == *b) {
+        let slices = contents(work, group[0], &chunks[at..at + group.len()]);
+        work.store.before_write();
+        // As many as a piece has blocks.
+        let span = work.span(group[0], group.len() as u32);
+        written = written.and_then(|()| work.store.storage.write(span, &slices));
+        at += group.len();
+    }
+    used.append(&mut chunks);
+    written
+}
+
+/// Hashes a run of which some blocks have to be read again, a window at a time.
+fn run_with_gaps(
+    work: &Arc<PieceWork>,
+    hasher: &Hasher,
+    run: Run<Chunk>,
+    used: &mut Vec<Chunk>,
+    outbox: &mut Outbox,
+) -> Result<(), LocalFault> {
+    let mut scratch = vec![0; REREAD_BLOCKS * CHUNK_BYTES];
+    let mut cells = run.cells.into_iter();
+    let mut first = run.first;
+    let mut result = Ok(());
+    loop {
+        let window: Vec<_> = cells.by_ref().take(REREAD_BLOCKS).collect();
+        let is_last = run.is_last && cells.len() == 0;
+        if window.is_empty() {
+            break;
+        }
+        result = result.and_then(|()| load(work, first, &window, &mut scratch));
+        if result.is_ok() {
+            hash_window(work, hasher, (first, is_last), &window, &scratch);
+            // As many as a window has.
+            first += window.len() as u32;
+            let in_memory = (first - window.len() as u32..).zip(window);
+            let in_memory = in_memory.filter_map(|(number, cell)| match cell {
+                Cell::Memory(chunk) => Some((number, chunk)),
+                Cell::Stored => None,
+            });
+            result = spill(work, in_memory.collect(), used);
+        }
+    }
+    result?;
+    if !run.is_last {
+        return Ok(());
+    }
+    if work.is_good(&work.progress()) {
+        verified(work, outbox);
+    } else {
+        // Everything is written, so all of it is read again.
+        fail(work, work.bytes.div_ceil(CHUNK_BYTES as u32), &[], outbox);
+    }
+    Ok(())
+}
+
+/// Reads the blocks of a window that are not in memory, each to its place in `scratch`.
+fn load(
+    work: &PieceWork,
+    first: u32,
+    window: &[Cell<Chunk>],
+    scratch: &mut [u8],
+) -> Result<(), LocalFault> {
+    for ((number, cell), place) in (first..).zip(window).zip(scratch.chunks_mut(CHUNK_BYTES)) {
+        if let Cell::Stored = cell {
+            let place = &mut place[..work.block_bytes(number)];
+            let read = work.store.storage.read(work.span(number, 1), vec![place]);
+            read.map_err(|failed| failed.fault)?;
+        }
+    }
+    Ok(())
+}
+
+fn hash_window(
+    work: &PieceWork,
+    hasher: &Hasher,
+    (first, is_last): (u32, bool),
+    window: &[Cell<Chunk>],
+    scratch: &[u8],
+) {
+    let places = scratch.chunks(CHUNK_BYTES);
+    let blocks: Vec<(u32, &[u8])> = (first..)
+        .zip(window.iter().zip(places))
+        .map(|(number, (cell, place))| match cell {
+            Cell::Memory(chunk) => (number, &chunk[..]),
+            Cell::Stored => (number, place),
+        })
+        .collect();
+    let mut progress = work.progress();
+    if work.v1.is_some() {
+        let slices: Vec<&[u8]> =
+            blocks.iter().map(|(number, block)| &block[..work.block_bytes(*number)]).collect();
+        extend_sha1(&mut progress, hasher, &slices, is_last);
+    }
+    let leaves = blocks.iter().map(|(number, block)| &block[..work.leaf_bytes(*number)]);
+    let leaves: Vec<&[u8]> = leaves.filter(|leaf| !leaf.is_empty()).collect();
+    progress.leaves.extend(hasher.hash_messages::<Sha256>(&leaves));
+}
+
+fn extend_sha1(progress: &mut Progress, hasher: &Hasher, slices: &[&[u8]], is_last: bool) {
+    let from = progress.sha1;
+    let job = if is_last { Job::finish(from, slices) } else { Job::extend(from, slices) };
+    let job: Job<'_, Sha1> = job.expect("only the last block of a piece is shorter than a block");
+    for outcome in hasher.hash(&[job]) {
+        progress.sha1_digest = outcome.digest();
+        progress.sha1 = outcome.midstate().unwrap_or_default();
+    }
+}
+
+/// Changes which files are wanted.
+pub(super) fn set_wanted(store: &StoreShared, wanted: &[bool], outbox: &mut Outbox) {
+    for file in 0..store.storage.info.files().len() {
+        if !wanted.get(file).copied().unwrap_or(true) {
+            store.storage.unwant(file);
+        } else if let Err(fault) = store.storage.want(file) {
+            store.block(&fault, outbox);
+        }
+    }
+    if let Err(fault) = store.storage.create_empty() {
+        store.block(&fault, outbox);
+    }
+}
