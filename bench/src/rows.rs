@@ -31,17 +31,23 @@ pub(crate) enum Verdict {
     Open,
 }
 
+/// A number that the harness answers with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figure {
+    /// Its name there.
+    pub(crate) name: &'static str,
+    pub(crate) unit: &'static str,
+    /// Digits behind the point.
+    pub(crate) digits: usize,
+}
+
 /// One line of the table.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     /// The word for `--rows`.
     pub(crate) id: &'static str,
     pub(crate) title: &'static str,
-    pub(crate) unit: &'static str,
-    /// The figure's name in the answers of the harness.
-    pub(crate) figure: &'static str,
-    /// Digits behind the point.
-    pub(crate) digits: usize,
+    pub(crate) figure: Figure,
     pub(crate) gate: Gate,
     /// The work of the one who is compared.
     work: fn(Kind) -> Work,
@@ -50,34 +56,18 @@ pub(crate) struct Row {
 }
 
 const ALL: [Kind; 4] = [Kind::Lt20, Kind::Rqbit, Kind::Aria2, Kind::Transmission];
+/// Those that move 1 GiB of small files in less than minutes.
+const SWIFT: [Kind; 3] = [Kind::Lt20, Kind::Rqbit, Kind::Aria2];
 
-fn from_libtorrent(payload: Payload, leech: Kind) -> Work {
-    Work::Transfer { payload, seed: Kind::Lt21, leech }
-}
-
-fn leech(kind: Kind) -> Work {
-    from_libtorrent(Payload::File, kind)
-}
-
-fn leech_files(kind: Kind) -> Work {
-    from_libtorrent(Payload::Files, kind)
-}
-
-fn leech_file16(kind: Kind) -> Work {
-    from_libtorrent(Payload::File16, kind)
-}
-
-fn leech_v2(kind: Kind) -> Work {
-    from_libtorrent(Payload::V2, kind)
-}
-
-fn seed(kind: Kind) -> Work {
-    Work::Transfer { payload: Payload::File, seed: kind, leech: Kind::Lt21 }
-}
-
-fn pair(kind: Kind) -> Work {
-    Work::Transfer { payload: Payload::File, seed: kind, leech: kind }
-}
+const LEECH_CPU: Figure = Figure { name: "leech_cpu_s_gib", unit: "s/GiB", digits: 2 };
+const SEED_CPU: Figure = Figure { name: "seed_cpu_s_gib", unit: "s/GiB", digits: 2 };
+const BOUND: Figure = Figure { name: "bound_mib_s", unit: "MiB/s", digits: 0 };
+const RATE: Figure = Figure { name: "rate_mib_s", unit: "MiB/s", digits: 0 };
+const START: Figure = Figure { name: "start_s", unit: "s", digits: 3 };
+const LEECH_MEMORY: Figure = Figure { name: "leech_rss_mib", unit: "MiB", digits: 0 };
+const IDLE_MEMORY: Figure = Figure { name: "kib_torrent", unit: "KiB", digits: 1 };
+const IDLE_CPU: Figure = Figure { name: "cpu_percent", unit: "% of a core", digits: 2 };
+const METADATA: Figure = Figure { name: "inner_s", unit: "s", digits: 3 };
 
 impl Row {
     /// The rows with these ids, or all rows, in the order of the table.
@@ -132,119 +122,83 @@ impl Row {
         }
     }
 
+    fn gate(self, gate: Gate) -> Self {
+        Self { gate, ..self }
+    }
+
+    fn others(self, others: &'static [Kind]) -> Self {
+        Self { others, ..self }
+    }
+
     fn all(machine: &Machine) -> Vec<Self> {
         // Lanes gain over one stream where the CPU has no instructions for the digest itself.
-        let check = if machine.has_sha_ni { 1.0 } else { 1.5 };
-        let row = |id, title, unit, figure, work| Self {
-            id,
-            title,
-            unit,
-            figure,
-            digits: 2,
-            gate: Gate::Open,
-            work,
-            others: &[],
-        };
-        let cpu = "s/GiB";
+        let check_gate = Gate::RatioAtLeast(if machine.has_sha_ni { 1.0 } else { 1.5 });
+        let memory_gate = Gate::AtMost(140.0);
         vec![
-            Self {
-                gate: Gate::RatioAtMost(1.0),
-                others: &ALL,
-                ..row("leech", "leecher CPU, libtorrent 2.1.1 seeds", cpu, "leech_cpu_s_gib", leech)
-            },
-            Self {
-                gate: Gate::RatioAtMost(1.0),
-                others: &ALL,
-                ..row("seed", "seeder CPU, libtorrent 2.1.1 leeches", cpu, "seed_cpu_s_gib", seed)
-            },
-            Self {
-                digits: 0,
-                ..row("bound", "two of a kind, rate that CPU allows", "MiB/s", "bound_mib_s", pair)
-            },
-            Self { digits: 0, ..row("rate", "two of a kind, rate", "MiB/s", "rate_mib_s", pair) },
-            Self {
-                digits: 0,
-                gate: Gate::RatioAtLeast(check),
-                others: &ALL,
-                ..row("check", "check of complete files", "MiB/s", "rate_mib_s", Work::Check)
-            },
-            Self {
-                digits: 3,
-                gate: Gate::AtMost(0.15),
-                others: &ALL,
-                ..row("start", "process start to first MiB", "s", "start_s", leech)
-            },
-            Self {
-                gate: Gate::Works,
-                others: &[Kind::Lt20, Kind::Rqbit, Kind::Aria2],
-                ..row("files", "20,000 files, leecher CPU", cpu, "leech_cpu_s_gib", leech_files)
-            },
-            Self {
-                digits: 0,
-                gate: Gate::AtMost(140.0),
-                others: &ALL,
-                ..row(
-                    "memory",
-                    "leecher's peak memory, 1 MiB pieces",
-                    "MiB",
-                    "leech_rss_mib",
-                    leech,
-                )
-            },
-            Self {
-                digits: 0,
-                gate: Gate::AtMost(140.0),
-                ..row(
-                    "memory16",
-                    "leecher's peak memory, 16 MiB pieces",
-                    "MiB",
-                    "leech_rss_mib",
-                    leech_file16,
-                )
-            },
-            Self {
-                digits: 0,
-                gate: Gate::AtMost(140.0),
-                others: &[Kind::Lt20, Kind::Rqbit, Kind::Aria2],
-                ..row(
-                    "memory-files",
-                    "leecher's peak memory, 20,000 files",
-                    "MiB",
-                    "leech_rss_mib",
-                    leech_files,
-                )
-            },
-            row("v2", "v2-only, leecher CPU", cpu, "leech_cpu_s_gib", leech_v2),
-            row(
-                "fanout",
-                "one seeder, 20 leechers, seeder CPU",
-                cpu,
-                "seed_cpu_s_gib",
-                Work::Fanout,
-            ),
-            Self {
-                digits: 1,
-                ..row(
-                    "idle",
-                    "1,000 idle torrents, memory of each",
-                    "KiB",
-                    "kib_torrent",
-                    Work::Idle,
-                )
-            },
-            row(
-                "idle-cpu",
-                "1,000 idle torrents, CPU at rest",
-                "% of a core",
-                "cpu_percent",
-                Work::Idle,
-            ),
-            Self {
-                digits: 3,
-                ..row("magnet", "0.9 MB of metadata by magnet", "s", "inner_s", Work::Magnet)
-            },
+            row("leech", "leecher CPU, libtorrent 2.1.1 seeds", LEECH_CPU, leech)
+                .gate(Gate::RatioAtMost(1.0))
+                .others(&ALL),
+            row("seed", "seeder CPU, libtorrent 2.1.1 leeches", SEED_CPU, seed)
+                .gate(Gate::RatioAtMost(1.0))
+                .others(&ALL),
+            row("bound", "two of a kind, rate that CPU allows", BOUND, pair),
+            row("rate", "two of a kind, rate", RATE, pair),
+            row("check", "check of complete files", RATE, Work::Check)
+                .gate(check_gate)
+                .others(&ALL),
+            row("start", "process start to first MiB", START, leech)
+                .gate(Gate::AtMost(0.15))
+                .others(&ALL),
+            row("files", "20,000 files, leecher CPU", LEECH_CPU, leech_files)
+                .gate(Gate::Works)
+                .others(&SWIFT),
+            row("memory", "leecher's peak memory, 1 MiB pieces", LEECH_MEMORY, leech)
+                .gate(memory_gate)
+                .others(&ALL),
+            row("memory16", "leecher's peak memory, 16 MiB pieces", LEECH_MEMORY, leech_file16)
+                .gate(memory_gate),
+            row("memory-files", "leecher's peak memory, 20,000 files", LEECH_MEMORY, leech_files)
+                .gate(memory_gate)
+                .others(&SWIFT),
+            row("v2", "v2-only, leecher CPU", LEECH_CPU, leech_v2),
+            row("fanout", "one seeder, 20 leechers, seeder CPU", SEED_CPU, Work::Fanout),
+            row("idle", "1,000 idle torrents, memory of each", IDLE_MEMORY, Work::Idle),
+            row("idle-cpu", "1,000 idle torrents, CPU at rest", IDLE_CPU, Work::Idle),
+            row("magnet", "0.9 MB of metadata by magnet", METADATA, Work::Magnet),
         ]
     }
+}
+
+const fn row(id: &'static str, title: &'static str, figure: Figure, work: fn(Kind) -> Work) -> Row {
+    Row { id, title, figure, gate: Gate::Open, work, others: &[] }
+}
+
+fn from_libtorrent(payload: Payload, leech: Kind) -> Work {
+    Work::Transfer { payload, seed: Kind::Lt21, leech }
+}
+
+fn leech(kind: Kind) -> Work {
+    from_libtorrent(Payload::File, kind)
+}
+
+fn leech_files(kind: Kind) -> Work {
+    from_libtorrent(Payload::Files, kind)
+}
+
+fn leech_file16(kind: Kind) -> Work {
+    from_libtorrent(Payload::File16, kind)
+}
+
+fn leech_v2(kind: Kind) -> Work {
+    from_libtorrent(Payload::V2, kind)
+}
+
+fn seed(kind: Kind) -> Work {
+    Work::Transfer { payload: Payload::File, seed: kind, leech: Kind::Lt21 }
+}
+
+fn pair(kind: Kind) -> Work {
+    Work::Transfer { payload: Payload::File, seed: kind, leech: kind }
 }
 
 #[cfg(test)]
