@@ -76,10 +76,6 @@ pub struct Asker<'a> {
     pub queue_time: Duration,
 }
 
-/// Of ten blocks of a streaming torrent so many are urgent ones (BiToS, Vlavianos 2006); the rest is
-/// rarest first, so that a player is of use to others.
-const URGENT_OF_TEN: u64 = 8;
-
 /// Peers asked for one block at most.
 const COPIES_MAX: u8 = 4;
 
@@ -285,12 +281,24 @@ impl Picker {
         }
     }
 
+    /// Every block that is asked, with the number of peers it is asked of.
+    pub fn asked(&self) -> impl Iterator<Item = (Block, u8)> + '_ {
+        self.partials.iter().flat_map(|partial| {
+            (0..).zip(partial.blocks()).filter_map(|(number, state)| match state {
+                partial::BlockState::Asked(times) => {
+                    Some((self.grid.block(partial.piece, number)?, *times))
+                }
+                partial::BlockState::Missing | partial::BlockState::Held(_) => None,
+            })
+        })
+    }
+
     /// The next block to ask of this peer, asked from now on. `work` remembers what the peer is doing.
     pub fn pick(&mut self, asker: &Asker<'_>, work: &mut Work) -> Option<Block> {
         if work.is_idle_until(self.generation) {
             return None;
         }
-        let found = if self.stream.is_some() && self.rng.chance(URGENT_OF_TEN, 10) {
+        let found = if self.prefers_urgent() {
             self.pick_urgent(asker, work).or_else(|| self.pick_ordinary(asker, work))
         } else {
             self.pick_ordinary(asker, work).or_else(|| self.pick_urgent(asker, work))

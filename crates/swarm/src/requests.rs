@@ -24,8 +24,11 @@ pub const REQQ_ASSUMED: u32 = 250;
 pub const DEPTH_MAX: u32 = 4096;
 /// Fewest blocks asked of a peer that sends.
 const DEPTH_MIN: u32 = 4;
-/// Blocks asked of a new peer: at 0.1 ms round trip eight doublings, under 2 ms, fill a fast link.
-const DEPTH_START: u32 = 16;
+/// Blocks asked for a reader beyond one second's worth: one that comes and one that waits behind it.
+const STREAM_SPARE: u32 = 2;
+/// Blocks asked of a new peer: few, for what is asked early is chosen with the least knowledge. At 0.1 ms
+/// round trip nine doublings, 1 ms, fill a fast link.
+const DEPTH_START: u32 = 4;
 
 /// A peer is snubbed no sooner than this.
 const SNUB_MIN: Duration = Duration::from_secs(5);
@@ -65,8 +68,9 @@ struct Asked {
 #[derive(Debug)]
 pub struct RequestQueue {
     asked: VecDeque<Asked>,
-    /// Of `asked`, those that are counted on.
+    /// Of `asked`, those that are counted on, and those that were released.
     counted: u32,
+    released: u32,
     reqq: u32,
     depth: u32,
     is_starting: bool,
@@ -92,6 +96,7 @@ impl RequestQueue {
         Self {
             asked: VecDeque::new(),
             counted: 0,
+            released: 0,
             reqq: REQQ_ASSUMED,
             depth: DEPTH_START,
             is_starting: true,
@@ -116,6 +121,13 @@ impl RequestQueue {
     /// How many more blocks may be asked now.
     pub fn room(&self) -> u32 {
         self.depth().saturating_sub(self.len())
+    }
+
+    /// How many more blocks may be asked now so that the last of them still comes soon: for a reader
+    /// that may want something else in a moment.
+    pub fn room_for_stream(&self) -> u32 {
+        let second = u32::try_from(self.rate / u64::from(BLOCK_BYTES)).unwrap_or(u32::MAX);
+        self.depth().min(second.saturating_add(STREAM_SPARE)).saturating_sub(self.len())
     }
 
     /// Blocks asked and not answered.
@@ -144,6 +156,11 @@ impl RequestQueue {
         self.rate
     }
 
+    /// Whether blocks are asked that others may be asked for too, without a copy being counted.
+    pub const fn has_released(&self) -> bool {
+        self.released > 0
+    }
+
     /// How long what is asked will take.
     pub fn queue_time(&self) -> Duration {
         if self.asked.is_empty() {
@@ -163,6 +180,18 @@ impl RequestQueue {
         self.counted += 1;
     }
 
+    /// Counts on a block again that was released but is still asked of the peer; true if it was so, and
+    /// no request has to be sent.
+    pub fn reclaim(&mut self, block: Block) -> bool {
+        let is_it =
+            |asked: &&mut Asked| asked.block == block && asked.standing == Standing::Released;
+        let Some(asked) = self.asked.iter_mut().find(is_it) else { return false };
+        asked.standing = Standing::Counted;
+        self.released -= 1;
+        self.counted += 1;
+        true
+    }
+
     /// Whether the peer was asked for exactly this.
     pub fn contains(&self, request: Request) -> bool {
         self.position(request).is_some()
@@ -171,6 +200,17 @@ impl RequestQueue {
     /// Whether the peer was asked for this block.
     pub fn contains_block(&self, block: Block) -> bool {
         self.asked.iter().any(|asked| asked.block == block)
+    }
+
+    /// Everything in the queue and what is expected of it.
+    pub fn iter(&self) -> impl Iterator<Item = (Block, Standing)> + '_ {
+        self.asked.iter().map(|asked| (asked.block, asked.standing))
+    }
+
+    /// What was asked and is not cancelled.
+    pub fn blocks(&self) -> impl Iterator<Item = Block> + '_ {
+        let live = self.asked.iter().filter(|asked| asked.standing != Standing::Cancelled);
+        live.map(|asked| asked.block)
     }
 
     /// Payload bytes came: the peer is alive.
@@ -208,7 +248,7 @@ impl RequestQueue {
                 released(asked.block);
             }
         }
-        self.counted = 0;
+        (self.counted, self.released) = (0, 0);
     }
 
     /// A cancel is being sent. With BEP 6 the block stays queued until it is answered. What was
@@ -220,7 +260,7 @@ impl RequestQueue {
             return None;
         }
         if fast {
-            self.counted -= u32::from(before == Standing::Counted);
+            self.uncount(before);
             self.asked[at].standing = Standing::Cancelled;
         } else {
             self.remove(at);
@@ -246,7 +286,7 @@ impl RequestQueue {
                 released(asked.block);
             }
         }
-        self.counted = 0;
+        (self.counted, self.released) = (0, self.len());
     }
 
     /// Blocks that were asked at least this long ago and are counted on.
@@ -273,8 +313,16 @@ impl RequestQueue {
 
     fn remove(&mut self, at: usize) -> Option<Asked> {
         let asked = self.asked.remove(at)?;
-        self.counted -= u32::from(asked.standing == Standing::Counted);
+        self.uncount(asked.standing);
         Some(asked)
+    }
+
+    const fn uncount(&mut self, standing: Standing) {
+        match standing {
+            Standing::Counted => self.counted -= 1,
+            Standing::Released => self.released -= 1,
+            Standing::Cancelled => {}
+        }
     }
 
     fn note_wait(&mut self, wait: Duration) {

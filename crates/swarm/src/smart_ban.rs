@@ -12,12 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Digests kept at most: 2.5 MiB, four failed pieces of 256 MiB.
 pub(crate) const RECORDS_MAX: usize = 1 << 16;
 
-#[derive(Clone, Copy, Debug)]
-struct Record {
-    origin: Origin,
-    block: u32,
-    digest: Sha256Digest,
-}
+/// What each peer sent as each block of one piece.
+type Records = BTreeMap<(u32, Origin), Sha256Digest>;
 
 /// What a piece's digests tell.
 #[derive(Debug, Default, Eq, PartialEq)]
@@ -32,7 +28,7 @@ pub(crate) struct Verdict {
 
 #[derive(Debug, Default)]
 pub(crate) struct SmartBan {
-    records: BTreeMap<PieceIndex, Vec<Record>>,
+    records: BTreeMap<PieceIndex, Records>,
     count: usize,
 }
 
@@ -62,17 +58,13 @@ impl SmartBan {
         let records = self.records.entry(piece).or_default();
         for (block, (origin, digest)) in (0..).zip(origins.iter().zip(digests)) {
             let Some(origin) = *origin else { continue };
-            let same = |record: &&Record| record.origin == origin && record.block == block;
-            match records.iter().find(same) {
+            match records.insert((block, origin), *digest) {
                 // Two versions of one block: at least one of them is a lie.
-                Some(before) if before.digest != *digest => {
+                Some(before) if before != *digest => {
                     verdict.liars.insert(origin);
                 }
                 Some(_) => {}
-                None => {
-                    records.push(Record { origin, block, digest: *digest });
-                    self.count += 1;
-                }
+                None => self.count += 1,
             }
         }
         verdict.suspects = senders.difference(&verdict.liars).copied().collect();
@@ -84,18 +76,15 @@ impl SmartBan {
         let mut verdict = Verdict::default();
         let Some(records) = self.records.remove(&piece) else { return verdict };
         self.count -= records.len();
-        for record in &records {
-            let Some(good) = digests.get(record.block as usize) else { continue };
-            if record.digest != *good {
-                verdict.liars.insert(record.origin);
+        for ((block, origin), digest) in &records {
+            if digests.get(*block as usize).is_some_and(|good| good != digest) {
+                verdict.liars.insert(*origin);
             }
         }
-        let is_suspected =
-            |origin: Origin| self.records.values().flatten().any(|record| record.origin == origin);
-        let others = records.iter().map(|record| record.origin);
-        verdict.cleared = others
-            .filter(|origin| !verdict.liars.contains(origin) && !is_suspected(*origin))
-            .collect();
+        let others = self.records.values().flat_map(BTreeMap::keys);
+        let suspected: BTreeSet<Origin> = others.map(|(_, origin)| *origin).collect();
+        let senders: BTreeSet<Origin> = records.into_keys().map(|(_, origin)| origin).collect();
+        verdict.cleared = &(&senders - &verdict.liars) - &suspected;
         verdict
     }
 }
@@ -141,7 +130,7 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let mut ban = SmartBan::default();
-        let origins = vec![Some(LIAR), Some(HONEST)].repeat(1 << 14);
+        let origins = [Some(LIAR), Some(HONEST)].repeat(1 << 14);
         let digests = vec![digest(0); 1 << 15];
         for index in 0..10 {
             ban.failed(PieceIndex::trusted(index), &origins, &digests);

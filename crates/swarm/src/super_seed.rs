@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn the_next_piece_is_shown_when_another_peer_has_the_last() {
         let mut seed = SuperSeed::new(3);
-        [A, B].map(|slot| seed.join(slot));
+        [A, B].into_iter().for_each(|slot| seed.join(slot));
         let first = show(&mut seed, A).expect("a piece");
         let other = show(&mut seed, B).expect("a piece");
         assert_ne!(first, other);

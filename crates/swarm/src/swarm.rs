@@ -23,6 +23,7 @@ use piecework_wire::{Message, Request};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+mod consistency;
 mod content;
 mod download;
 mod extensions;
@@ -61,12 +62,15 @@ pub struct Swarm {
     is_complete: bool,
     is_storage_writable: bool,
     is_sequential: bool,
+    is_end_game: bool,
     is_super_seed_wanted: bool,
 
     /// Peers that may have room for requests.
     to_ask: Vec<PeerSlot>,
     /// Blocks asked of all peers.
     asked_count: u64,
+    /// Peers that may owe blocks that others are asked for too.
+    snubbed_peers: usize,
     /// Fast peers at the last tick, to share out the pieces side by side.
     fast_peers: usize,
 
@@ -74,8 +78,10 @@ pub struct Swarm {
     up: Meter,
     wasted_bytes: u64,
     next_tick: Time,
-    /// The best upload rate of late, which stands for the link's capacity.
+    /// The best upload rate of late, which stands for the link's capacity; 0 until it is measured.
     link_rate: u64,
+    /// Ticks in a row at which blocks waited for room.
+    waited_ticks: u32,
 }
 
 impl Swarm {
@@ -103,15 +109,18 @@ impl Swarm {
             is_complete: false,
             is_storage_writable: true,
             is_sequential: false,
+            is_end_game: false,
             is_super_seed_wanted: false,
             to_ask: Vec::new(),
             asked_count: 0,
+            snubbed_peers: 0,
             fast_peers: 0,
             down: Meter::default(),
             up: Meter::default(),
             wasted_bytes: 0,
             next_tick: Time::NEVER,
             link_rate: 0,
+            waited_ticks: 0,
         }
     }
 
@@ -170,10 +179,10 @@ impl Swarm {
             if let Some(output) = self.outputs.pop_front() {
                 return Some(output);
             }
-            if let Some(slot) = self.to_ask.pop() {
-                self.ask(slot);
-            } else if let Some(decision) = self.choker.poll() {
+            if let Some(decision) = self.choker.poll() {
                 self.carry_out(decision);
+            } else if let Some(slot) = self.to_ask.pop() {
+                self.ask(slot);
             } else {
                 return self.next_block().or_else(|| self.next_quota());
             }

@@ -18,6 +18,13 @@ pub(crate) const SIDE_BY_SIDE_MAX: usize = 8;
 /// A peer that is busy longer than this gets nothing urgent (libtorrent's streaming rule).
 const BUSY: Duration = Duration::from_secs(2);
 
+/// Of ten blocks of a streaming torrent so many are urgent ones (BiToS, Vlavianos 2006); the rest is
+/// rarest first, so that a player is of use to others.
+const URGENT_OF_TEN: u64 = 8;
+
+/// A reader that has less than this in store gets urgent blocks only.
+const NEAR: Duration = Duration::from_secs(5);
+
 /// What one peer is doing: the pieces it is asked for now.
 #[derive(Clone, Debug, Default)]
 pub struct Work {
@@ -86,12 +93,20 @@ impl Picker {
         self.ask_copy(block).then_some(block)
     }
 
-    /// Whether every wanted block that somebody has is asked or held.
+    /// Whether every wanted block is asked or held. Strict: also blocks that nobody has count, so that
+    /// a swarm that lacks pieces spends nothing on second copies.
     pub fn is_end_game(&self) -> bool {
-        let is_waiting = |partial: &Partial| {
-            self.wants(partial.piece) && self.rarity.availability(partial.piece) > 0
-        };
-        self.rarity.available_count() == 0 && !self.partials.pickable().any(is_waiting)
+        let is_wanted = |partial: &Partial| self.wants(partial.piece);
+        self.rarity.open_count() == 0 && !self.partials.pickable().any(is_wanted)
+    }
+
+    /// Whether the next block should be an urgent one: always while the reader has little in store.
+    pub(super) fn prefers_urgent(&mut self) -> bool {
+        let Some(stream) = self.stream else { return false };
+        let pieces = stream.pieces(&self.grid, self.now).map(PieceIndex::trusted);
+        let Some(next) = pieces.into_iter().find(|&piece| self.wants(piece)) else { return false };
+        let is_near = stream.deadline(&self.grid, next) <= self.now + NEAR;
+        is_near || self.rng.chance(URGENT_OF_TEN, 10)
     }
 
     pub(super) fn pick_urgent(
@@ -111,14 +126,16 @@ impl Picker {
         if work.nothing_urgent_at == self.generation {
             return None;
         }
+        let is_busy = asker.queue_time > BUSY;
         let arrival = self.now + asker.queue_time;
         let chosen = stream.pieces(&self.grid, self.now).map(PieceIndex::trusted).find(|&piece| {
             let in_time = stream.deadline(&self.grid, piece) >= arrival;
-            (in_time || asker.queue_time <= BUSY) && self.may_start_or_join(piece, asker)
+            (in_time || !is_busy) && self.may_start_or_join(piece, asker)
         });
         work.urgent = chosen;
         let Some(piece) = chosen else {
-            work.nothing_urgent_at = self.generation;
+            // A busy peer may find something as soon as it is less so.
+            work.nothing_urgent_at = if is_busy { 0 } else { self.generation };
             return None;
         };
         self.start_or_join(piece, asker)
@@ -187,14 +204,13 @@ impl Picker {
             .or_else(|| self.choose_any_partial(asker))
     }
 
-    /// A piece that peers of the same speed are at; of any speed when too many are under way.
+    /// A piece that was left by those who began it, or that peers of the same speed are at; of any
+    /// speed when too many are under way.
     fn choose_shared(&self, asker: &Asker<'_>) -> Option<PieceIndex> {
         let too_many = 2 * self.partials.pickable().len() > 3 * self.peer_count.max(1);
-        if asker.speed == Speed::Fast && !too_many {
-            return None;
-        }
         let joinable = self.partials.pickable().filter(|partial| match partial.rights {
-            Rights::Shared(speed) => speed == asker.speed || too_many,
+            Rights::Shared(_) if too_many || !partial.is_awaited() => true,
+            Rights::Shared(speed) => speed == asker.speed && speed != Speed::Fast,
             Rights::Whole(_) | Rights::Alone(_) => false,
         });
         self.furthest(joinable, asker)
@@ -207,7 +223,7 @@ impl Picker {
         if self.sequential {
             return self.choose_first(asker);
         }
-        if self.have.count() < RANDOM_PIECES {
+        if (self.have.count() as usize + self.partials.len()) < RANDOM_PIECES as usize {
             return self.rarity.shuffled(asker.have, &mut self.rng).next();
         }
         let is_open =

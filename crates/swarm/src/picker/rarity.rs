@@ -61,6 +61,11 @@ impl Rarity {
         self.entries[piece.as_usize()].open > 0
     }
 
+    /// Open pieces, had by somebody or not.
+    pub(super) const fn open_count(&self) -> u32 {
+        self.open_count
+    }
+
     /// Open pieces that at least one peer has.
     pub(super) const fn available_count(&self) -> u32 {
         if self.seeds > 0 { self.open_count } else { self.open_count - self.rare_count }
@@ -181,6 +186,7 @@ impl Rarity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use piecework_types::Rng;
     use proptest::prelude::*;
 
     fn piece(index: u32) -> PieceIndex {

@@ -29,9 +29,9 @@ impl Swarm {
             picker.lock(hashes.unknown_pieces());
         }
         self.picker = Some(picker);
-        self.greet_early_peers();
-        self.check_complete();
         self.set_super_seed(self.is_super_seed_wanted);
+        self.check_complete();
+        self.greet_early_peers();
         self.request_hashes();
     }
 
@@ -50,6 +50,11 @@ impl Swarm {
             if v2 && let Some(hashes) = &mut self.hashes {
                 hashes.join(slot);
             }
+            if let Some(super_seed) = &mut self.super_seed {
+                super_seed.join(slot);
+                self.show_next(slot);
+                continue;
+            }
             // The time for a bitfield is over (BEP 3).
             let ours: Vec<_> = self.view().have.iter().collect();
             for piece in ours {
@@ -62,7 +67,7 @@ impl Swarm {
     pub(super) fn prioritise(&mut self, priorities: &[u8]) {
         let Some(picker) = &mut self.picker else { return };
         picker.prioritise(priorities);
-        self.cancel_unwanted();
+        self.cancel_where(|picker, block| !picker.wants(block.piece));
         self.recount_useful();
         self.check_complete();
     }

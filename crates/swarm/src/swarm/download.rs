@@ -3,8 +3,8 @@
 use super::Swarm;
 use crate::choker::ChokerInput;
 use crate::machine::Output;
-use crate::picker::{Arrival, Asker, Speed};
-use crate::requests::Standing;
+use crate::picker::{Arrival, Asker, Picker, Speed};
+use crate::requests::{RequestQueue, Standing};
 use piecework_types::{Block, ChunkId, PeerSlot};
 use piecework_wire::{Message, Request};
 
@@ -23,7 +23,9 @@ impl Swarm {
         peer.is_queued = false;
         let Some(picker) = &mut self.picker else { return };
         let is_open = peer.am_interested && self.is_storage_writable && !peer.is_paused;
-        if !is_open || (peer.is_choking && peer.allowed_to_us.is_empty()) {
+        let is_streaming = picker.is_streaming();
+        // What a choking peer allows is hardly ever what a reader needs next.
+        if !is_open || (peer.is_choking && (is_streaming || peer.allowed_to_us.is_empty())) {
             return;
         }
         picker.set_now(self.now);
@@ -37,25 +39,39 @@ impl Swarm {
             suggested: &peer.suggested,
             queue_time: peer.requests.queue_time(),
         };
-        let mut room = peer.requests.room();
-        while room > 0 && (self.asked_count < asked_max || peer.requests.len() < ALWAYS) {
+        let requests = &mut peer.requests;
+        let mut room = if is_streaming { requests.room_for_stream() } else { requests.room() };
+        while room > 0 && (self.asked_count < asked_max || requests.len() < ALWAYS) {
             let block = if peer.is_choking {
                 picker.pick_among(&peer.allowed_to_us, &asker)
             } else {
                 picker.pick(&asker, &mut peer.work)
             };
             let block = block.or_else(|| {
-                let may_double = peer.requests.is_empty() && !peer.is_choking;
+                let may_double = requests.is_empty() && !peer.is_choking;
                 may_double.then(|| picker.pick_duplicate(&asker, |_| false)).flatten()
             });
             let Some(block) = block else { break };
-            peer.requests.push(block, self.now);
-            self.asked_count += 1;
             room -= 1;
+            if requests.has_released() && requests.reclaim(block) {
+                continue;
+            }
+            requests.push(block, self.now);
+            self.asked_count += 1;
             self.outputs
                 .push_back(Output::Send { slot, message: Message::Request(ask_for(block)) });
             peer.sent_at = self.now;
         }
+        self.notice_end_game();
+    }
+
+    /// When the last block is asked, peers that had nothing left to do may be asked for second copies.
+    fn notice_end_game(&mut self) {
+        let is_end_game = self.picker.as_ref().is_some_and(Picker::is_end_game);
+        if is_end_game && !self.is_end_game {
+            self.ask_everybody();
+        }
+        self.is_end_game = is_end_game;
     }
 
     /// Pieces a fast peer is asked for at once: many fast peers fill the lanes without that.
@@ -89,7 +105,9 @@ impl Swarm {
             Arrival::First { duplicates } => {
                 self.outputs.push_back(Output::Store { slot, block, chunk });
                 if duplicates > 0 || !is_counted {
-                    self.cancel_everywhere(block);
+                    self.cancel(block, |_| true);
+                } else if self.snubbed_peers > 0 {
+                    self.cancel(block, RequestQueue::has_released);
                 }
             }
             Arrival::Unwanted => {
@@ -103,10 +121,11 @@ impl Swarm {
         self.ask_later(slot);
     }
 
-    /// Tells all peers that were asked for the block that it is not needed any more.
-    pub(super) fn cancel_everywhere(&mut self, block: Block) {
+    /// Tells those peers that were asked for the block, and that `may_owe` holds for, that it is not
+    /// needed any more.
+    fn cancel(&mut self, block: Block, may_owe: impl Fn(&RequestQueue) -> bool) {
         let Some(picker) = &mut self.picker else { return };
-        for (slot, peer) in self.peers.iter_mut() {
+        for (slot, peer) in self.peers.iter_mut().filter(|(_, peer)| may_owe(&peer.requests)) {
             let before = peer.requests.len();
             let Some(standing) = peer.requests.cancel(block, peer.hello.fast) else { continue };
             if standing == Standing::Counted {
@@ -122,17 +141,16 @@ impl Swarm {
         }
     }
 
-    /// Takes back every request for a piece that is no longer wanted.
-    pub(super) fn cancel_unwanted(&mut self) {
-        let Some(picker) = &mut self.picker else { return };
+    /// Takes back the requests for which `is_unwanted` holds.
+    pub(super) fn cancel_where(&mut self, is_unwanted: impl Fn(&Picker, Block) -> bool) {
+        let Some(picker) = &self.picker else { return };
         let mut unwanted = Vec::new();
         for (_, peer) in self.peers.iter() {
-            let asked = peer.requests.older_than(std::time::Duration::ZERO, self.now);
-            unwanted.extend(asked.filter(|block| !picker.wants(block.piece)));
+            unwanted.extend(peer.requests.blocks().filter(|block| is_unwanted(picker, *block)));
         }
         unwanted.sort_unstable();
         unwanted.dedup();
-        unwanted.into_iter().for_each(|block| self.cancel_everywhere(block));
+        unwanted.into_iter().for_each(|block| self.cancel(block, |_| true));
     }
 }
 

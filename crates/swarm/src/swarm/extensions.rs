@@ -37,7 +37,9 @@ impl Swarm {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         peer.extensions.update(&handshake.ids);
         peer.is_upload_only = handshake.upload_only;
-        peer.client = handshake.client.or(peer.client.take());
+        if handshake.client.is_some() {
+            peer.client = handshake.client;
+        }
         if let Some(reqq) = handshake.requests_max {
             peer.requests.set_reqq(reqq);
             self.ask_later(slot);

@@ -4,7 +4,6 @@ use super::Swarm;
 use crate::choker::ChokerInput;
 use crate::drop_reason::DropReason;
 use crate::machine::Output;
-use crate::picker::Speed;
 use crate::smart_ban::Verdict;
 use piecework_types::{PieceIndex, Sha256Digest};
 use piecework_wire::Message;
@@ -125,24 +124,9 @@ impl Swarm {
     /// New blocks can be stored, or no longer.
     pub(super) fn storage_writable(&mut self, writable: bool) {
         self.is_storage_writable = writable;
-        for slot in self.peers.slots() {
-            if !writable {
-                self.take_back_requests(slot);
-            }
-            self.look_again(slot);
+        if !writable {
+            self.cancel_where(|_, _| true);
         }
-    }
-
-    fn take_back_requests(&mut self, slot: piecework_types::PeerSlot) {
-        let (Some(peer), Some(picker)) = (self.peers.get_mut(slot), &mut self.picker) else {
-            return;
-        };
-        let mut blocks = Vec::new();
-        peer.requests.snub(|block| blocks.push(block));
-        peer.work.clear();
-        for block in blocks {
-            picker.release(block);
-        }
-        picker.disown(slot, Speed::Slow);
+        self.peers.slots().into_iter().for_each(|slot| self.look_again(slot));
     }
 }

@@ -21,6 +21,8 @@ const BUSY: Duration = Duration::from_secs(2);
 const COPIES_MAX: usize = 64;
 /// How much of its best upload rate a link is thought to have lost in each second without it.
 const LINK_DECAY: u64 = 600;
+/// Seconds on end in which peers waited for us before the upload rate counts as the link's.
+const WAITED_TICKS_MIN: u32 = 10;
 /// Pieces that are looked at to judge what serving a peer would gain.
 const RARITY_SAMPLES: usize = 64;
 
@@ -30,16 +32,16 @@ impl Swarm {
         if self.now < self.next_tick {
             return;
         }
+        debug_assert_eq!(self.inconsistency(), None);
         self.next_tick = self.now + TICK;
-        let mut fast_peers = 0;
-        for slot in self.peers.slots() {
-            self.look_at(slot);
-            fast_peers += usize::from(self.speed(slot) == Speed::Fast);
-        }
-        self.fast_peers = fast_peers;
+        self.peers.slots().into_iter().for_each(|slot| self.look_at(slot));
+        self.count_peers();
         self.measure_link();
         self.tell_rarity();
         self.duplicate_late_blocks();
+        if self.is_end_game {
+            self.ask_everybody();
+        }
         self.request_metadata();
         self.request_hashes();
         if self.peers.is_empty() {
@@ -74,9 +76,7 @@ impl Swarm {
         if is_overdue {
             self.snub(slot);
         }
-        if !self.choker.is_unchoked(slot) {
-            // Its class was set when it was choked.
-        } else {
+        if self.choker.is_unchoked(slot) {
             self.classify(slot);
         }
         if was_paused || is_overdue {
@@ -84,11 +84,14 @@ impl Swarm {
         }
     }
 
-    fn speed(&self, slot: PeerSlot) -> Speed {
-        let (Some(picker), Some(peer)) = (&self.picker, self.peers.get(slot)) else {
-            return Speed::Slow;
-        };
-        Speed::of(peer.requests.rate(), picker.grid().piece_length())
+    fn count_peers(&mut self) {
+        let piece_bytes = self.picker.as_ref().map_or(0, |picker| picker.grid().piece_length());
+        (self.fast_peers, self.snubbed_peers) = (0, 0);
+        for (_, peer) in self.peers.iter() {
+            let is_fast = Speed::of(peer.requests.rate(), piece_bytes) == Speed::Fast;
+            self.fast_peers += usize::from(is_fast);
+            self.snubbed_peers += usize::from(peer.requests.has_released());
+        }
     }
 
     /// The peer let us wait too long: others may be asked for what it owes.
@@ -104,15 +107,19 @@ impl Swarm {
         self.ask_everybody();
     }
 
-    /// The best upload rate of late stands for the capacity of the link.
+    /// The link is measured once peers have waited for it all the time for ten seconds; from then on
+    /// its best rate of late stands for its capacity.
     fn measure_link(&mut self) {
+        let is_waited_for = self.peers.iter().any(|(slot, _)| self.uplink.queue_len(slot) > 0);
+        self.waited_ticks = if is_waited_for { self.waited_ticks + 1 } else { 0 };
         let rate = self.up.rate(self.now);
-        self.link_rate = rate.max(self.link_rate - self.link_rate / LINK_DECAY);
-        if rate == 0 || self.link_rate == 0 {
+        if self.link_rate == 0 && (self.waited_ticks < WAITED_TICKS_MIN || rate == 0) {
             return;
         }
-        self.choker(ChokerInput::LinkMeasured { rate_bytes: self.link_rate });
-        let percent = (rate.saturating_mul(100) / self.link_rate).min(100);
+        self.link_rate = rate.max(self.link_rate - self.link_rate / LINK_DECAY);
+        let rate_bytes = self.link_rate;
+        self.choker(ChokerInput::LinkMeasured { rate_bytes });
+        let percent = (rate.saturating_mul(100) / rate_bytes.max(1)).min(100);
         self.choker(ChokerInput::LinkBusy { percent: percent as u8 });
     }
 

@@ -59,28 +59,23 @@ impl Swarm {
         }
     }
 
-    /// Does what the choker decided.
+    /// Does what the choker decided, unless it has changed its mind since: a peer whose interest ended
+    /// before the poll must not be unchoked any more.
     pub(super) fn carry_out(&mut self, decision: ChokerOutput) {
-        match decision {
-            ChokerOutput::Choke(slot) => {
-                self.set_choking(slot, true);
-                self.send(slot, Message::Choke);
-                self.uplink.set_class(slot, Class::BACKGROUND);
-                for block in self.uplink.clear(slot) {
-                    self.refuse(slot, ask_for(block));
-                }
-            }
-            ChokerOutput::Unchoke(slot) => {
-                self.set_choking(slot, false);
-                self.send(slot, Message::Unchoke);
-                self.classify(slot);
-            }
+        let (ChokerOutput::Choke(slot) | ChokerOutput::Unchoke(slot)) = decision;
+        let choking = !self.choker.is_unchoked(slot);
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        if choking == std::mem::replace(&mut peer.am_choking, choking) {
+            return;
         }
-    }
-
-    fn set_choking(&mut self, slot: PeerSlot, choking: bool) {
-        if let Some(peer) = self.peers.get_mut(slot) {
-            peer.am_choking = choking;
+        if !choking {
+            self.send(slot, Message::Unchoke);
+            return self.classify(slot);
+        }
+        self.send(slot, Message::Choke);
+        self.uplink.set_class(slot, Class::BACKGROUND);
+        for block in self.uplink.clear(slot) {
+            self.refuse(slot, ask_for(block));
         }
     }
 
