@@ -254,11 +254,9 @@ impl RequestQueue {
     /// A cancel is being sent. With BEP 6 the block stays queued until it is answered. What was
     /// expected of it before, if it was asked and not cancelled yet.
     pub fn cancel(&mut self, block: Block, fast: bool) -> Option<Standing> {
-        let at = self.asked.iter().position(|asked| asked.block == block)?;
+        let is_live = |asked: &Asked| asked.block == block && asked.standing != Standing::Cancelled;
+        let at = self.asked.iter().position(is_live)?;
         let before = self.asked[at].standing;
-        if before == Standing::Cancelled {
-            return None;
-        }
         if fast {
             self.uncount(before);
             self.asked[at].standing = Standing::Cancelled;
