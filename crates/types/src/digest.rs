@@ -15,7 +15,10 @@ pub struct DigestParseError {
 impl fmt::Display for DigestParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (expected, got) = (self.expected_digits, self.got_chars);
-        write!(f, "expected {expected} hex digits, got {got} characters or a character that is not hex")
+        write!(
+            f,
+            "expected {expected} hex digits, got {got} characters or a character that is not hex"
+        )
     }
 }
 

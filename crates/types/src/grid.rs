@@ -117,7 +117,8 @@ impl PieceGrid {
         let mut grid = Self { piece_bytes, piece_count: 0, short: Vec::new(), payload_bytes: 0 };
         for bytes in file_bytes {
             let pieces = u64::from(grid.piece_count) + bytes.div_ceil(piece_bytes.into());
-            grid.piece_count = u32::try_from(pieces).map_err(|_| GridError::TooManyPieces(pieces))?;
+            grid.piece_count =
+                u32::try_from(pieces).map_err(|_| GridError::TooManyPieces(pieces))?;
             // A remainder of a u32 is a u32.
             let rest = (bytes % u64::from(piece_bytes)) as u32;
             if rest != 0 {
@@ -149,7 +150,9 @@ impl PieceGrid {
     }
 
     /// All pieces in order.
-    pub fn pieces(&self) -> impl ExactSizeIterator<Item = PieceIndex> + DoubleEndedIterator + use<> {
+    pub fn pieces(
+        &self,
+    ) -> impl ExactSizeIterator<Item = PieceIndex> + DoubleEndedIterator + use<> {
         (0..self.piece_count as usize).map(|index| PieceIndex(index as u32))
     }
 
