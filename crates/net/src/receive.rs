@@ -146,7 +146,7 @@ impl<C: DerefMut<Target = [u8]>> Receiver<C> {
             return self.read_long_frame(socket, scratch, room, limits, sink);
         }
         let held = self.partial.len();
-        let end = scratch.len().min(held + room);
+        let end = scratch.len().min(held.saturating_add(room));
         let mut direct = 0;
         let got;
         let wanted;

@@ -85,6 +85,23 @@ fn skips_the_payload_of_a_block_nobody_asked_for() {
 }
 
 #[test]
+fn a_frame_torn_between_reads_arrives_whole_without_a_budget() {
+    let mut bytes = Vec::new();
+    piecework_wire::encode(&Message::Have(7), &mut bytes);
+    for cut in 1..bytes.len() {
+        let (mut receiver, mut log) = (Receiver::<Vec<u8>>::default(), Log::default());
+        let mut scratch = vec![0; 1024];
+        for part in [&bytes[..cut], &bytes[cut..]] {
+            let bytes = part.iter().copied().collect();
+            let socket = Socket { bytes, portions: vec![1024], at: 0 };
+            let limits = Limits::default();
+            receiver.receive(socket, &mut scratch, usize::MAX, &limits, &mut log).unwrap();
+        }
+        assert_eq!(log.messages, [Message::Have(7)], "cut at {cut}");
+    }
+}
+
+#[test]
 fn a_closed_socket_ends_the_connection() {
     let mut receiver = Receiver::default();
     let closed: &[u8] = &[];
