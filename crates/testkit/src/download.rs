@@ -71,15 +71,45 @@ impl<E: Into<StreamError>> From<E> for DownloadError {
 /// # Errors
 /// When the peer does not give the whole torrent, as it is.
 pub fn download(fixture: &Fixture, address: SocketAddr) -> Result<Downloaded, DownloadError> {
-    let mut stream = PeerStream::connect(address)?;
-    let mut peer_id = PeerId(*b"-TK0001-downloader--");
-    peer_id.0[18..].copy_from_slice(&address.port().to_be_bytes().map(|byte| byte | 0x80));
-    stream.send_handshake(fixture.info_hash(), peer_id)?;
-    stream.receive_handshake()?;
-    stream.send(&Message::HaveNone)?;
+    let mut stream = connect(fixture, address)?;
     stream.send(&Message::Interested)?;
     let count = fixture.grid().piece_count();
     Download { fixture, stream, pieces: Bitfield::new(count), bytes: 0, is_unchoked: false }.run()
+}
+
+/// The pieces that the peer at `address` says it has when it greets.
+///
+/// # Errors
+/// When it does not greet.
+pub fn claimed_pieces(fixture: &Fixture, address: SocketAddr) -> Result<Bitfield, StreamError> {
+    let mut stream = connect(fixture, address)?;
+    let count = fixture.grid().piece_count();
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        match stream.receive(PATIENCE)? {
+            Some(Incoming::Message(Message::HaveAll)) => return Ok(Bitfield::full(count)),
+            Some(Incoming::Message(Message::HaveNone)) => return Ok(Bitfield::new(count)),
+            Some(Incoming::Message(Message::Bitfield(bits))) => return bitfield(&bits, count),
+            Some(_) | None => {}
+        }
+    }
+    Err(StreamError::Silence("a bitfield"))
+}
+
+fn connect(fixture: &Fixture, address: SocketAddr) -> Result<PeerStream, StreamError> {
+    let mut stream = PeerStream::connect(address)?;
+    let mut peer_id = PeerId(*b"-TK0001-downloader--");
+    let local = stream.local_port()?.to_be_bytes();
+    peer_id.0[18..].copy_from_slice(&local);
+    stream.send_handshake(fixture.info_hash(), peer_id)?;
+    stream.receive_handshake()?;
+    stream.send(&Message::HaveNone)?;
+    Ok(stream)
+}
+
+fn bitfield(bits: &[u8], count: u32) -> Result<Bitfield, StreamError> {
+    Bitfield::from_wire(bits, count)
+        .map_err(|_| StreamError::Silence("a bitfield of the right size"))
 }
 
 struct Download<'a> {
@@ -127,8 +157,7 @@ impl Download<'_> {
         match message {
             Message::HaveAll => self.pieces = Bitfield::full(count),
             Message::Bitfield(bits) => {
-                self.pieces = Bitfield::from_wire(&bits, count)
-                    .map_err(|_| StreamError::Silence("a bitfield of the right size"))?;
+                self.pieces = bitfield(&bits, count)?;
             }
             Message::Have(piece) => {
                 self.fixture.grid().piece(piece).map(|piece| self.pieces.insert(piece));

@@ -194,6 +194,21 @@ pub struct Fixture {
 }
 
 impl Fixture {
+    /// A torrent that no builder would make, and what each of its files contains.
+    ///
+    /// # Panics
+    /// When the torrent is refused or has another number of files.
+    pub fn parse(torrent: &[u8], contents: Vec<Vec<u8>>) -> Self {
+        let metainfo = Metainfo::parse(torrent).expect("the test gives a valid torrent");
+        let lengths = metainfo.info().files().iter().map(|file| file.length() as usize);
+        assert!(lengths.eq(contents.iter().map(Vec::len)), "one content for each file");
+        Self {
+            torrent: torrent.into(),
+            metainfo: Arc::new(metainfo),
+            contents: contents.into_iter().map(Arc::from).collect(),
+        }
+    }
+
     /// The torrent file.
     pub fn torrent(&self) -> &[u8] {
         &self.torrent

@@ -21,7 +21,7 @@ mod process;
 mod stream;
 mod tracker;
 
-pub use download::{DownloadError, Downloaded, download};
+pub use download::{DownloadError, Downloaded, claimed_pieces, download};
 pub use fixture::{Fixture, FixtureBuilder, corrupt, payload};
 pub use patience::{PATIENCE, Watched};
 pub use peer::{Behaviour, FakePeer, FakePeerBuilder, PeerStats};

@@ -122,6 +122,7 @@ pub struct FakePeerBuilder {
     behaviour: Behaviour,
     pieces: Bitfield,
     hold_after: Option<u64>,
+    holds_metadata: bool,
 }
 
 impl FakePeerBuilder {
@@ -142,6 +143,13 @@ impl FakePeerBuilder {
         self
     }
 
+    /// Keeps requests for metadata unanswered until [`FakePeer::release`].
+    #[must_use]
+    pub const fn hold_metadata(mut self) -> Self {
+        self.holds_metadata = true;
+        self
+    }
+
     /// Starts to listen.
     ///
     /// # Panics
@@ -158,7 +166,11 @@ impl FakePeerBuilder {
             pieces: self.pieces,
             peer_id,
             address,
-            state: Watched::new(State { hold_after: self.hold_after, ..State::default() }),
+            state: Watched::new(State {
+                hold_after: self.hold_after,
+                holds_metadata: self.holds_metadata,
+                ..State::default()
+            }),
         });
         let accepting = Arc::clone(&shared);
         let acceptor = std::thread::spawn(move || accepting.accept(&listener));
@@ -170,6 +182,7 @@ impl FakePeerBuilder {
 struct State {
     stats: PeerStats,
     hold_after: Option<u64>,
+    holds_metadata: bool,
     is_over: bool,
     sockets: Vec<TcpStream>,
     threads: Vec<JoinHandle<()>>,
@@ -229,7 +242,13 @@ impl FakePeer {
     /// A peer with every piece and this behaviour.
     pub fn builder(fixture: &Fixture, behaviour: Behaviour) -> FakePeerBuilder {
         let pieces = Bitfield::full(fixture.grid().piece_count());
-        FakePeerBuilder { fixture: fixture.clone(), behaviour, pieces, hold_after: None }
+        FakePeerBuilder {
+            fixture: fixture.clone(),
+            behaviour,
+            pieces,
+            hold_after: None,
+            holds_metadata: false,
+        }
     }
 
     /// An honest peer with every piece.
@@ -252,7 +271,10 @@ impl FakePeer {
 
     /// Answers what was held back, and from now on everything.
     pub fn release(&self) {
-        self.shared.state.change(|state| state.hold_after = None);
+        self.shared.state.change(|state| {
+            state.hold_after = None;
+            state.holds_metadata = false;
+        });
     }
 
     /// What has happened so far.

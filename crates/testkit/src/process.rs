@@ -173,6 +173,19 @@ impl Run {
         self.wait_for(&self.stderr, text, |line| line.contains(text))
     }
 
+    /// Waits for a line on stdout that `is_it` likes, and gives it.
+    ///
+    /// # Panics
+    /// As [`Self::wait_stdout`].
+    pub fn wait_line(&self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
+        self.wait_for(&self.stdout, what, is_it)
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn wait_for(
         &self,
         printed: &Watched<Printed>,

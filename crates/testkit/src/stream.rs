@@ -92,6 +92,11 @@ impl PeerStream {
         self.stream.try_clone()
     }
 
+    /// Our port of the connection: another one for each connection that is open.
+    pub(crate) fn local_port(&self) -> io::Result<u16> {
+        Ok(self.stream.local_addr()?.port())
+    }
+
     /// Sends bytes as they are.
     ///
     /// # Errors

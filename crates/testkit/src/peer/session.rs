@@ -23,6 +23,8 @@ pub(super) struct Session {
     pub(super) stream: PeerStream,
     is_outgoing: bool,
     held: VecDeque<Request>,
+    /// Blocks of metadata that were asked for and are held back.
+    held_metadata: Vec<u32>,
     /// The other side's ids for extension messages.
     ids: ExtensionIds,
     pub(super) served: usize,
@@ -31,7 +33,8 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(shared: Arc<Shared>, stream: PeerStream, is_outgoing: bool) -> Self {
         let ids = ExtensionIds::default();
-        Self { shared, stream, is_outgoing, held: VecDeque::new(), ids, served: 0 }
+        let (held, held_metadata) = (VecDeque::new(), Vec::new());
+        Self { shared, stream, is_outgoing, held, held_metadata, ids, served: 0 }
     }
 
     /// Until one side closes the connection.
@@ -50,6 +53,11 @@ impl Session {
                 self.take(incoming)?;
             }
             self.serve_held()?;
+            if !self.shared.state.look(|state| state.holds_metadata) {
+                for block in std::mem::take(&mut self.held_metadata) {
+                    self.send_metadata(block)?;
+                }
+            }
         }
     }
 
@@ -201,7 +209,9 @@ impl Session {
         match ExtensionMessage::decode(id, payload)? {
             Some(ExtensionMessage::Handshake(handshake)) => self.ids.update(&handshake.ids),
             Some(ExtensionMessage::Metadata(MetadataMessage::Request { block })) => {
-                return self.send_metadata(block);
+                if self.held_metadata.len() < HELD_MAX {
+                    self.held_metadata.push(block);
+                }
             }
             Some(_) | None => {}
         }
