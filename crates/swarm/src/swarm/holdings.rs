@@ -3,6 +3,7 @@
 use super::Swarm;
 use crate::choker::ChokerInput;
 use crate::drop_reason::DropReason;
+use crate::hashes::HashExchange;
 use crate::peer::Early;
 use piecework_types::{Bitfield, PeerSlot, PieceIndex};
 use piecework_wire::Message;
@@ -161,9 +162,14 @@ impl Swarm {
         self.send(slot, message);
     }
 
+    /// Whether we want nothing of anybody: neither pieces nor the hashes of pieces.
+    pub(super) fn is_upload_only(&self) -> bool {
+        self.is_complete && !self.hashes.as_ref().is_some_and(HashExchange::is_waiting)
+    }
+
     /// Closes a connection over which nothing will go either way.
     pub(super) fn drop_if_useless(&mut self, slot: PeerSlot) {
-        let is_useless = self.is_complete
+        let is_useless = self.is_upload_only()
             && self.peers.get(slot).is_some_and(|peer| peer.is_done() && peer.useful == 0);
         if is_useless {
             self.drop_peer(slot, DropReason::SeedToSeed);

@@ -116,7 +116,7 @@ impl Swarm {
             metadata_bytes: self.metadata.known_bytes(),
             listen_port: self.config.listen_port,
             your_ip: Some(peer.hello.address.ip().to_canonical()),
-            upload_only: self.is_complete && self.super_seed.is_none(),
+            upload_only: self.is_upload_only() && self.super_seed.is_none(),
             ..ExtensionHandshake::default()
         };
         let payload = ExtensionMessage::Handshake(handshake).encode();

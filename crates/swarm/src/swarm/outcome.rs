@@ -110,7 +110,7 @@ impl Swarm {
         if is_complete {
             self.outputs.push_back(Output::WantedComplete);
         }
-        let payload = ExtensionMessage::UploadOnly(is_complete).encode();
+        let payload = ExtensionMessage::UploadOnly(self.is_upload_only()).encode();
         for slot in self.peers.slots() {
             let id =
                 self.peers.get(slot).and_then(|peer| peer.extensions.get(Extension::UploadOnly));
