@@ -163,7 +163,8 @@ impl Facts {
                 self.answered(end, &request);
             }
             Seen::BlockDrained { end, request } => self.answered(end, &request),
-            Seen::Dripped { end } => self.progressed(end, scene.now),
+            // A few bytes are no reason to wait for the rest: how many are is the engine's decision.
+            Seen::Dripped { .. } => {}
             Seen::Stored { block, .. } => {
                 self.set_stored(scene.node, block.piece, Some(block.begin), true);
             }

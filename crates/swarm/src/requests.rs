@@ -32,8 +32,10 @@ const DEPTH_START: u32 = 4;
 
 /// A peer is snubbed no sooner than this.
 const SNUB_MIN: Duration = Duration::from_secs(5);
-/// And no later.
+/// And no later, however much of a block may have come.
 const SNUB_MAX: Duration = Duration::from_secs(60);
+/// Fewer bytes than this are no sign of life: some peers send one a second to keep a piece from us.
+const PROGRESS_BYTES_MIN: u32 = 1024;
 
 /// Rounds shorter than this measure the scheduler, not the link.
 const ROUND_MIN: Duration = Duration::from_micros(200);
@@ -86,8 +88,11 @@ pub struct RequestQueue {
     /// Mean and mean deviation of the wait for a block.
     wait: Duration,
     wait_deviation: Duration,
-    /// When the peer last showed life.
+    /// When the peer last showed life, and the bytes that have come since.
     progress: Time,
+    progress_bytes: u32,
+    /// When the last whole block came.
+    block_at: Time,
 }
 
 impl RequestQueue {
@@ -110,6 +115,8 @@ impl RequestQueue {
             wait: Duration::ZERO,
             wait_deviation: Duration::ZERO,
             progress: now,
+            progress_bytes: 0,
+            block_at: now,
         }
     }
 
@@ -173,7 +180,7 @@ impl RequestQueue {
     /// Notes that the block was asked.
     pub fn push(&mut self, block: Block, now: Time) {
         if self.asked.is_empty() {
-            self.progress = now;
+            (self.progress, self.block_at) = (now, now);
             self.start_round(1, now);
         }
         self.asked.push_back(Asked { block, at: now, standing: Standing::Counted });
@@ -213,9 +220,12 @@ impl RequestQueue {
         live.map(|asked| asked.block)
     }
 
-    /// Payload bytes came: the peer is alive.
-    pub const fn progressed(&mut self, now: Time) {
-        self.progress = now;
+    /// Payload bytes came: the peer is alive, if they are enough to get anywhere.
+    pub const fn progressed(&mut self, bytes: u32, now: Time) {
+        self.progress_bytes = self.progress_bytes.saturating_add(bytes);
+        if self.progress_bytes >= PROGRESS_BYTES_MIN {
+            (self.progress, self.progress_bytes) = (now, 0);
+        }
     }
 
     /// The block came. What it was and what was expected of it, if it was asked.
@@ -223,7 +233,7 @@ impl RequestQueue {
         let at = self.position(request)?;
         let asked = self.remove(at)?;
         self.note_wait(now.since(asked.at));
-        self.progress = now;
+        (self.progress, self.progress_bytes, self.block_at) = (now, 0, now);
         self.round_bytes += u64::from(asked.block.length);
         self.round_left = self.round_left.saturating_sub(1);
         if self.round_left == 0 {
@@ -270,7 +280,8 @@ impl RequestQueue {
     pub fn snubbed_at(&self) -> Option<Time> {
         let oldest = self.asked.front().filter(|_| self.counted > 0)?;
         let patience = (self.wait + 4 * self.wait_deviation).clamp(SNUB_MIN, SNUB_MAX);
-        Some(oldest.at.max(self.progress) + patience)
+        let alive = oldest.at.max(self.progress) + patience;
+        Some(alive.min(oldest.at.max(self.block_at) + SNUB_MAX))
     }
 
     /// The peer let us wait too long: it is asked for one block at a time, and what was asked is open

@@ -134,9 +134,9 @@ impl Swarm {
             Input::BlockArrived { slot, request, chunk } => {
                 self.block_arrived(slot, request, chunk);
             }
-            Input::PayloadProgress { slot, .. } => {
+            Input::PayloadProgress { slot, bytes } => {
                 if let Some(peer) = self.peers.get_mut(slot) {
-                    peer.requests.progressed(self.now);
+                    peer.requests.progressed(bytes, self.now);
                     peer.received_at = self.now;
                 }
             }

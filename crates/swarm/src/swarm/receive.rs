@@ -149,12 +149,10 @@ impl Swarm {
             && let Some(picker) = &mut self.picker
         {
             picker.release(block);
-            if !peer.is_choking {
-                // It would refuse again at once: others first.
-                peer.is_paused = true;
-                picker.disown(slot, Speed::Slow);
-                peer.work.clear();
-            }
+            // It would refuse again at once: others first.
+            peer.is_paused = !peer.is_choking;
+            peer.work.clear();
+            picker.disown(slot, Speed::Slow);
             self.ask_everybody();
         }
         Ok(())
