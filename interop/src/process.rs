@@ -299,8 +299,13 @@ pub(crate) fn last_lines(home: &Path, count: usize) -> String {
             continue;
         }
         let shown = log.strip_prefix(home).unwrap_or(&log).display().to_string();
-        let tail = lines[lines.len().saturating_sub(count)..].join("\n");
-        told.push(format!("[{shown}] {tail}"));
+        let cut = lines.len().saturating_sub(count);
+        // A panic says where it happened before its backtrace, which is long.
+        let panics = lines[..cut].windows(2).filter(|pair| pair[0].contains("panicked at"));
+        let panics = panics.map(|pair| pair.join("\n"));
+        let tail = lines[cut..].join("\n");
+        let excerpt: Vec<String> = panics.chain([tail]).collect();
+        told.push(format!("[{shown}] {}", excerpt.join("\n...\n")));
     }
     if told.is_empty() { "it printed nothing".to_owned() } else { told.join("\n") }
 }

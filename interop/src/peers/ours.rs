@@ -39,8 +39,8 @@ impl Ours {
         Ok(launch.output(Deadline::after(STOP_GRACE))?.lines().next().unwrap_or("").to_owned())
     }
 
-    /// Makes a torrent at `out`.
-    pub(crate) fn create(&self, recipe: &Recipe<'_>, out: &Path, home: &Path) -> Outcome<()> {
+    /// Makes a torrent at `out`; hands back what was printed.
+    pub(crate) fn create(&self, recipe: &Recipe<'_>, out: &Path, home: &Path) -> Outcome<String> {
         let mut launch = Launch::new(&self.binary, home).arg("create").arg(recipe.payload.path());
         launch = launch.arg("-o").arg(out).args(["--format", recipe.format.name()]);
         if let Some(bytes) = recipe.piece_length {
@@ -52,7 +52,7 @@ impl Ours {
         if recipe.private {
             launch = launch.arg("--private");
         }
-        launch.output(Deadline::after(TOOL_PATIENCE)).map(drop)
+        launch.output(Deadline::after(TOOL_PATIENCE))
     }
 
     /// What `show --json` says of a torrent.
