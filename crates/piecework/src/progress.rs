@@ -112,6 +112,14 @@ impl Progress {
         }
     }
 
+    /// Lets `print` write to the terminal without tearing the bar.
+    pub(crate) fn aside(&self, print: impl FnOnce()) {
+        match &self.display {
+            Display::Bar(bar) => bar.suspend(print),
+            Display::Lines | Display::Objects => print(),
+        }
+    }
+
     /// Writes a line of text without tearing the bar.
     pub(crate) fn note(&self, text: &str) {
         match &self.display {

@@ -51,6 +51,12 @@ pub(crate) fn run(args: &GetArgs, common: &Common, out: Out) -> Result<(), Failu
     ended
 }
 
+/// The line that scripts wait for.
+pub(super) fn ready(out: Out, label: &str, port: u16) {
+    let object = json!({ "event": "ready", "info_hash": label, "port": port });
+    out.say(&format!("READY {label} {port}"), &object);
+}
+
 /// A display name, and the source as the engine wants it.
 pub(super) fn named(loaded: Loaded) -> (String, Source) {
     match loaded {
@@ -130,10 +136,7 @@ impl Get {
             self.progress.get_or_insert_with(|| Progress::new(self.out, &self.name, &label));
         match &event.what {
             What::Metadata { info, .. } => progress.rename(info.name()),
-            What::Ready { port } => self.out.say(
-                &format!("READY {label} {port}"),
-                &json!({ "event": "ready", "info_hash": label, "port": port }),
-            ),
+            What::Ready { port } => progress.aside(|| ready(self.out, &label, *port)),
             What::Done => {
                 self.is_done = true;
                 self.out

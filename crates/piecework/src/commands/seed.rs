@@ -1,6 +1,6 @@
 //! `piecework seed`: serve torrents whose data is here.
 
-use super::get::named;
+use super::get::{named, ready};
 use crate::args::{Common, SeedArgs};
 use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
@@ -9,7 +9,6 @@ use crate::session::{self, SHUTDOWN_AFTER, TICK};
 use crate::signals::Signals;
 use crate::source;
 use piecework_node::{AddError, AddTorrent, Engine, Event, Phase, Status, TorrentKey, What};
-use serde_json::json;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -91,10 +90,7 @@ fn add(
 fn take(event: &Event, out: Out, progress: &Progress) {
     let label = event.info_hashes.to_string();
     match &event.what {
-        What::Ready { port } => out.say(
-            &format!("READY {label} {port}"),
-            &json!({ "event": "ready", "info_hash": label, "port": port }),
-        ),
+        What::Ready { port } => progress.aside(|| ready(out, &label, *port)),
         What::Problem(problem) => progress.note(&problem.text),
         What::Recovered => progress.note("the storage can be read again"),
         What::Metadata { .. } | What::Done | What::Stopped => {}
