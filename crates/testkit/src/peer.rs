@@ -99,6 +99,8 @@ pub struct PeerStats {
     pub requests: Vec<Request>,
     /// Requests that are being held back, see [`FakePeerBuilder::hold_after`].
     pub held: usize,
+    /// Blocks of metadata that were asked for (BEP 9).
+    pub metadata_requests: usize,
     /// Times that the bad side of a behaviour came out: a wrong block, a flood, an end.
     pub misdeeds: usize,
     /// Pieces that the other side says it has, over all connections.
@@ -143,7 +145,7 @@ impl FakePeerBuilder {
         self
     }
 
-    /// Keeps requests for metadata unanswered until [`FakePeer::release`].
+    /// Does not say that it has metadata until [`FakePeer::release`].
     #[must_use]
     pub const fn hold_metadata(mut self) -> Self {
         self.holds_metadata = true;

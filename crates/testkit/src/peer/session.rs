@@ -23,8 +23,7 @@ pub(super) struct Session {
     pub(super) stream: PeerStream,
     is_outgoing: bool,
     held: VecDeque<Request>,
-    /// Blocks of metadata that were asked for and are held back.
-    held_metadata: Vec<u32>,
+    has_introduced: bool,
     /// The other side's ids for extension messages.
     ids: ExtensionIds,
     pub(super) served: usize,
@@ -33,8 +32,8 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(shared: Arc<Shared>, stream: PeerStream, is_outgoing: bool) -> Self {
         let ids = ExtensionIds::default();
-        let (held, held_metadata) = (VecDeque::new(), Vec::new());
-        Self { shared, stream, is_outgoing, held, held_metadata, ids, served: 0 }
+        let (held, has_introduced) = (VecDeque::new(), false);
+        Self { shared, stream, is_outgoing, held, has_introduced, ids, served: 0 }
     }
 
     /// Until one side closes the connection.
@@ -53,11 +52,7 @@ impl Session {
                 self.take(incoming)?;
             }
             self.serve_held()?;
-            if !self.shared.state.look(|state| state.holds_metadata) {
-                for block in std::mem::take(&mut self.held_metadata) {
-                    self.send_metadata(block)?;
-                }
-            }
+            self.introduce()?;
         }
     }
 
@@ -84,6 +79,24 @@ impl Session {
 
     /// Extensions and pieces.
     fn greet(&mut self) -> Result<(), StreamError> {
+        self.introduce()?;
+        let pieces = &self.shared.pieces;
+        let claim = if pieces.is_full() {
+            Message::HaveAll
+        } else if pieces.is_empty() {
+            Message::HaveNone
+        } else {
+            Message::Bitfield(pieces.to_wire())
+        };
+        self.stream.send(&claim)
+    }
+
+    /// The extension handshake, once metadata may be mentioned.
+    fn introduce(&mut self) -> Result<(), StreamError> {
+        if self.has_introduced || self.shared.state.look(|state| state.holds_metadata) {
+            return Ok(());
+        }
+        self.has_introduced = true;
         let metadata_bytes = if self.shared.behaviour == Behaviour::HugeMetadata {
             METADATA_BYTES_MAX as u32
         } else {
@@ -96,16 +109,7 @@ impl Session {
             metadata_bytes: Some(metadata_bytes),
             ..ExtensionHandshake::default()
         };
-        self.stream.send(&Message::Extended { id: HANDSHAKE_ID, payload: handshake.encode() })?;
-        let pieces = &self.shared.pieces;
-        let claim = if pieces.is_full() {
-            Message::HaveAll
-        } else if pieces.is_empty() {
-            Message::HaveNone
-        } else {
-            Message::Bitfield(pieces.to_wire())
-        };
-        self.stream.send(&claim)
+        self.stream.send(&Message::Extended { id: HANDSHAKE_ID, payload: handshake.encode() })
     }
 
     fn take(&mut self, incoming: Incoming) -> Result<(), StreamError> {
@@ -209,9 +213,8 @@ impl Session {
         match ExtensionMessage::decode(id, payload)? {
             Some(ExtensionMessage::Handshake(handshake)) => self.ids.update(&handshake.ids),
             Some(ExtensionMessage::Metadata(MetadataMessage::Request { block })) => {
-                if self.held_metadata.len() < HELD_MAX {
-                    self.held_metadata.push(block);
-                }
+                self.shared.state.change(|state| state.stats.metadata_requests += 1);
+                return self.send_metadata(block);
             }
             Some(_) | None => {}
         }
