@@ -159,6 +159,11 @@ impl Picker {
         self.left_bytes
     }
 
+    /// Whether blocks of the piece are asked and have not come.
+    pub fn is_awaited(&self, piece: PieceIndex) -> bool {
+        self.partials.get(piece).is_some_and(partial::Partial::is_awaited)
+    }
+
     /// Connected peers that have the piece.
     pub fn availability(&self, piece: PieceIndex) -> u32 {
         self.rarity.availability(piece)

@@ -11,11 +11,13 @@ use piecework_wire::extension::{Extension, ExtensionMessage};
 
 impl Swarm {
     pub(super) fn piece_verified(&mut self, piece: PieceIndex) {
-        let Some(picker) = &mut self.picker else { return };
+        let Some(picker) = &self.picker else { return };
         if picker.grid().piece(piece.get()).is_none() {
             return;
         }
         let was_wanted = picker.wants(piece);
+        self.take_back(piece);
+        let Some(picker) = &mut self.picker else { return };
         if !picker.verified(piece, &mut Vec::new()) {
             return;
         }
@@ -42,10 +44,12 @@ impl Swarm {
     }
 
     pub(super) fn piece_failed(&mut self, piece: PieceIndex, digests: &[Sha256Digest]) {
-        let Some(picker) = &mut self.picker else { return };
+        let Some(picker) = &self.picker else { return };
         if picker.grid().piece(piece.get()).is_none() {
             return;
         }
+        self.take_back(piece);
+        let Some(picker) = &mut self.picker else { return };
         let mut origins = Vec::new();
         picker.failed(piece, &mut origins);
         self.wasted_bytes += u64::from(picker.grid().piece_bytes(piece));
@@ -77,15 +81,23 @@ impl Swarm {
     }
 
     pub(super) fn piece_lost(&mut self, piece: PieceIndex) {
-        let Some(picker) = &mut self.picker else { return };
+        let Some(picker) = &self.picker else { return };
         if picker.grid().piece(piece.get()).is_none() {
             return;
         }
-        if picker.lost(piece) {
+        self.take_back(piece);
+        if self.picker.as_mut().is_some_and(|picker| picker.lost(piece)) {
             self.retract(piece);
         }
         self.recount_useful();
         self.check_complete();
+    }
+
+    /// Cancels what is still asked of a piece that starts over or came from elsewhere.
+    fn take_back(&mut self, piece: PieceIndex) {
+        if self.picker.as_ref().is_some_and(|picker| picker.is_awaited(piece)) {
+            self.cancel_where(|_, block| block.piece == piece);
+        }
     }
 
     /// Tells peers that we no longer have a piece (BEP 54).
