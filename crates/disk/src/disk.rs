@@ -8,6 +8,7 @@ use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crate::drive::Drives;
 use crate::files::FileCache;
@@ -25,11 +26,23 @@ pub struct DiskConfig {
     pub chunk_bytes_max: usize,
     /// File handles kept open at most, over all torrents.
     pub open_files_max: usize,
+    /// How long a storage that cannot be written is left alone.
+    pub retry_interval: Duration,
+    /// How often verified pieces are flushed to the drive, which makes them durable. Within the default
+    /// of 30 s the kernel has written nearly all of them on its own, so that a flush neither costs us
+    /// its work nor stops others. What it delays is only how much is checked again after a power cut.
+    pub sync_interval: Duration,
 }
 
 impl Default for DiskConfig {
     fn default() -> Self {
-        Self { workers: 0, chunk_bytes_max: 64 << 20, open_files_max: 512 }
+        Self {
+            workers: 0,
+            chunk_bytes_max: 64 << 20,
+            open_files_max: 512,
+            retry_interval: Duration::from_secs(5),
+            sync_interval: Duration::from_secs(30),
+        }
     }
 }
 
@@ -45,6 +58,7 @@ struct Shared {
     drives: Drives,
     queue: Queue,
     keeper: Keeper,
+    config: DiskConfig,
     worker_count: usize,
     threads: Mutex<Threads>,
 }
@@ -68,6 +82,7 @@ impl Disk {
             drives: Drives::default(),
             queue: Queue::new(pool.clone()),
             keeper: Keeper::default(),
+            config,
             worker_count,
             threads: Mutex::default(),
             pool,
@@ -90,7 +105,9 @@ impl Disk {
             threads.workers.push(spawn(format!("worker-{index}"), work)?);
         }
         threads.keepers.push(spawn("keeper".to_owned(), |disk| disk.keeper().run(disk))?);
-        threads.keepers.push(spawn("sync".to_owned(), |disk| disk.keeper().run_syncs())?);
+        threads.keepers.push(spawn("sync".to_owned(), |disk| {
+            disk.keeper().run_syncs(disk.config().sync_interval);
+        })?);
         Ok(())
     }
 
@@ -133,6 +150,10 @@ impl Disk {
 
     pub(crate) fn keeper(&self) -> &Keeper {
         &self.shared.keeper
+    }
+
+    pub(crate) fn config(&self) -> &DiskConfig {
+        &self.shared.config
     }
 
     pub(crate) fn worker_count(&self) -> usize {

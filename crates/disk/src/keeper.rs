@@ -23,14 +23,6 @@ use crate::store::StoreShared;
 /// than a second.
 const SAVE_INTERVAL: Duration = Duration::from_millis(800);
 
-/// How long a storage that cannot be written is left alone.
-const RETRY_INTERVAL: Duration = Duration::from_secs(5);
-
-/// Least time between two flushes of one torrent. By then the kernel has written nearly all of it on
-/// its own, so that a flush neither costs us its work nor stops others. What it delays is only how
-/// much is checked again after a power cut.
-const SYNC_INTERVAL: Duration = Duration::from_secs(30);
-
 /// How often deleted files are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -69,10 +61,10 @@ impl Keeper {
     }
 
     /// The body of the thread that flushes. A flush can take long; saves must not wait for it.
-    pub(crate) fn run_syncs(&self) {
+    pub(crate) fn run_syncs(&self, interval: Duration) {
         loop {
             let state = self.lock();
-            let waited = self.closed.wait_timeout_while(state, SYNC_INTERVAL, |it| !it.is_closed);
+            let waited = self.closed.wait_timeout_while(state, interval, |it| !it.is_closed);
             let state = waited.unwrap_or_else(PoisonError::into_inner).0;
             if state.is_closed {
                 return;
@@ -133,8 +125,8 @@ impl Keeper {
 fn look_after(store: &Arc<StoreShared>, now: Instant, is_last: bool) -> Instant {
     let saving = &store.saving;
     let mut plan = saving.lock();
-    let far = now + RETRY_INTERVAL;
-    let mut due = far;
+    let retry_interval = store.storage.disk.config().retry_interval;
+    let mut due = now + retry_interval;
 
     if !store.is_blocked() {
         plan.retry_at = None;
@@ -142,22 +134,28 @@ fn look_after(store: &Arc<StoreShared>, now: Instant, is_last: bool) -> Instant 
         if let Some(task) = store.try_again() {
             store.storage.disk.queue().push_urgent(task);
         }
-        plan.retry_at = Some(now + RETRY_INTERVAL);
+        plan.retry_at = Some(now + retry_interval);
     }
     if store.is_blocked() {
-        due = due.min(*plan.retry_at.get_or_insert(now + RETRY_INTERVAL));
+        due = due.min(*plan.retry_at.get_or_insert(now + retry_interval));
     }
 
     let request = saving.take_request(store.is_idle() || is_last);
     let interval_is_over = plan.saved_at.is_none_or(|at| at + SAVE_INTERVAL <= now);
-    if let Some(is_final) = request {
-        let result = plan.save(store, is_final);
-        let event = StoreEvent::ResumeSaved { result };
-        store.sender.post_one(Completion { key: store.key, event });
-    } else if saving.is_changed() && (interval_is_over || is_last) {
-        if let Err(fault) = plan.save(store, false) {
-            tracing::warn!(%fault, "resume data were not saved");
+    if request.count > 0 {
+        let result = plan.save(store, request.is_final);
+        if request.is_final && result.is_ok() {
+            plan.lock = None;
         }
+        for _ in 0..request.count {
+            let event = StoreEvent::ResumeSaved { result: result.clone() };
+            store.sender.post_one(Completion { key: store.key, event });
+        }
+    } else if saving.is_changed()
+        && (interval_is_over || is_last)
+        && let Err(fault) = plan.save(store, false)
+    {
+        tracing::warn!(%fault, "resume data were not saved");
     }
     if saving.is_changed() {
         due = due.min(plan.saved_at.map_or(now, |at| at + SAVE_INTERVAL));
@@ -175,8 +173,15 @@ pub(crate) struct Saving {
     says_running: AtomicBool,
     /// Somebody waits for a save.
     is_awaited: AtomicBool,
-    request: Mutex<Option<bool>>,
+    request: Mutex<Request>,
     plan: Mutex<Plan>,
+}
+
+/// Saves that were asked for; one save answers all of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Request {
+    count: u32,
+    is_final: bool,
 }
 
 #[derive(Debug, Default)]
@@ -207,6 +212,11 @@ impl Saving {
         self.lock().lock = Some(lock);
     }
 
+    /// Nothing is saved any more, and the lock is let go.
+    pub(crate) fn end(&self) {
+        self.lock().lock = None;
+    }
+
     /// True if nothing was to be saved before.
     pub(crate) fn mark_changed(&self) -> bool {
         // Read first: most calls find it set, and a store would take the line from other workers.
@@ -220,7 +230,8 @@ impl Saving {
     /// Asks for a save once nothing is with workers.
     pub(crate) fn request(&self, is_final: bool) {
         let mut request = self.request.lock().unwrap_or_else(PoisonError::into_inner);
-        *request = Some(is_final || *request == Some(true));
+        request.count += 1;
+        request.is_final |= is_final;
         self.is_awaited.store(true, Ordering::Release);
     }
 
@@ -228,10 +239,10 @@ impl Saving {
         self.is_awaited.load(Ordering::Acquire)
     }
 
-    fn take_request(&self, may_save: bool) -> Option<bool> {
+    fn take_request(&self, may_save: bool) -> Request {
         let mut request = self.request.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = if may_save { request.take() } else { None };
-        self.is_awaited.store(request.is_some(), Ordering::Release);
+        let taken = if may_save { std::mem::take(&mut *request) } else { Request::default() };
+        self.is_awaited.store(request.count > 0, Ordering::Release);
         taken
     }
 

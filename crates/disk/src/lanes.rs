@@ -37,6 +37,9 @@ pub(crate) struct PieceDigests {
     pub(crate) leaves: Vec<Sha256Digest>,
 }
 
+/// What became of a piece.
+pub(crate) type PieceResult<E> = (LanePiece, Result<PieceDigests, E>);
+
 /// What to take for a group of lanes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct GroupShape {
@@ -139,7 +142,7 @@ impl<E> Group<E> {
     }
 
     /// The hashes of all pieces, and the buffer for another group.
-    pub(crate) fn finish(self) -> (Vec<(LanePiece, Result<PieceDigests, E>)>, Vec<u8>) {
+    pub(crate) fn finish(self) -> (Vec<PieceResult<E>>, Vec<u8>) {
         let results = self.lanes.into_iter().map(|lane| {
             let piece = lane.piece.piece;
             let digests = PieceDigests { piece, v1: lane.v1, leaves: lane.leaves };

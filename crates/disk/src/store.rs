@@ -275,7 +275,7 @@ impl PieceStore {
 
     /// Saves resume data once everything that was handed over is written; answered by `ResumeSaved`.
     /// `is_final`: nothing is to be written after that, so a restart trusts files only if they do not
-    /// change meanwhile.
+    /// change meanwhile. The lock is let go then, or when the store is dropped.
     pub fn save_resume(&mut self, is_final: bool) {
         if is_final {
             self.cancel_check();

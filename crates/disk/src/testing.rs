@@ -128,7 +128,12 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self::with(DiskConfig { workers: 2, ..DiskConfig::default() })
+        Self::with(DiskConfig {
+            workers: 2,
+            retry_interval: Duration::from_millis(20),
+            sync_interval: Duration::from_millis(20),
+            ..DiskConfig::default()
+        })
     }
 
     pub(crate) fn with(config: DiskConfig) -> Self {

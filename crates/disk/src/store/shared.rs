@@ -132,6 +132,7 @@ impl StoreShared {
         self.is_closed.store(true, Ordering::Release);
         let held = mem::take(&mut *self.lock());
         drop(held);
+        self.saving.end();
         self.storage.close();
     }
 

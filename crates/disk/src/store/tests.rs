@@ -171,7 +171,7 @@ fn a_file_that_vanishes_while_it_is_read_takes_its_pieces_along() {
         }
         _ => None,
     });
-    assert_eq!(lost, (1, bench.dir().join("t/b").canonicalize().unwrap_or(lost.1.clone()), 2..6));
+    assert_eq!(lost, (1, store.storage().dir().join("t/b"), 2..6));
     assert_eq!(store.have(), set(6, [0, 1]));
 
     // Put back, it is found again.
@@ -181,9 +181,7 @@ fn a_file_that_vanishes_while_it_is_read_takes_its_pieces_along() {
 }
 
 #[test]
-fn a_full_disk_blocks_the_store_and_it_recovers_by_itself() {
-    // A file where the folder should be is a full disk that a test can have without being root: the
-    // write fails, and works once the file is gone.
+fn what_stands_in_the_way_blocks_the_store_until_it_is_gone() {
     let fixture = Fixture::new(Version::V1, 32_768, &[("d/a", 131_072)]);
     let bench = Bench::new();
     let mut store = bench.store(bench.storage(&fixture));
@@ -213,6 +211,68 @@ fn a_full_disk_blocks_the_store_and_it_recovers_by_itself() {
     }
     bench.wait_verified(3);
     assert!(!lost.contains(&kept[0]));
+    fixture.assert_files(&bench.dir());
+}
+
+/// Set in the process that [`a_full_disk_stops_writing_and_it_goes_on_when_there_is_space`] starts.
+const LIMITED: &str = "PIECEWORK_TEST_FILE_SIZE_IS_LIMITED";
+
+/// A limit on file sizes is a full disk that a test can have; but it holds for the whole process, so the
+/// test runs in one of its own, with the signal ignored that would end it.
+#[test]
+fn a_full_disk_stops_writing_and_it_goes_on_when_there_is_space() {
+    if std::env::var_os(LIMITED).is_some() {
+        return download_to_a_full_disk();
+    }
+    let this = "store::tests::a_full_disk_stops_writing_and_it_goes_on_when_there_is_space";
+    let output = std::process::Command::new("sh")
+        .arg("-c")
+        .arg("trap '' XFSZ; ulimit -S -f 256; exec \"$0\" --exact \"$1\" --nocapture")
+        .arg(std::env::current_exe().unwrap())
+        .arg(this)
+        .env(LIMITED, "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let fault = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}{fault}");
+}
+
+fn download_to_a_full_disk() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+
+    // The shell's limit is 128 or 256 KiB, depending on which shell it is.
+    let fixture = Fixture::new(Version::V1, 65_536, &[("a", 1 << 20)]);
+    let bench = Bench::new();
+    let mut store = bench.store(bench.storage(&fixture));
+    for block in fixture.blocks() {
+        store.accept(block, bench.chunk(fixture.bytes(block)), true);
+    }
+    let mut verified = Vec::new();
+    let text = bench.wait(|event| match event {
+        StoreEvent::StorageBlocked { fault } => Some(fault.to_string()),
+        _ => None,
+    });
+    assert!(text.ends_with("no space left; free some, it goes on by itself"), "{text}");
+    let limit = getrlimit(Resource::Fsize);
+    setrlimit(Resource::Fsize, rustix::process::Rlimit { current: limit.maximum, ..limit })
+        .unwrap();
+    bench.wait(|event| matches!(event, StoreEvent::StorageRecovered).then_some(()));
+    // Lost pieces come again; verified ones stayed.
+    while verified.len() < 16 {
+        let lost = bench.wait(|event| match event {
+            StoreEvent::PieceVerified { piece } => {
+                verified.push(piece.get());
+                Some(None)
+            }
+            StoreEvent::PieceLost { piece, .. } => Some(Some(*piece)),
+            _ => None,
+        });
+        for block in fixture.blocks().into_iter().filter(|block| Some(block.piece) == lost) {
+            bench.accept(&mut store, &fixture, block);
+        }
+    }
+    assert!(store.have().is_full());
     fixture.assert_files(&bench.dir());
 }
 

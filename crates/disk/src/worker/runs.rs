@@ -44,7 +44,7 @@ pub(super) fn run(disk: &Disk, hasher: &Hasher, pieces: Vec<Arc<PieceWork>>, out
     let mut ended = Vec::with_capacity(pieces.len());
     for work in pieces {
         let steps = work.take_steps();
-        if work.is_over() || work.store.is_blocked() {
+        if work.is_over() || work.store.is_blocked() || work.store.is_closed() {
             discard(&work, steps, &mut used, outbox);
             ended.push(work);
             continue;
