@@ -7,7 +7,10 @@ use crate::progress::Progress;
 use crate::session::{self, SHUTDOWN_AFTER, TICK};
 use crate::signals::Signals;
 use crate::source::{self, Loaded};
-use piecework_node::{AddTorrent, Engine, Event, Phase, Source, Status, TorrentKey, What};
+use piecework_metainfo::Info;
+use piecework_node::{
+    AddTorrent, Engine, Event, FilePriorities, Phase, Source, Status, TorrentKey, What,
+};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -20,13 +23,16 @@ pub(crate) fn run(args: &GetArgs, common: &Common, out: Out) -> Result<(), Failu
     let mut peers = session::peers(&args.net)?;
     let priorities = session::priorities(&args.select, &args.priority)?;
     let loaded = source::load(&args.source)?;
+    if let Loaded::Torrent(metainfo) = &loaded {
+        refuse_nothing(priorities.as_ref(), metainfo.info())?;
+    }
     peers.extend(session::magnet_peers(&loaded));
     let is_hopeless = is_hopeless(&loaded) && peers.is_empty();
     let (name, source) = named(loaded);
     let engine = session::start(common, &args.net)?;
     let mut spec = AddTorrent::new(source, args.dir.clone());
     spec.peers = peers;
-    spec.priorities = priorities;
+    spec.priorities = priorities.clone();
     spec.is_sequential = args.sequential;
     spec.may_overwrite = args.overwrite;
     let key = engine.add(spec).map_err(Failure::new)?;
@@ -39,6 +45,7 @@ pub(crate) fn run(args: &GetArgs, common: &Common, out: Out) -> Result<(), Failu
         out,
         progress: None,
         name,
+        priorities,
         is_done: false,
         stays: args.stay,
         patience: Patience { give_up, since: Instant::now(), last: Default::default() },
@@ -49,6 +56,20 @@ pub(crate) fn run(args: &GetArgs, common: &Common, out: Out) -> Result<(), Failu
     }
     engine.shutdown(SHUTDOWN_AFTER);
     ended
+}
+
+/// A choice that leaves no file is a mistake, and no download that is complete at once.
+fn refuse_nothing(choose: Option<&FilePriorities>, info: &Info) -> Result<(), Failure> {
+    let Some(choose) = choose else { return Ok(()) };
+    let wanted = choose(info);
+    let mut stored = info.files().iter().zip(&wanted).filter(|(file, _)| !file.is_pad());
+    if stored.any(|(_, &priority)| priority > 0) {
+        return Ok(());
+    }
+    let name = info.name();
+    let text =
+        format!("--select and --priority leave no file of {name}: 'piecework show' lists them");
+    Err(Failure::new(text))
 }
 
 /// The line that scripts wait for.
@@ -102,6 +123,7 @@ struct Get {
     out: Out,
     progress: Option<Progress>,
     name: String,
+    priorities: Option<FilePriorities>,
     is_done: bool,
     stays: bool,
     patience: Patience,
@@ -135,7 +157,10 @@ impl Get {
         let progress =
             self.progress.get_or_insert_with(|| Progress::new(self.out, &self.name, &label));
         match &event.what {
-            What::Metadata { info, .. } => progress.rename(info.name()),
+            What::Metadata { info, .. } => {
+                refuse_nothing(self.priorities.as_ref(), info)?;
+                progress.rename(info.name());
+            }
             What::Ready { port } => progress.aside(|| ready(self.out, &label, *port)),
             What::Done => {
                 self.is_done = true;

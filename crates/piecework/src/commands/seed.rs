@@ -7,7 +7,7 @@ use crate::out::{Out, note};
 use crate::progress::Progress;
 use crate::session::{self, SHUTDOWN_AFTER, TICK};
 use crate::signals::Signals;
-use crate::source;
+use crate::source::{self, Loaded};
 use piecework_node::{AddError, AddTorrent, Engine, Event, Phase, Status, TorrentKey, What};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -20,22 +20,12 @@ pub(crate) fn run(args: &SeedArgs, common: &Common, out: Out) -> Result<(), Fail
     if let Some(folder) = &args.torrents_dir {
         sources.extend(torrent_files(folder)?);
     }
+    // Read before anything starts: who gives nothing but bad torrents gets no state folder for it.
+    let is_only = sources.len() == 1;
+    let loaded = accept(sources.iter().map(|source| source::load(source)), is_only, out)?;
     let engine = session::start(common, &args.net)?;
-    let mut keys = Vec::new();
-    let mut failures = 0;
-    for source in &sources {
-        match add(&engine, source, args, &peers) {
-            Ok(key) => keys.push(key),
-            Err(failure) if sources.len() == 1 => return Err(failure),
-            Err(failure) => {
-                failures += 1;
-                out.problem(&failure.text);
-            }
-        }
-    }
-    if keys.is_empty() && failures > 0 {
-        return Err(Failure::new("none of the torrents can be served"));
-    }
+    let added = loaded.into_iter().map(|loaded| add(&engine, loaded, args, &peers));
+    let keys: Vec<TorrentKey> = accept(added, is_only, out)?;
     let mut progress = Progress::new(out, &title(keys.len()), "all");
     while signals.status().is_none() {
         if let Some(event) = engine.next_event(TICK) {
@@ -46,6 +36,29 @@ pub(crate) fn run(args: &SeedArgs, common: &Common, out: Out) -> Result<(), Fail
     progress.finish(&sum(&engine, &keys));
     engine.shutdown(SHUTDOWN_AFTER);
     Ok(())
+}
+
+/// Keeps what worked and tells what did not; it is an error only if nothing worked.
+fn accept<T>(
+    results: impl Iterator<Item = Result<T, Failure>>,
+    is_only: bool,
+    out: Out,
+) -> Result<Vec<T>, Failure> {
+    let (mut accepted, mut failures) = (Vec::new(), 0);
+    for result in results {
+        match result {
+            Ok(it) => accepted.push(it),
+            Err(failure) if is_only => return Err(failure),
+            Err(failure) => {
+                failures += 1;
+                out.problem(&failure.text);
+            }
+        }
+    }
+    if accepted.is_empty() && failures > 0 {
+        return Err(Failure::new("none of the torrents can be served"));
+    }
+    Ok(accepted)
 }
 
 fn title(count: usize) -> String {
@@ -71,11 +84,10 @@ fn torrent_files(folder: &Path) -> Result<Vec<String>, Failure> {
 
 fn add(
     engine: &Engine,
-    source: &str,
+    loaded: Loaded,
     args: &SeedArgs,
     peers: &[SocketAddr],
 ) -> Result<TorrentKey, Failure> {
-    let loaded = source::load(source)?;
     let from_magnet = session::magnet_peers(&loaded);
     let (_, source) = named(loaded);
     let mut spec = AddTorrent::new(source, args.dir.clone());
