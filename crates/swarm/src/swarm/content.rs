@@ -7,7 +7,7 @@ use crate::machine::Content;
 use crate::picker::Picker;
 use crate::super_seed::SuperSeed;
 use piecework_bencode::{Mode, Value, decode};
-use piecework_types::Rng;
+use piecework_types::{Bitfield, Rng};
 use piecework_wire::Message;
 
 impl Swarm {
@@ -27,6 +27,9 @@ impl Swarm {
         self.hashes = layers.map(|layers| HashExchange::new(layers, picker.grid()));
         if let Some(hashes) = self.hashes.as_ref().filter(|_| !info.has_v1_pieces) {
             picker.lock(hashes.unknown_pieces());
+        }
+        for (_, peer) in self.peers.iter_mut() {
+            peer.have = Bitfield::new(picker.grid().piece_count());
         }
         self.picker = Some(picker);
         self.set_super_seed(self.is_super_seed_wanted);

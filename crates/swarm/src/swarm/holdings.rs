@@ -114,7 +114,6 @@ impl Swarm {
             let out_of_bounds = DropReason::PieceOutOfBounds { index, piece_count: count };
             have.insert(picker.grid().piece(index).ok_or(out_of_bounds)?);
         }
-        peer.have = Bitfield::new(count);
         self.replace_have(slot, have);
         Ok(())
     }
