@@ -18,8 +18,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) enum Access {
     /// Reading what is there.
     Read,
-    /// Reading and writing; the file and its folders are made if need be.
-    Write {
+    /// Reading and writing what is there.
+    Write,
+    /// As [`Self::Write`]; the file and its folders are made if need be.
+    Create {
         /// Marked executable when it is made (BEP 47).
         is_executable: bool,
     },
@@ -146,13 +148,14 @@ pub(crate) fn open_below(dir: &Path, components: &[&str], access: Access) -> io:
     let Some((name, folders)) = components.split_last() else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    let folder = walk(dir, folders, access != Access::Read)?;
+    let folder = walk(dir, folders, matches!(access, Access::Create { .. }))?;
     // A pipe would wait for its other end without NONBLOCK; for plain files it means nothing.
     let always = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let (flags, mode) = match access {
         Access::Read => (OFlags::RDONLY, 0),
-        Access::Write { is_executable: false } => (OFlags::RDWR | OFlags::CREATE, 0o666),
-        Access::Write { is_executable: true } => (OFlags::RDWR | OFlags::CREATE, 0o777),
+        Access::Write => (OFlags::RDWR, 0),
+        Access::Create { is_executable: false } => (OFlags::RDWR | OFlags::CREATE, 0o666),
+        Access::Create { is_executable: true } => (OFlags::RDWR | OFlags::CREATE, 0o777),
     };
     let file = rustix::fs::openat(&folder, *name, flags | always, Mode::from_raw_mode(mode))?;
     if FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) != FileType::RegularFile {
@@ -194,7 +197,7 @@ mod tests {
     use super::*;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    const WRITE: Access = Access::Write { is_executable: false };
+    const WRITE: Access = Access::Create { is_executable: false };
 
     #[test]
     fn folders_are_made_on_the_way_and_symlinks_are_never_followed() {
@@ -222,7 +225,7 @@ mod tests {
     #[test]
     fn an_executable_file_is_made_executable() {
         let temp = tempfile::tempdir().unwrap();
-        open_below(temp.path(), &["run"], Access::Write { is_executable: true }).unwrap();
+        open_below(temp.path(), &["run"], Access::Create { is_executable: true }).unwrap();
         let mode = fs::metadata(temp.path().join("run")).unwrap().permissions().mode();
         assert_eq!(mode & 0o100, 0o100);
     }

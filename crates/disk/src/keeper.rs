@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 
 use crate::bits::AtomicBits;
 use crate::disk::Disk;
-use crate::fault::LocalFault;
+use crate::fault::{Action, FaultKind, LocalFault};
 use crate::mailbox::{Completion, StoreEvent};
 use crate::pool;
 use crate::resume::{Record, ResumeLock};
 use crate::storage::FileStamp;
 use crate::store::StoreShared;
+use crate::worker::Outbox;
 
 /// Least time between two saves of one torrent: with the time that a save takes, a kill costs less
 /// than a second.
@@ -278,9 +279,13 @@ impl Plan {
         let durable = saving.durable.snapshot();
         let count = store.storage.info.files().len();
         self.stamps.resize(count, None);
+        let mut taken = Vec::new();
         for (file, stamp) in self.stamps.iter_mut().enumerate() {
             if store.storage.take_dirty(file) {
                 *stamp = store.storage.stamp(file);
+                if stamp.is_none() && store.storage.is_taken_away(file) {
+                    taken.push(file);
+                }
             }
         }
         let record = Record {
@@ -293,6 +298,7 @@ impl Plan {
             parts: store.storage.parts().stamp(),
         };
         let saved = lock.save(&record);
+        report_missing(store, &taken);
         match &saved {
             Ok(()) => saving.says_running.store(!is_final, Ordering::Release),
             // Again with the next change, or with the next call that asks for it.
@@ -300,6 +306,17 @@ impl Plan {
         }
         saved
     }
+}
+
+/// Files that were written and are not there any more.
+fn report_missing(store: &StoreShared, files: &[usize]) {
+    let mut outbox = Outbox::default();
+    for &file in files {
+        let path = store.storage.path_of(file);
+        let fault = LocalFault::of_kind(Action::Read, path, FaultKind::Missing);
+        store.file_failed(file, &fault, &mut outbox);
+    }
+    outbox.flush();
 }
 
 /// Flushes the files of pieces that are verified and not durable.

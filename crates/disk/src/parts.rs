@@ -92,7 +92,7 @@ impl PartsGuard<'_> {
         slices: &mut [IoSlice<'_>],
         offset: u64,
     ) -> Result<(), LocalFault> {
-        let handle = self.parts.handle(cache, Access::Write { is_executable: false })?;
+        let handle = self.parts.handle(cache, Access::Create { is_executable: false })?;
         write_all_at(&*handle, slices, offset)
             .map_err(|error| LocalFault::new(Action::Write, self.parts.path(), error))
     }

@@ -161,7 +161,9 @@ fn judge(saved: &Saved, storage: &Storage, boot: Option<&str>) -> Resume {
     let storage = &storage.shared;
     let piece_count = saved.have.len();
     let mut changed = Bitfield::new(piece_count);
-    let parts_are_same = saved.is_unchanged(saved.parts, storage.parts().stamp());
+    let mut gone = changed.clone();
+    let parts = storage.parts().stamp();
+    let parts_are_same = saved.is_unchanged(saved.parts, parts);
     for (at, file) in storage.info.files().iter().enumerate() {
         if file.is_pad() || file.length() == 0 {
             continue;
@@ -169,10 +171,10 @@ fn judge(saved: &Saved, storage: &Storage, boot: Option<&str>) -> Resume {
         let (then, now) = (saved.files.get(at).copied().flatten(), storage.stamp(at));
         // What is not in its own place may be in the parts file.
         let is_same = saved.is_unchanged(then, now) && (now.is_some() || parts_are_same);
-        if !is_same {
-            for piece in storage.pieces_of(at) {
-                changed.insert(piece);
-            }
+        // Gone by the time of the last save already, and no parts file to have its bytes.
+        let is_gone = now.is_none() && parts.is_none();
+        for piece in storage.pieces_of(at).filter(|_| !is_same || is_gone) {
+            if is_same { gone.insert(piece) } else { changed.insert(piece) };
         }
     }
     let survived = boot.is_some_and(|boot| boot == saved.boot);
@@ -185,6 +187,7 @@ fn judge(saved: &Saved, storage: &Storage, boot: Option<&str>) -> Resume {
         let is_listed = saved.have.contains(piece);
         let is_unknown = saved.unknown.contains(piece)
             || changed.contains(piece)
+            || (is_listed && gone.contains(piece))
             || (is_listed && !survived && !saved.durable.contains(piece));
         if is_unknown {
             resume.to_check.insert(piece);

@@ -68,6 +68,8 @@ struct FileState {
     is_in_parts: AtomicBool,
     /// Written since resume data looked at it.
     is_dirty: AtomicBool,
+    /// It was there when we looked, or we made it: if it is not there, somebody took it away.
+    is_there: AtomicBool,
 }
 
 /// What resume data compare to see whether a file changed.
@@ -137,17 +139,40 @@ impl StorageShared {
             .map_err(|error| LocalFault::new(Action::Open, self.path_of(file), error))
     }
 
-    fn write_access(&self, file: usize) -> Access {
-        Access::Write { is_executable: self.info.files()[file].attributes().executable }
+    fn create_access(&self, file: usize) -> Access {
+        Access::Create { is_executable: self.info.files()[file].attributes().executable }
+    }
+
+    /// The handle for writing. A file that was there and is gone is an error the first time, because
+    /// what was in it is gone too; then it is made anew.
+    fn handle_to_write(&self, file: usize) -> Result<Arc<OpenFile>, LocalFault> {
+        let is_there = &self.files[file].is_there;
+        let handle = match self.handle(file, Access::Write) {
+            Err(fault) if fault.kind() == FaultKind::Missing => {
+                if is_there.swap(false, Ordering::AcqRel) {
+                    return Err(fault);
+                }
+                self.handle(file, self.create_access(file))?
+            }
+            handle => handle?,
+        };
+        is_there.store(true, Ordering::Release);
+        Ok(handle)
+    }
+
+    /// Whether somebody took the file away.
+    pub(crate) fn is_taken_away(&self, file: usize) -> bool {
+        self.files[file].is_there.load(Ordering::Acquire) && self.stamp(file).is_none()
     }
 
     /// Writes `slices`, which are the bytes of a span.
-    pub(crate) fn write(&self, span: Block, slices: &[&[u8]]) -> Result<(), LocalFault> {
+    pub(crate) fn write(&self, span: Block, slices: &[&[u8]]) -> Result<(), FileFault> {
         let mut cutter = Cutter::new(slices);
         for segment in self.info.layout().segments(span) {
             let mut part = cutter.take(segment.length as usize);
             if !segment.is_pad {
-                self.write_segment(segment, &mut part)?;
+                self.write_segment(segment, &mut part)
+                    .map_err(|fault| FileFault { file: segment.file, fault })?;
             }
         }
         Ok(())
@@ -167,7 +192,7 @@ impl StorageShared {
                 return parts.write(self.cache(), part, offset);
             }
         }
-        let handle = self.handle(file, self.write_access(file))?;
+        let handle = self.handle_to_write(file)?;
         self.files[file].is_dirty.store(true, Ordering::Release);
         write_all_at(&*handle, part, segment.offset)
             .map_err(|error| LocalFault::new(Action::Write, self.path_of(file), error))

@@ -134,6 +134,7 @@ impl PieceStore {
     /// Hands over what can be hashed now, however little it is: when no request is outstanding, in the
     /// end game, before a shutdown.
     pub fn flush(&mut self, hurry: bool) {
+        self.forget_finished();
         for open in self.open.values_mut() {
             hand_over(open, &mut self.held, hurry);
         }
@@ -143,6 +144,7 @@ impl PieceStore {
     /// when [`ChunkPool::pressure`](crate::ChunkPool::pressure) holds. [`Self::accept`] does it too,
     /// but only for its own store.
     pub fn relieve(&mut self) {
+        self.forget_finished();
         for open in self.open.values_mut() {
             hand_over(open, &mut self.held, true);
             let spilled = open.assembly.spill();
@@ -289,9 +291,10 @@ impl PieceStore {
         &self.storage
     }
 
-    /// Forgets pieces that workers are done with.
+    /// Forgets pieces that workers are done with, and with them blocks of lost ones.
     fn forget_finished(&mut self) {
-        self.open.retain(|_, open| !(open.assembly.is_done() && open.work.is_over()));
+        self.open.retain(|_, open| !open.work.is_over());
+        self.held = self.open.values().map(|open| open.assembly.held()).sum();
     }
 }
 

@@ -46,7 +46,11 @@ fn carry_out(disk: &Disk, hasher: &Hasher, task: Task, outbox: &mut Outbox) {
     match task {
         Task::Read(read) => read.run(disk, outbox),
         Task::Retry(pending) => runs::retry(disk, pending, outbox),
-        Task::Unblock(store) => store.unblock(outbox),
+        // What can be made without data shows whether anything can.
+        Task::Unblock(store) => match store.storage.create_empty() {
+            Ok(()) => store.unblock(outbox),
+            Err(fault) => tracing::debug!(%fault, "still nothing can be written"),
+        },
         Task::CreateEmpty(store) => {
             if let Err(fault) = store.storage.create_empty() {
                 store.block(&fault, outbox);

@@ -94,6 +94,15 @@ fn after_a_clean_end_everything_counts_and_a_changed_file_is_checked() {
 }
 
 #[test]
+fn pieces_of_a_file_that_was_gone_before_the_last_save_do_not_count() {
+    let (bench, fixture) = (Bench::new(), fixture());
+    download(&bench, &fixture, &[0, 5], true);
+    fs::remove_file(bench.dir().join("t/c")).unwrap();
+    edit(&bench, &fixture, |saved| saved.files[2] = None);
+    assert_eq!(load(&bench, &fixture), expected(&[0], &[5]));
+}
+
+#[test]
 fn after_a_kill_our_own_last_writes_do_no_harm() {
     let (bench, fixture) = (Bench::new(), fixture());
     download(&bench, &fixture, &[0, 2], false);

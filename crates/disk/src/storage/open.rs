@@ -113,6 +113,7 @@ impl StorageShared {
             self.files.push(FileState {
                 is_in_parts: AtomicBool::new(!is_wanted && found.is_none() && !file.is_pad()),
                 is_dirty: AtomicBool::new(true),
+                is_there: AtomicBool::new(found.is_some()),
             });
         }
         Ok(Surroundings { longer, absent })
@@ -134,7 +135,7 @@ impl StorageShared {
     }
 
     fn cut(&self, file: usize) -> Result<(), LocalFault> {
-        let handle = self.handle(file, self.write_access(file))?;
+        let handle = self.handle_to_write(file)?;
         rustix::fs::ftruncate(&*handle, self.info.files()[file].length())
             .map_err(|error| LocalFault::new(Action::Write, self.path_of(file), error.into()))
     }
@@ -172,7 +173,7 @@ impl StorageShared {
         let extent = self.info.layout().extents()[file];
         if !extent.is_pad && extent.length > 0 {
             parts.each_part(self.cache(), extent, |offset, bytes| {
-                let handle = self.handle(file, self.write_access(file))?;
+                let handle = self.handle_to_write(file)?;
                 crate::vectored::write_all_at(&*handle, &mut [io::IoSlice::new(bytes)], offset)
                     .map_err(|error| LocalFault::new(Action::Write, self.path_of(file), error))
             })?;
@@ -190,7 +191,7 @@ impl StorageShared {
             let components: Vec<&str> = file.components().collect();
             let made = match file.symlink() {
                 // Not through the cache: it would push out files that are needed again.
-                None => open_below(&self.dir, &components, self.write_access(at)).map(drop),
+                None => open_below(&self.dir, &components, self.create_access(at)).map(drop),
                 Some(target) => self.link(&components, target),
             };
             made.map_err(|error| LocalFault::new(Action::Create, self.path_of(at), error))?;

@@ -68,7 +68,7 @@ fn a_symlink_that_appears_later_is_not_followed() {
     fs::create_dir_all(bench.dir().join("t")).unwrap();
     symlink(&outside, bench.dir().join("t/d")).unwrap();
     let block = fixture.blocks()[0];
-    let fault = storage.shared.write(block, &[fixture.bytes(block)]).unwrap_err();
+    let fault = storage.shared.write(block, &[fixture.bytes(block)]).unwrap_err().fault;
     assert_eq!(fault.kind(), FaultKind::NotPlain);
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
 }
@@ -85,7 +85,7 @@ fn a_read_only_storage_reads_and_writes_nothing() {
     let mut bytes = vec![0; block.length as usize];
     storage.shared.read(block, vec![&mut bytes]).unwrap();
     assert_eq!(bytes, fixture.bytes(block));
-    let fault = storage.shared.write(block, &[&bytes]).unwrap_err();
+    let fault = storage.shared.write(block, &[&bytes]).unwrap_err().fault;
     assert_eq!(fault.kind(), FaultKind::Denied);
     bench.disk.shutdown();
     assert!(!bench.dir().join("t/d/empty").exists());
@@ -99,7 +99,7 @@ fn a_folder_that_cannot_be_written_is_a_fault_with_a_remedy() {
     let spec = StorageSpec { dir: PathBuf::from("/proc/self/fdinfo"), ..bench.spec(&fixture) };
     let storage = Storage::open(&bench.disk, spec).unwrap();
     let block = fixture.blocks()[0];
-    let fault = storage.shared.write(block, &[fixture.bytes(block)]).unwrap_err();
+    let fault = storage.shared.write(block, &[fixture.bytes(block)]).unwrap_err().fault;
     assert_eq!(fault.action(), Action::Open);
     assert!(fault.to_string().starts_with("cannot open /proc/"), "{fault}");
 }

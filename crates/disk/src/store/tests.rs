@@ -181,6 +181,43 @@ fn a_file_that_vanishes_while_it_is_read_takes_its_pieces_along() {
 }
 
 #[test]
+fn a_file_that_is_taken_away_during_a_download_is_noticed_and_made_anew() {
+    let fixture = Fixture::new(Version::V1, 16_384, &[("a", 49_152), ("b", 16_384)]);
+    let bench = Bench::new();
+    let mut store = bench.store(bench.storage(&fixture));
+    let blocks = fixture.blocks();
+    blocks[..2].iter().for_each(|block| bench.accept(&mut store, &fixture, *block));
+    bench.wait_verified(2);
+    std::fs::remove_file(bench.dir().join("t/a")).unwrap();
+    // As the keeper does now and then.
+    bench.disk.files().close_deleted();
+    blocks[2..].iter().for_each(|block| bench.accept(&mut store, &fixture, *block));
+    let missing = |event: &StoreEvent| match event {
+        StoreEvent::FileMissing { file, pieces, .. } => Some((*file, pieces.clone())),
+        _ => None,
+    };
+    assert_eq!(bench.wait(missing), (0, 0..3));
+    bench.wait_verified(2);
+    blocks[..2].iter().for_each(|block| bench.accept(&mut store, &fixture, *block));
+    bench.wait_verified(2);
+    fixture.assert_files(&bench.dir());
+
+    // Also when it goes at the very end, while its handle is still open.
+    std::fs::remove_file(bench.dir().join("t/b")).unwrap();
+    store.drop_piece(piece(3));
+    bench.accept(&mut store, &fixture, blocks[3]);
+    bench.wait_verified(1);
+    store.keep_resume(
+        crate::ResumeStore::open(&bench.state_dir())
+            .and_then(|it| it.lock(&fixture.info().hashes(), &bench.dir()))
+            .unwrap(),
+    );
+    bench.save(&mut store, false);
+    assert_eq!(bench.wait(missing), (1, 3..4));
+    assert_eq!(store.have(), set(4, [0, 1, 2]));
+}
+
+#[test]
 fn what_stands_in_the_way_blocks_the_store_until_it_is_gone() {
     let fixture = Fixture::new(Version::V1, 32_768, &[("d/a", 131_072)]);
     let bench = Bench::new();

@@ -62,7 +62,9 @@ struct Waiting {
     /// When the first of them came.
     since: Option<Instant>,
     is_hurried: bool,
-    /// A sleeping worker wakes by itself when lanes have waited long enough.
+    /// Workers that have nothing to do. Nobody is woken when there are none: that is a system call.
+    sleepers: usize,
+    /// One of them wakes by itself when lanes have waited long enough.
     has_timer: bool,
     urgent: VecDeque<Task>,
     background: VecDeque<Task>,
@@ -85,15 +87,11 @@ impl Queue {
             return;
         }
         waiting.is_hurried |= hurry;
-        let is_first = waiting.since.is_none();
-        if is_first {
+        if waiting.since.is_none() {
             waiting.since = Some(Instant::now());
         }
-        let is_due = self.are_runs_due(&waiting, None);
-        let wakes = is_due || !waiting.has_timer;
-        drop(waiting);
-        if wakes {
-            self.changed.notify_one();
+        if self.are_runs_due(&waiting, None) || !waiting.has_timer {
+            self.wake_one(waiting);
         }
     }
 
@@ -107,22 +105,22 @@ impl Queue {
     }
 
     pub(crate) fn push_urgent(&self, task: Task) {
-        self.lock().urgent.push_back(task);
-        self.changed.notify_one();
+        let mut waiting = self.lock();
+        waiting.urgent.push_back(task);
+        self.wake_one(waiting);
     }
 
     pub(crate) fn push_background(&self, task: Task) {
-        self.lock().background.push_back(task);
-        self.changed.notify_one();
+        let mut waiting = self.lock();
+        waiting.background.push_back(task);
+        self.wake_one(waiting);
     }
 
     /// A drive has room for another read.
     pub(super) fn turn_ended(&self) {
         let waiting = self.lock();
-        let has_more = !(waiting.urgent.is_empty() && waiting.background.is_empty());
-        drop(waiting);
-        if has_more {
-            self.changed.notify_one();
+        if !(waiting.urgent.is_empty() && waiting.background.is_empty()) {
+            self.wake_one(waiting);
         }
     }
 
@@ -148,12 +146,14 @@ impl Queue {
                 return self.take_runs(waiting);
             }
             if let Some((task, turn)) = take_task(&mut waiting.urgent) {
+                self.hand_on(waiting);
                 return Turn::Task(task, turn);
             }
             if runs_are_due {
                 return self.take_runs(waiting);
             }
             if let Some((task, turn)) = take_task(&mut waiting.background) {
+                self.hand_on(waiting);
                 return Turn::Task(task, turn);
             }
             if waiting.is_closed && waiting.runs.is_empty() && waiting.urgent.is_empty() {
@@ -168,15 +168,35 @@ impl Queue {
         mut waiting: MutexGuard<'a, Waiting>,
         now: Option<Instant>,
     ) -> MutexGuard<'a, Waiting> {
+        waiting.sleepers += 1;
         let (Some(now), Some(since), false) = (now, waiting.since, waiting.has_timer) else {
-            return self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            let woken = self.changed.wait(waiting);
+            let mut waiting = woken.unwrap_or_else(PoisonError::into_inner);
+            waiting.sleepers -= 1;
+            return waiting;
         };
         waiting.has_timer = true;
         let rest = (since + LANES_WAIT_MAX).saturating_duration_since(now);
         let woken = self.changed.wait_timeout(waiting, rest);
         let mut waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
         waiting.has_timer = false;
+        waiting.sleepers -= 1;
         waiting
+    }
+
+    /// The caller turns to a task: if runs wait for lanes, another worker has to keep the time.
+    fn hand_on(&self, waiting: MutexGuard<'_, Waiting>) {
+        if !waiting.runs.is_empty() && !waiting.has_timer {
+            self.wake_one(waiting);
+        }
+    }
+
+    fn wake_one(&self, waiting: MutexGuard<'_, Waiting>) {
+        let has_sleepers = waiting.sleepers > 0;
+        drop(waiting);
+        if has_sleepers {
+            self.changed.notify_one();
+        }
     }
 
     fn are_runs_due(&self, waiting: &Waiting, now: Option<Instant>) -> bool {
@@ -191,15 +211,12 @@ impl Queue {
         let batch = waiting.runs.drain(..count).collect();
         // What is left keeps its hurry and its age: it is taken by the next worker at once, if due.
         waiting.came = waiting.came.saturating_sub(count.max(self.lanes));
-        let is_empty = waiting.runs.is_empty();
-        if is_empty {
+        if waiting.runs.is_empty() {
             waiting.is_hurried = waiting.is_closed;
             waiting.since = None;
             waiting.came = 0;
-        }
-        drop(waiting);
-        if !is_empty {
-            self.changed.notify_one();
+        } else {
+            self.wake_one(waiting);
         }
         Turn::Runs(batch)
     }

@@ -3,7 +3,7 @@
 //! Invariant: a piece is verified after its hash is right and its last write returned, never before.
 
 use piecework_hash::{Hasher, Job, Sha1, Sha256, sha256};
-use piecework_types::Sha256Digest;
+use piecework_types::{Block, Sha256Digest};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{Outbox, PieceWork, Step};
 use crate::assembly::{Cell, Run};
 use crate::chunk::{CHUNK_BYTES, Chunk};
 use crate::disk::Disk;
-use crate::fault::LocalFault;
+use crate::fault::{FaultKind, LocalFault};
 use crate::mailbox::StoreEvent;
 use crate::store::StoreShared;
 
@@ -173,8 +173,7 @@ fn write_pending(mut pending: Pending, used: &mut Vec<Chunk>, outbox: &mut Outbo
     let slices = contents(work, pending.first, &pending.chunks);
     // As many as a piece has blocks.
     let span = work.span(pending.first, slices.len() as u32);
-    work.store.before_write();
-    match work.store.storage.write(span, &slices) {
+    match write_span(work, span, &slices, outbox) {
         Ok(()) => {
             if pending.completes {
                 verified(work, outbox);
@@ -185,6 +184,29 @@ fn write_pending(mut pending: Pending, used: &mut Vec<Chunk>, outbox: &mut Outbo
         Err(fault) => {
             let store = Arc::clone(&work.store);
             !store.hold(pending, fault, used, outbox)
+        }
+    }
+}
+
+/// Writes the bytes of a span. If a file was taken away its pieces are reported missing and it is made
+/// anew.
+fn write_span(
+    work: &PieceWork,
+    span: Block,
+    slices: &[&[u8]],
+    outbox: &mut Outbox,
+) -> Result<(), LocalFault> {
+    let store = &work.store;
+    store.before_write();
+    // A span touches at most so many files, each of which can be missed once.
+    let mut tries = store.storage.info.layout().segments(span).count();
+    loop {
+        match store.storage.write(span, slices) {
+            Err(failed) if failed.fault.kind() == FaultKind::Missing && tries > 0 => {
+                tries -= 1;
+                store.file_failed(failed.file, &failed.fault, outbox);
+            }
+            result => return result.map_err(|failed| failed.fault),
         }
     }
 }
@@ -272,7 +294,7 @@ fn run_in_order(
             continue;
         }
         let done = match step {
-            Step::Spill(blocks) => spill(work, blocks, used),
+            Step::Spill(blocks) => spill(work, blocks, used, outbox),
             Step::Run(run) => run_with_gaps(work, hasher, run, used, outbox),
         };
         if let Err(fault) = done {
@@ -286,16 +308,16 @@ fn spill(
     work: &PieceWork,
     blocks: Vec<(u32, Chunk)>,
     used: &mut Vec<Chunk>,
+    outbox: &mut Outbox,
 ) -> Result<(), LocalFault> {
     let (numbers, mut chunks): (Vec<_>, Vec<_>) = blocks.into_iter().unzip();
     let mut written = Ok(());
     let mut at = 0;
     for group in numbers.chunk_by(|a, b| a + 1 == *b) {
         let slices = contents(work, group[0], &chunks[at..at + group.len()]);
-        work.store.before_write();
         // As many as a piece has blocks.
         let span = work.span(group[0], group.len() as u32);
-        written = written.and_then(|()| work.store.storage.write(span, &slices));
+        written = written.and_then(|()| write_span(work, span, &slices, outbox));
         at += group.len();
     }
     used.append(&mut chunks);
@@ -330,7 +352,7 @@ fn run_with_gaps(
                 Cell::Memory(chunk) => Some((number, chunk)),
                 Cell::Stored => None,
             });
-            result = spill(work, in_memory.collect(), used);
+            result = spill(work, in_memory.collect(), used, outbox);
         }
     }
     result?;
