@@ -173,8 +173,13 @@ fn judge(saved: &Saved, storage: &Storage, boot: Option<&str>) -> Resume {
         let is_same = saved.is_unchanged(then, now) && (now.is_some() || parts_are_same);
         // Gone by the time of the last save already, and no parts file to have its bytes.
         let is_gone = now.is_none() && parts.is_none();
-        for piece in storage.pieces_of(at).filter(|_| !is_same || is_gone) {
-            if is_same { gone.insert(piece) } else { changed.insert(piece) };
+        let suspect = match (is_same, is_gone) {
+            (false, _) => &mut changed,
+            (true, true) => &mut gone,
+            (true, false) => continue,
+        };
+        for piece in storage.pieces_of(at) {
+            suspect.insert(piece);
         }
     }
     let survived = boot.is_some_and(|boot| boot == saved.boot);
