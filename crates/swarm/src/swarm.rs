@@ -12,7 +12,7 @@ use crate::hashes::HashExchange;
 use crate::machine::{Input, Output, Reason};
 use crate::metadata::MetadataExchange;
 use crate::peer::{Peer, Peers};
-use crate::picker::{Origin, Picker};
+use crate::picker::{Origin, Picker, StreamWindow};
 use crate::rate::Meter;
 use crate::smart_ban::SmartBan;
 use crate::super_seed::SuperSeed;
@@ -44,6 +44,8 @@ pub struct Swarm {
 
     peers: Peers,
     next_origin: u32,
+    /// Memory for what peers claimed before the metadata was known.
+    early_bytes: usize,
     /// Connections that are gone but may still be found to have lied, oldest first.
     departed: VecDeque<(Origin, SocketAddr)>,
 
@@ -62,6 +64,7 @@ pub struct Swarm {
     is_complete: bool,
     is_storage_writable: bool,
     is_sequential: bool,
+    stream: Option<StreamWindow>,
     is_end_game: bool,
     is_super_seed_wanted: bool,
 
@@ -100,6 +103,7 @@ impl Swarm {
             outputs: VecDeque::new(),
             peers: Peers::default(),
             next_origin: 0,
+            early_bytes: 0,
             departed: VecDeque::new(),
             picker: None,
             no_pieces: Bitfield::new(0),
@@ -109,6 +113,7 @@ impl Swarm {
             is_complete: false,
             is_storage_writable: true,
             is_sequential: false,
+            stream: None,
             is_end_game: false,
             is_super_seed_wanted: false,
             to_ask: Vec::new(),
@@ -162,6 +167,7 @@ impl Swarm {
                 self.picker.iter_mut().for_each(|picker| picker.set_sequential(sequential));
             }
             Input::Stream(window) => {
+                self.stream = window;
                 if let Some(picker) = &mut self.picker {
                     picker.set_now(self.now);
                     picker.set_stream(window);

@@ -5,7 +5,7 @@
 use piecework_bencode::encode_dict;
 use piecework_hash::{sha1, sha256};
 use piecework_metainfo::{Info, PieceLayers};
-use piecework_swarm::{Config, Content, DropReason, Hello, Input, Output, Swarm};
+use piecework_swarm::{Config, Content, DropReason, Hello, Input, Output, StreamWindow, Swarm};
 use piecework_types::{
     Bitfield, Block, ChunkId, InfoHashes, PeerId, PeerSlot, PieceGrid, PieceIndex, Time,
 };
@@ -253,8 +253,8 @@ impl Torrent {
         let shape = TreeShape::new(bytes, piece_bytes).unwrap();
         let hashes: Vec<_> = (0..pieces).map(|index| sha256(&index.to_be_bytes())).collect();
         let root = Tree::new(shape, hashes.clone()).unwrap().root();
-        let metadata = encode_dict(|info| {
-            info.dict("file tree", |tree| {
+        let metadata = encode_dict(|top| {
+            top.dict("file tree", |tree| {
                 tree.dict("file", |file| {
                     file.dict("", |leaf| {
                         leaf.int("length", bytes);
@@ -262,9 +262,9 @@ impl Torrent {
                     });
                 });
             });
-            info.int("meta version", 2);
-            info.bytes("name", "file");
-            info.int("piece length", piece_bytes);
+            top.int("meta version", 2);
+            top.bytes("name", "file");
+            top.int("piece length", piece_bytes);
         });
         let info = Info::parse(metadata.as_slice()).unwrap();
         let bare = info.unknown_layers();
@@ -324,4 +324,91 @@ fn a_v2_magnet_gets_its_piece_layer_too() {
     pair.run(Duration::from_secs(20));
     assert_complete(&pair);
     assert_eq!(pair.nodes[1].log.layers, 1);
+}
+
+#[test]
+fn a_hybrid_magnet_downloads_at_once_and_gets_its_layer_beside() {
+    let torrent = Torrent {
+        bare_layers: Torrent::v2(40, 16_384).bare_layers,
+        ..Torrent::v1(640 << 10, 16_384)
+    };
+    let full = Torrent::v2(40, 16_384).layers;
+    let seeding = Torrent { layers: full, ..Torrent::v1(640 << 10, 16_384) };
+    let mut pair = Pair::new([Node::seed(&seeding), Node::magnet(&torrent)]);
+    pair.run(Duration::from_secs(20));
+    assert_complete(&pair);
+}
+
+#[test]
+fn two_halves_make_each_other_whole() {
+    let torrent = Torrent::v1(4_000_000, 65_536);
+    let half = |at: u32| {
+        let mut have = Bitfield::new(torrent.grid.piece_count());
+        torrent.grid.pieces().filter(|piece| piece.get() % 2 == at).for_each(|piece| {
+            have.insert(piece);
+        });
+        let mut node = Node::new(&torrent, at as u8, Config::default());
+        node.swarm.handle(Input::ContentReady(torrent.content(have)), Time::ZERO);
+        node
+    };
+    let mut pair = Pair::new([half(0), half(1)]);
+    pair.run(Duration::from_secs(20));
+    assert!(pair.nodes.iter().all(|node| node.swarm.view().have.is_full()));
+}
+
+#[test]
+fn a_super_seed_gives_a_lone_peer_everything_piece_by_piece() {
+    let torrent = Torrent::v1(2_000_000, 65_536);
+    let mut seed = Node::seed(&torrent);
+    seed.swarm.handle(Input::SuperSeed(true), Time::ZERO);
+    let mut pair = Pair::new([seed, Node::leech(&torrent)]);
+    pair.run(Duration::from_secs(60));
+    assert!(pair.nodes[1].swarm.view().have.is_full());
+    assert_eq!(pair.nodes[0].log.haves.len(), torrent.grid.piece_count() as usize);
+}
+
+#[test]
+fn sequential_mode_finishes_pieces_in_order() {
+    let torrent = Torrent::v1(3_000_000, 32_768);
+    let mut leech = Node::leech(&torrent);
+    leech.swarm.handle(Input::Sequential(true), Time::ZERO);
+    let mut pair = Pair::new([Node::seed(&torrent), leech]);
+    pair.run(Duration::from_secs(20));
+    assert_complete(&pair);
+    assert!(pair.nodes[1].log.order.is_sorted());
+}
+
+#[test]
+fn a_reader_gets_the_pieces_at_its_position_first() {
+    let torrent = Torrent::v1(6_553_600, 65_536);
+    let mut leech = Node::leech(&torrent);
+    let window = StreamWindow { position: 50 * 65_536, bitrate_bytes: 200_000 };
+    leech.swarm.handle(Input::Stream(Some(window)), Time::ZERO);
+    let mut pair = Pair::new([Node::seed(&torrent), leech]);
+    pair.run(Duration::from_secs(20));
+    assert_complete(&pair);
+    let order: Vec<u32> = pair.nodes[1].log.order.iter().map(|piece| piece.get()).collect();
+    assert_eq!(order[..8], [50, 51, 52, 53, 54, 55, 56, 57]);
+}
+
+#[test]
+fn only_what_is_wanted_is_asked() {
+    let torrent = Torrent::v1(2_000_000, 65_536);
+    let mut leech = Node::leech(&torrent);
+    let count = torrent.grid.piece_count() as usize;
+    let priorities = (0..count).map(|piece| if piece < 5 { 4 } else { 0 }).collect();
+    leech.swarm.handle(Input::Prioritise(priorities), Time::ZERO);
+    let mut pair = Pair::new([Node::seed(&torrent), leech]);
+    pair.run(Duration::from_secs(20));
+    let node = &pair.nodes[1];
+    assert!(node.log.requests.iter().all(|request| request.piece < 5));
+    assert_eq!((node.log.complete, node.swarm.view().have.count()), (1, 5));
+}
+
+#[test]
+fn everything_there_already_is_complete_at_once() {
+    let torrent = Torrent::v1(2_000_000, 65_536);
+    let mut seed = Node::seed(&torrent);
+    let said: Vec<_> = std::iter::from_fn(|| seed.swarm.poll()).collect();
+    assert!(matches!(said[..], [Output::WantedComplete]), "{said:?}");
 }

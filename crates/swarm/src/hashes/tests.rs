@@ -23,8 +23,8 @@ fn sides() -> (HashExchange, HashExchange, Sha256Digest) {
     let bytes = u64::from(PIECES) * 16_384;
     let shape = TreeShape::new(bytes, 16_384).expect("a tree");
     let root = Tree::new(shape, hashes()).expect("as many hashes as pieces").root();
-    let metadata = encode_dict(|info| {
-        info.dict("file tree", |tree| {
+    let metadata = encode_dict(|top| {
+        top.dict("file tree", |tree| {
             tree.dict("file", |file| {
                 file.dict("", |leaf| {
                     leaf.int("length", bytes);
@@ -32,9 +32,9 @@ fn sides() -> (HashExchange, HashExchange, Sha256Digest) {
                 });
             });
         });
-        info.int("meta version", 2);
-        info.bytes("name", "file");
-        info.int("piece length", 16_384);
+        top.int("meta version", 2);
+        top.bytes("name", "file");
+        top.int("piece length", 16_384);
     });
     let info = Info::parse(metadata.as_slice()).expect("a valid info dictionary");
     let bare = info.unknown_layers().expect("a v2 torrent");

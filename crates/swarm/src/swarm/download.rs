@@ -24,8 +24,9 @@ impl Swarm {
         let Some(picker) = &mut self.picker else { return };
         let is_open = peer.am_interested && self.is_storage_writable && !peer.is_paused;
         let is_streaming = picker.is_streaming();
-        // What a choking peer allows is hardly ever what a reader needs next.
-        if !is_open || (peer.is_choking && (is_streaming || peer.allowed_to_us.is_empty())) {
+        // What a choking peer allows is hardly ever what comes next in order.
+        let is_in_order = is_streaming || self.is_sequential;
+        if !is_open || (peer.is_choking && (is_in_order || peer.allowed_to_us.is_empty())) {
             return;
         }
         picker.set_now(self.now);

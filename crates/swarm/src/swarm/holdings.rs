@@ -13,11 +13,17 @@ const EARLY_BYTES_MAX: usize = 16 << 20;
 
 impl Swarm {
     pub(super) fn bitfield(&mut self, slot: PeerSlot, bytes: Vec<u8>) -> Result<(), DropReason> {
-        self.introduced(slot)?;
+        let is_first = self.introduced(slot).is_ok();
         let Some(picker) = &self.picker else {
             return self.claim_early(slot, Early::Bitfield(bytes));
         };
         let have = Bitfield::from_wire(&bytes, picker.grid().piece_count())?;
+        // aria2 sends another one instead of haves, whenever that is shorter: 9 bytes a have.
+        let Some(peer) = self.peers.get_mut(slot) else { return Ok(()) };
+        let gained = have.count().saturating_sub(peer.have.count());
+        if !is_first && (gained as usize) * 9 < bytes.len() && peer.strike() {
+            return Err(DropReason::Flood);
+        }
         self.replace_have(slot, have);
         Ok(())
     }
@@ -38,7 +44,7 @@ impl Swarm {
         let Some(peer) = self.peers.get_mut(slot) else { return Ok(()) };
         let Some(picker) = &mut self.picker else {
             peer.early_haves.push(index);
-            return self.check_early();
+            return self.grow_early(size_of::<u32>());
         };
         let piece_count = picker.grid().piece_count();
         let Some(piece) = picker.grid().piece(index) else {
@@ -78,7 +84,7 @@ impl Swarm {
         Ok(())
     }
 
-    /// Only one message may tell all that a peer has.
+    /// Only one message may tell all that a peer has, but for a bitfield in the place of haves.
     fn introduced(&mut self, slot: PeerSlot) -> Result<(), DropReason> {
         let Some(peer) = self.peers.get_mut(slot) else { return Ok(()) };
         if std::mem::replace(&mut peer.has_introduced, true) {
@@ -88,15 +94,17 @@ impl Swarm {
     }
 
     fn claim_early(&mut self, slot: PeerSlot, claim: Early) -> Result<(), DropReason> {
-        if let Some(peer) = self.peers.get_mut(slot) {
-            peer.early = claim;
-        }
-        self.check_early()
+        let Some(peer) = self.peers.get_mut(slot) else { return Ok(()) };
+        // A second bitfield may be shorter than the first.
+        self.early_bytes -= peer.early_bytes();
+        peer.early = claim;
+        let bytes = peer.early_bytes();
+        self.grow_early(bytes)
     }
 
-    fn check_early(&self) -> Result<(), DropReason> {
-        let bytes: usize = self.peers.iter().map(|(_, peer)| peer.early_bytes()).sum();
-        if bytes > EARLY_BYTES_MAX { Err(DropReason::EarlyClaims) } else { Ok(()) }
+    const fn grow_early(&mut self, bytes: usize) -> Result<(), DropReason> {
+        self.early_bytes += bytes;
+        if self.early_bytes > EARLY_BYTES_MAX { Err(DropReason::EarlyClaims) } else { Ok(()) }
     }
 
     /// Applies what the peer said before the metadata was known.
@@ -105,12 +113,14 @@ impl Swarm {
             return Ok(());
         };
         let count = picker.grid().piece_count();
+        self.early_bytes -= peer.early_bytes();
+        let early_haves = std::mem::take(&mut peer.early_haves);
         let mut have = match std::mem::take(&mut peer.early) {
             Early::Nothing => Bitfield::new(count),
             Early::All => Bitfield::full(count),
             Early::Bitfield(bytes) => Bitfield::from_wire(&bytes, count)?,
         };
-        for index in std::mem::take(&mut peer.early_haves) {
+        for index in early_haves {
             let out_of_bounds = DropReason::PieceOutOfBounds { index, piece_count: count };
             have.insert(picker.grid().piece(index).ok_or(out_of_bounds)?);
         }

@@ -160,6 +160,7 @@ impl Swarm {
         }
         self.departed.push_back((peer.origin, peer.hello.address));
         self.asked_count -= u64::from(peer.requests.len());
+        self.early_bytes -= peer.early_bytes();
         self.to_ask.retain(|other| *other != slot);
         self.choker(ChokerInput::PeerLeft { slot });
         self.uplink.leave(slot);

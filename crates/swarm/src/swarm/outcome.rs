@@ -86,10 +86,17 @@ impl Swarm {
             return;
         }
         self.take_back(piece);
-        if self.picker.as_mut().is_some_and(|picker| picker.lost(piece)) {
+        let Some(picker) = &mut self.picker else { return };
+        let was_wanted = picker.wants(piece);
+        let had = picker.lost(piece);
+        if !was_wanted && picker.wants(piece) {
+            let owners = self.peers.iter_mut().filter(|(_, peer)| peer.have.contains(piece));
+            owners.for_each(|(_, peer)| peer.useful += 1);
+        }
+        if had {
             self.retract(piece);
         }
-        self.recount_useful();
+        self.peers.slots().into_iter().for_each(|slot| self.look_again(slot));
         self.check_complete();
     }
 

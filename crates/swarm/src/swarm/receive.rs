@@ -58,7 +58,7 @@ impl Swarm {
             Message::Cancel(request) => self.cancelled(slot, request),
             Message::Suggest(index) => self.suggested(slot, index)?,
             Message::AllowedFast(index) => self.allowed(slot, index)?,
-            Message::Reject(request) => self.rejected(slot, request)?,
+            Message::Reject(request) => self.rejected(slot, request),
             Message::Extended { id, payload } => self.extended(slot, id, &payload)?,
             Message::HashRequest(span) => self.hashes_requested(slot, span),
             Message::Hashes(span, digests) => {
@@ -136,12 +136,10 @@ impl Swarm {
         Ok(())
     }
 
-    fn rejected(&mut self, slot: PeerSlot, request: Request) -> Result<(), DropReason> {
-        let Some(peer) = self.peers.get_mut(slot) else { return Ok(()) };
-        let Some((block, standing)) = peer.requests.reject(request) else {
-            // Nothing of ours: many of them are a flood.
-            return if peer.strike() { Err(DropReason::Flood) } else { Ok(()) };
-        };
+    fn rejected(&mut self, slot: PeerSlot, request: Request) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        // One that is not known was given up when the peer was snubbed, or never asked: no harm.
+        let Some((block, standing)) = peer.requests.reject(request) else { return };
         self.asked_count -= 1;
         // A piece that it allowed and now refuses would be asked again at once, for ever.
         peer.allowed_to_us.retain(|piece| *piece != block.piece);
@@ -155,7 +153,6 @@ impl Swarm {
             picker.disown(slot, Speed::Slow);
             self.ask_everybody();
         }
-        Ok(())
     }
 
     fn hashes_requested(&mut self, slot: PeerSlot, span: HashSpan) {

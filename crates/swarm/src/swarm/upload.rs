@@ -22,7 +22,7 @@ impl Swarm {
             return Ok(());
         };
         let Request { piece, begin, length } = request;
-        let span = picker.grid().span(piece, begin, length);
+        let span = picker.grid().span_padded(piece, begin, length);
         let Some(block) = span.filter(|block| block.length <= SERVED_BLOCK_BYTES_MAX) else {
             if peer.strike() {
                 return Err(DropReason::BadRequests);
@@ -52,7 +52,7 @@ impl Swarm {
     pub(super) fn cancelled(&mut self, slot: PeerSlot, request: Request) {
         let Some(picker) = &self.picker else { return };
         let Request { piece, begin, length } = request;
-        if let Some(block) = picker.grid().span(piece, begin, length)
+        if let Some(block) = picker.grid().span_padded(piece, begin, length)
             && self.uplink.cancel(slot, block)
         {
             self.refuse(slot, request);
