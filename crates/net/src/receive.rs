@@ -80,9 +80,9 @@ impl<C: DerefMut<Target = [u8]>> Receiver<C> {
         Self { partial: leftover, incoming: None }
     }
 
-    /// Whether a block is half received.
+    /// Whether a block that somebody asked for is half received.
     pub fn is_mid_block(&self) -> bool {
-        self.incoming.is_some()
+        self.incoming.as_ref().is_some_and(|block| block.chunk.is_some())
     }
 
     /// Handles bytes that came with the handshake, before any read.
@@ -146,7 +146,6 @@ impl<C: DerefMut<Target = [u8]>> Receiver<C> {
             return self.read_long_frame(socket, scratch, room, limits, sink);
         }
         let held = self.partial.len();
-        let end = scratch.len().min(held.saturating_add(room));
         let mut direct = 0;
         let got;
         let wanted;
@@ -154,7 +153,9 @@ impl<C: DerefMut<Target = [u8]>> Receiver<C> {
             Some(Incoming { request, chunk: Some(chunk), filled }) => {
                 debug_assert_eq!(held, 0, "a frame header cannot be pending inside a block");
                 let tail = &mut chunk[*filled..request.length as usize];
-                direct = tail.len();
+                direct = tail.len().min(room);
+                let tail = &mut tail[..direct];
+                let end = scratch.len().min(room - direct);
                 wanted = direct + end;
                 got = read_vectored(
                     socket,
@@ -164,6 +165,7 @@ impl<C: DerefMut<Target = [u8]>> Receiver<C> {
             }
             _ => {
                 scratch[..held].copy_from_slice(&self.partial);
+                let end = scratch.len().min(held.saturating_add(room));
                 wanted = end - held;
                 got = read_vectored(socket, &mut [IoSliceMut::new(&mut scratch[held..end])])?;
                 self.partial.clear();

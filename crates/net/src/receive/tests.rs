@@ -144,3 +144,20 @@ proptest! {
         prop_assert!(!receiver.is_mid_block());
     }
 }
+
+#[test]
+fn never_takes_more_than_its_budget_not_even_for_a_block_under_way() {
+    let request = Request { piece: 0, begin: 0, length: BLOCK_BYTES };
+    let frames: Vec<u8> =
+        (0..8).flat_map(|_| block_frame(request, &vec![7; BLOCK_BYTES as usize])).collect();
+    let mut socket = Socket { portions: vec![usize::MAX], at: 0, bytes: frames.into() };
+    let (mut receiver, mut log) = (Receiver::default(), Log::default());
+    let mut scratch = vec![0; SCRATCH_BYTES];
+    for budget in [20, 20_000, 100, 16_384, 1] {
+        let limits = Limits::default();
+        let received =
+            receiver.receive(&mut socket, &mut scratch, budget, &limits, &mut log).unwrap();
+        assert_eq!(received, Received { bytes: budget, more: true });
+    }
+    assert_eq!(log.blocks.len(), 2);
+}
