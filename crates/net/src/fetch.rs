@@ -29,7 +29,7 @@ pub enum FetchError {
 /// When the server cannot be reached, answers with another status than 200, or sends too much.
 pub fn fetch(url: &str, bytes_max: u64) -> Result<Vec<u8>, FetchError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let fetched = runtime.block_on(async {
         let transport = |error: reqwest::Error| FetchError::Transport(describe(&error));
         let client = reqwest::Client::builder()
             .connect_timeout(QUIET_AFTER)
@@ -48,5 +48,8 @@ pub fn fetch(url: &str, bytes_max: u64) -> Result<Vec<u8>, FetchError> {
             bytes.extend_from_slice(&part);
         }
         Ok(bytes)
-    })
+    });
+    // A look-up of a name that still waits for its server is left behind.
+    runtime.shutdown_background();
+    fetched
 }

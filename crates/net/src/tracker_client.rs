@@ -76,6 +76,8 @@ impl TrackerClient {
         let thread = std::thread::Builder::new().name("trackers".into()).spawn(move || {
             let client = Client::new(seed);
             LocalSet::new().block_on(&runtime, client.run(receiver));
+            // A look-up of a name at a server that is gone would hold the end up for many seconds.
+            runtime.shutdown_background();
         })?;
         Ok(Self { jobs: Some(sender), thread: Some(thread) })
     }
@@ -130,11 +132,13 @@ impl Client {
                     Some(job) => self.take(job),
                     None => return,
                 },
-                Some(done) = self.under_way.join_next() => {
-                    // An aborted exchange was superseded: its pair is reported by its successor.
-                    if let Ok((torrent, tracker)) = done {
-                        self.aborts.remove(&(torrent, tracker));
-                        self.gate.handle(GateInput::Done { torrent, tracker });
+                Some(done) = self.under_way.join_next_with_id() => {
+                    // An exchange that was superseded, in vain or not: its successor reports the pair.
+                    if let Ok((id, key)) = done
+                        && self.aborts.get(&key).is_some_and(|abort| abort.id() == id)
+                    {
+                        self.aborts.remove(&key);
+                        self.gate.handle(GateInput::Done { torrent: key.0, tracker: key.1 });
                     }
                 }
             }
