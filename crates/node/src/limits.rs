@@ -81,24 +81,24 @@ impl NodeLimits {
     }
 }
 
-/// A rate limit that may be absent.
+/// A rate limit that may be absent, which costs nothing.
 #[derive(Debug)]
-pub(crate) struct Rate(Mutex<Option<Bucket>>);
+pub(crate) struct Rate(Option<Mutex<Bucket>>);
 
 impl Rate {
     pub(crate) fn new(bytes_per_second: Option<u64>, now: Time) -> Self {
-        let bucket = |rate| Bucket::new(BucketConfig::per_second(rate), now);
-        Self(Mutex::new(bytes_per_second.map(bucket)))
+        let bucket = |rate| Mutex::new(Bucket::new(BucketConfig::per_second(rate), now));
+        Self(bytes_per_second.map(bucket))
     }
 
     pub(crate) fn is_limited(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.0.is_some()
     }
 
     /// Bytes that may pass now, at most `want`; or when at least `least` may.
     pub(crate) fn take(&self, want: u64, least: u64, now: Time) -> Result<u64, Time> {
-        let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(bucket) = bucket.as_mut() else { return Ok(want) };
+        let Some(bucket) = &self.0 else { return Ok(want) };
+        let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
         let least = least.min(want);
         if bucket.available(now) < least {
             return Err(bucket.next_at(least, now));
@@ -107,8 +107,8 @@ impl Rate {
     }
 
     pub(crate) fn give_back(&self, bytes: u64, now: Time) {
-        if let Some(bucket) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            bucket.give_back(bytes, now);
+        if let Some(bucket) = &self.0 {
+            bucket.lock().unwrap_or_else(PoisonError::into_inner).give_back(bytes, now);
         }
     }
 }
@@ -124,5 +124,17 @@ mod tests {
         assert!(first.is_some() && gauge.permit().is_none());
         drop(first);
         assert!(gauge.permit().is_some());
+    }
+
+    #[test]
+    fn a_limit_grants_the_least_or_says_when_and_takes_back_what_was_not_used() {
+        let now = Time::ZERO;
+        let rate = Rate::new(Some(100_000), now);
+        assert_eq!(rate.take(1_000_000, 16_384, now), Ok(32_768));
+        let Err(at) = rate.take(1_000_000, 16_384, now) else { panic!("the burst is spent") };
+        assert_eq!(rate.take(1_000_000, 16_384, at), Ok(16_384));
+        rate.give_back(10_000, at);
+        assert_eq!(rate.take(10_000, 16_384, at), Ok(10_000));
+        assert_eq!(Rate::new(None, now).take(5, 5, now), Ok(5));
     }
 }

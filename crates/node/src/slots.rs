@@ -1,6 +1,6 @@
 //! Things under small reusable numbers: connections, peers, chunks on their way.
 
-/// A table whose free places are used again, lowest first in time.
+/// A table whose free places are used again, the last freed first.
 #[derive(Debug)]
 pub(crate) struct Slots<T> {
     items: Vec<Option<T>>,
