@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ const HANDSHAKE_AFTER: Duration = Duration::from_secs(10);
 const READ_BYTES: usize = 1024;
 
 /// Pause after the process ran out of file descriptors.
-const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(100);
+const DESCRIPTOR_PAUSE: Duration = Duration::from_secs(1);
 
 const WAKE: Token = Token(usize::MAX);
 
@@ -44,20 +44,12 @@ pub struct Arrival {
     pub received: Vec<u8>,
 }
 
-/// Counts of connections that led nowhere.
-#[derive(Debug, Default)]
-pub struct AcceptCounts {
-    /// Not BitTorrent, too slow, or closed before naming a torrent.
-    pub refused: AtomicU64,
-}
-
 /// The running acceptor; stops when dropped.
 #[derive(Debug)]
 pub struct Acceptor {
     stop: Arc<AtomicBool>,
     waker: Arc<Waker>,
     thread: Option<JoinHandle<()>>,
-    counts: Arc<AcceptCounts>,
 }
 
 impl Acceptor {
@@ -78,24 +70,18 @@ impl Acceptor {
         }
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let stop = Arc::new(AtomicBool::new(false));
-        let counts = Arc::new(AcceptCounts::default());
         let mut state = Loop {
             poll,
             sockets,
             strangers: BTreeMap::new(),
             next: 0,
             route,
+            accept_again: None,
             stop: Arc::clone(&stop),
-            counts: Arc::clone(&counts),
         };
         let thread =
             std::thread::Builder::new().name("acceptor".into()).spawn(move || state.run())?;
-        Ok(Self { stop, waker, thread: Some(thread), counts })
-    }
-
-    /// What was turned away so far.
-    pub fn counts(&self) -> &AcceptCounts {
-        &self.counts
+        Ok(Self { stop, waker, thread: Some(thread) })
     }
 }
 
@@ -125,18 +111,18 @@ struct Loop<F> {
     strangers: BTreeMap<usize, Stranger>,
     next: usize,
     route: F,
+    /// When to accept without an event: the system had no descriptor or memory left for a connection.
+    accept_again: Option<Instant>,
     stop: Arc<AtomicBool>,
-    counts: Arc<AcceptCounts>,
 }
 
 impl<F: FnMut(Arrival)> Loop<F> {
     fn run(&mut self) {
         let mut events = Events::with_capacity(128);
         while !self.stop.load(Ordering::Acquire) {
-            let wait = self
-                .strangers
-                .first_key_value()
-                .map(|(_, stranger)| stranger.deadline.saturating_duration_since(Instant::now()));
+            let deadline = self.strangers.first_key_value().map(|(_, oldest)| oldest.deadline);
+            let due = deadline.into_iter().chain(self.accept_again).min();
+            let wait = due.map(|at| at.saturating_duration_since(Instant::now()));
             if let Err(error) = self.poll.poll(&mut events, wait)
                 && error.kind() != io::ErrorKind::Interrupted
             {
@@ -151,6 +137,10 @@ impl<F: FnMut(Arrival)> Loop<F> {
                 }
             }
             self.expire();
+            if self.accept_again.is_some_and(|at| at <= Instant::now()) {
+                self.accept_again = None;
+                (0..self.sockets.len()).for_each(|index| self.accept(index));
+            }
         }
     }
 
@@ -161,20 +151,19 @@ impl<F: FnMut(Arrival)> Loop<F> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if is_transient(&error) => {}
                 Err(error) => {
-                    // Out of descriptors or memory: the edge is lost, so come back on our own.
-                    tracing::warn!(%error, "cannot accept connections for the moment");
-                    std::thread::sleep(DESCRIPTOR_PAUSE);
-                    if self.stop.load(Ordering::Acquire) {
-                        return;
-                    }
+                    // Out of descriptors or memory: the edge is lost, so come back on our own. Meanwhile
+                    // strangers whose time is over make room.
+                    tracing::warn!(%error, "cannot accept connections; is `ulimit -n` too low?");
+                    self.accept_again = Some(Instant::now() + DESCRIPTOR_PAUSE);
+                    return;
                 }
             }
         }
     }
 
     fn admit(&mut self, mut stream: TcpStream, address: SocketAddr) {
-        if self.strangers.len() >= PENDING_MAX && self.strangers.pop_first().is_some() {
-            self.counts.refused.fetch_add(1, Ordering::Relaxed);
+        if self.strangers.len() >= PENDING_MAX {
+            self.strangers.pop_first();
         }
         let id = self.sockets.len() + self.next;
         self.next += 1;
@@ -192,11 +181,11 @@ impl<F: FnMut(Arrival)> Loop<F> {
         let mut buffer = [0; READ_BYTES];
         loop {
             match stranger.stream.read(&mut buffer) {
-                Ok(0) => return self.refuse(id),
+                Ok(0) => break,
                 Ok(got) => stranger.received.extend_from_slice(&buffer[..got]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => return self.refuse(id),
+                Err(_) => break,
             }
             match Handshake::decode(&stranger.received) {
                 Ok(HandshakeStep::Incomplete { .. }) => {}
@@ -206,9 +195,11 @@ impl<F: FnMut(Arrival)> Loop<F> {
                 Ok(HandshakeStep::Complete(handshake)) => {
                     return self.hand_over(id, handshake.info_hash);
                 }
-                Err(_) => return self.refuse(id),
+                Err(_) => break,
             }
         }
+        // Closed, or not BitTorrent.
+        self.strangers.remove(&id);
     }
 
     fn hand_over(&mut self, id: usize, info_hash: InfoHash) {
@@ -220,18 +211,12 @@ impl<F: FnMut(Arrival)> Loop<F> {
         (self.route)(Arrival { stream, address, info_hash, received });
     }
 
-    fn refuse(&mut self, id: usize) {
-        self.strangers.remove(&id);
-        self.counts.refused.fetch_add(1, Ordering::Relaxed);
-    }
-
     fn expire(&mut self) {
         let now = Instant::now();
         while let Some(oldest) = self.strangers.first_entry()
             && oldest.get().deadline <= now
         {
             oldest.remove();
-            self.counts.refused.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

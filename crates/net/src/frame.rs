@@ -8,6 +8,10 @@ use std::io::IoSliceMut;
 /// Blocks in one buffer at most: a read of 256 KiB.
 pub const FRAME_BLOCKS_MAX: usize = 16;
 
+/// Bytes of a kept buffer: so many blocks of the usual length with their headers. Peers may ask for
+/// longer blocks; fewer of those go into one buffer.
+pub const FRAME_BYTES_MAX: usize = FRAME_BLOCKS_MAX * ONE_BYTES;
+
 const ONE_BYTES: usize = BLOCK_HEADER_BYTES + BLOCK_BYTES as usize;
 
 /// Spare buffers kept of each size.
@@ -25,7 +29,8 @@ impl FrameBuffer {
     /// Writes the headers of these blocks and gives the places of their payloads to `fill`, in order.
     ///
     /// # Panics
-    /// If the blocks are longer than what the buffer was taken for.
+    /// If the blocks with their headers are longer than what the buffer was taken for, or more than
+    /// [`FRAME_BLOCKS_MAX`].
     pub fn frame<T>(
         &mut self,
         blocks: impl IntoIterator<Item = Request>,
@@ -63,28 +68,30 @@ pub struct FramePool {
 }
 
 impl FramePool {
-    /// A buffer for so many blocks, at most [`FRAME_BLOCKS_MAX`].
-    pub fn take(&mut self, blocks: usize) -> FrameBuffer {
-        let (spare, bytes) = match blocks {
-            0 | 1 => (&mut self.small, ONE_BYTES),
-            _ => (&mut self.large, FRAME_BLOCKS_MAX * ONE_BYTES),
+    /// A buffer for so many bytes of blocks and headers. One longer than [`FRAME_BYTES_MAX`] is made
+    /// for this time only.
+    pub fn take(&mut self, bytes: usize) -> FrameBuffer {
+        let (spare, bytes) = if bytes <= ONE_BYTES {
+            (self.small.pop(), ONE_BYTES)
+        } else if bytes <= FRAME_BYTES_MAX {
+            (self.large.pop(), FRAME_BYTES_MAX)
+        } else {
+            (None, bytes)
         };
-        let memory = spare.pop().unwrap_or_else(|| vec![0; bytes].into_boxed_slice());
+        let memory = spare.unwrap_or_else(|| vec![0; bytes].into_boxed_slice());
         FrameBuffer { memory, used: 0 }
     }
 
     /// Keeps the buffer for the next [`FramePool::take`].
     pub fn give_back(&mut self, buffer: FrameBuffer) {
-        let spare =
-            if buffer.memory.len() == ONE_BYTES { &mut self.small } else { &mut self.large };
+        let spare = match buffer.memory.len() {
+            ONE_BYTES => &mut self.small,
+            FRAME_BYTES_MAX => &mut self.large,
+            _ => return,
+        };
         if spare.len() < SPARE_MAX {
             spare.push(buffer.memory);
         }
-    }
-
-    /// Frees all spare buffers.
-    pub fn trim(&mut self) {
-        *self = Self::default();
     }
 }
 
@@ -95,7 +102,7 @@ mod tests {
     #[test]
     fn frames_blocks_one_behind_the_other() {
         let mut pool = FramePool::default();
-        let mut buffer = pool.take(2);
+        let mut buffer = pool.take(2 * BLOCK_HEADER_BYTES + 5);
         let blocks = [3, 2].map(|length| Request { piece: 1, begin: 0, length });
         buffer.frame(blocks, |places| {
             assert_eq!(places.iter().map(|place| place.len()).collect::<Vec<_>>(), [3, 2]);
@@ -109,5 +116,20 @@ mod tests {
         assert_eq!(buffer.as_ref(), expected);
         pool.give_back(buffer);
         assert_eq!(pool.take(5).as_ref(), [0_u8; 0]);
+    }
+
+    #[test]
+    fn a_buffer_is_as_long_as_the_blocks_it_was_taken_for() {
+        let mut pool = FramePool::default();
+        for length in [1, BLOCK_BYTES, BLOCK_BYTES + 1, 8 * BLOCK_BYTES, 17 * BLOCK_BYTES] {
+            let block = Request { piece: 0, begin: 0, length };
+            let bytes = BLOCK_HEADER_BYTES + length as usize;
+            for _ in 0..2 {
+                let mut buffer = pool.take(bytes);
+                buffer.frame([block], |places| assert_eq!(places[0].len(), length as usize));
+                assert_eq!(buffer.as_ref().len(), bytes);
+                pool.give_back(buffer);
+            }
+        }
     }
 }

@@ -13,9 +13,9 @@ mod receive;
 mod send;
 mod tracker_client;
 
-pub use accept::{AcceptCounts, Acceptor, Arrival};
+pub use accept::{Acceptor, Arrival};
 pub use fetch::{FetchError, fetch};
-pub use frame::{FRAME_BLOCKS_MAX, FrameBuffer, FramePool};
+pub use frame::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, FrameBuffer, FramePool};
 pub use listen::{DEFAULT_PORTS, ListenError, Listeners, PortChoice};
 pub use receive::{ReceiveError, Received, Receiver, SCRATCH_BYTES, Sink};
 pub use send::{Flushed, ReadToken, Sender};

@@ -75,11 +75,6 @@ impl Sender {
         !matches!(self.segments.front(), None | Some(Segment::Waiting(..)))
     }
 
-    /// Whether everything was handed to the socket.
-    pub fn is_empty(&self) -> bool {
-        self.segments.is_empty()
-    }
-
     /// Appends a message by letting `encode` write it.
     pub fn message(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
         if let Some(Segment::Small(buffer)) = self.segments.back_mut()
@@ -108,18 +103,23 @@ impl Sender {
         self.segments.push_back(Segment::Waiting(token, bytes));
     }
 
-    /// Puts what the worker read in its place. False if the token is unknown.
-    pub fn arrived(&mut self, token: ReadToken, framed: FrameBuffer) -> bool {
+    /// Whether a place is kept for what this token names.
+    pub fn awaits(&self, token: ReadToken) -> bool {
+        let is_it = |segment: &Segment| matches!(segment, Segment::Waiting(of, _) if *of == token);
+        self.segments.iter().any(is_it)
+    }
+
+    /// Puts what the worker read in its place; drops it if the token is unknown.
+    pub fn arrived(&mut self, token: ReadToken, framed: FrameBuffer) {
         for segment in &mut self.segments {
             if let Segment::Waiting(waiting, bytes) = segment
                 && *waiting == token
             {
                 self.payload_bytes = self.payload_bytes - *bytes + framed.as_ref().len();
                 *segment = Segment::Payload(framed);
-                return true;
+                return;
             }
         }
-        false
     }
 
     /// Writes until nothing is left or the socket is full. Buffers that carried payload are given to
@@ -182,7 +182,8 @@ mod tests {
     use piecework_wire::Request;
 
     fn framed(length: u32, byte: u8) -> FrameBuffer {
-        let mut buffer = FramePool::default().take(1);
+        let mut buffer =
+            FramePool::default().take(piecework_wire::BLOCK_HEADER_BYTES + length as usize);
         let request = Request { piece: 0, begin: 0, length };
         buffer.frame([request], |places| places[0].fill(byte));
         buffer
@@ -219,15 +220,16 @@ mod tests {
         let mut socket = Socket { taken: Vec::new(), room: 100 };
         assert_eq!(sender.flush(&mut socket, drop).unwrap(), Flushed::Empty);
         assert_eq!(socket.taken, b"ab");
-        assert!(!sender.arrived(ReadToken(8), framed(1, 0)));
+        assert!(sender.awaits(ReadToken(7)) && !sender.awaits(ReadToken(8)));
+        sender.arrived(ReadToken(8), framed(1, 0));
         let payload = framed(4, b'P');
         let expected = [b"ab", payload.as_ref(), b"yz"].concat();
-        assert!(sender.arrived(ReadToken(7), payload));
+        sender.arrived(ReadToken(7), payload);
         let mut spent = 0;
         assert_eq!(sender.flush(&mut socket, |_| spent += 1).unwrap(), Flushed::Empty);
         assert_eq!(socket.taken, expected);
         assert_eq!((spent, sender.payload_bytes(), sender.message_bytes()), (1, 0, 0));
-        assert!(sender.is_empty());
+        assert!(!sender.has_work());
     }
 
     #[test]

@@ -9,8 +9,9 @@ use piecework_types::{Block, PeerSlot, Time};
 use std::io;
 use std::net::SocketAddr;
 
-/// Payload queued for a socket that has not shown yet how much it takes, bytes.
-const SEND_TARGET_MIN: usize = 64 * 1024;
+/// Payload queued for a socket that has not shown yet how much it takes, bytes: the longest block that
+/// the machine serves, which would never leave otherwise.
+const SEND_TARGET_MIN: usize = 128 * 1024;
 /// Payload queued for the fastest socket, bytes: two reads of 16 blocks.
 const SEND_TARGET_MAX: usize = 512 * 1024;
 /// Messages a peer may leave unread before it is dropped, bytes.
@@ -45,6 +46,10 @@ pub(crate) struct Connection {
     pub(crate) blocks: Vec<Block>,
     /// In the shard's list of sockets that may have bytes for us.
     pub(crate) is_ready: bool,
+    /// In the shard's list of sockets that wait for memory or a limit.
+    pub(crate) is_stalled: bool,
+    /// The kernel has told, and will not tell again, that the stream ends behind what it holds.
+    pub(crate) is_ending: bool,
     /// In the shard's list of sockets to flush.
     pub(crate) is_dirty: bool,
     /// The socket took all we had when we last tried.
@@ -72,6 +77,8 @@ impl Connection {
             sender: Sender::default(),
             blocks: Vec::new(),
             is_ready: false,
+            is_stalled: false,
+            is_ending: false,
             is_dirty: false,
             can_write: true,
             send_target: SEND_TARGET_MIN,
@@ -92,6 +99,9 @@ impl Connection {
 
     /// Writes what is queued, and learns from it how much to queue the next time.
     pub(crate) fn flush(&mut self, frames: &mut FramePool) -> io::Result<()> {
+        if self.sender.message_bytes() > UNREAD_MESSAGES_MAX {
+            return Err(io::Error::other("the peer asks and does not read the answers"));
+        }
         if !self.can_write || !self.sender.has_work() {
             return Ok(());
         }
@@ -105,9 +115,6 @@ impl Connection {
                 self.can_write = false;
                 self.send_target = (self.send_target / 2).max(SEND_TARGET_MIN);
             }
-        }
-        if self.sender.message_bytes() > UNREAD_MESSAGES_MAX {
-            return Err(io::Error::other("the peer asks and does not read the answers"));
         }
         Ok(())
     }

@@ -96,7 +96,8 @@ impl Shared {
     }
 }
 
-/// A running BitTorrent node. Dropping it stops it at once; [`Engine::shutdown`] is the polite way.
+/// A running BitTorrent node. Dropping it ends it without a word to peers and trackers, once what workers
+/// have is written; [`Engine::shutdown`] is the polite way.
 pub struct Engine {
     shared: Arc<Shared>,
     shards: Vec<(ShardHandle, JoinHandle<()>)>,
@@ -116,13 +117,15 @@ impl Engine {
         let port = listeners.port;
         let clock = Clock::start();
         let mut seeds = Rng::new(system_random()?);
+        let resume = ResumeStore::open(&config.state_dir)?;
+        let trackers = TrackerClient::start(seeds.next_u64())?;
         let disk = Disk::start(DiskConfig { workers: config.workers, ..DiskConfig::default() })?;
         let (sender, events) = sync_channel(EVENTS_MAX);
         let shared = Arc::new(Shared {
-            resume: ResumeStore::open(&config.state_dir)?,
+            resume,
             disk,
             limits: NodeLimits::new(config, clock.now()),
-            trackers: TrackerClient::start(seeds.next_u64())?,
+            trackers,
             port,
             tracker_key: seeds.next_u64() as u32,
             routes: RwLock::default(),
@@ -237,6 +240,20 @@ impl Engine {
             if thread.is_finished() {
                 drop(thread.join());
             }
+        }
+        self.shared.disk.shutdown();
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.acceptor = None;
+        for (shard, _) in &self.shards {
+            shard.send(Command::Quit);
+        }
+        for (_, thread) in std::mem::take(&mut self.shards) {
+            // A thread that panicked has said so.
+            drop(thread.join());
         }
         self.shared.disk.shutdown();
     }

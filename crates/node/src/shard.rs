@@ -11,6 +11,7 @@ mod inbound;
 mod outputs;
 mod upload;
 
+use crate::announce::Announced;
 use crate::clock::Clock;
 use crate::connection::Connection;
 use crate::engine::Shared;
@@ -18,14 +19,14 @@ use crate::event::TorrentKey;
 use crate::slots::Slots;
 use crate::torrent::{NewTorrent, Torrent};
 use mio::{Events, Poll, Token, Waker};
-use piecework_disk::{Chunk, Completion, Mailbox};
+use piecework_disk::{Chunk, Completion, Mailbox, PieceStore};
 use piecework_net::{Arrival, FramePool, SCRATCH_BYTES};
 use piecework_swarm::Input;
 use piecework_types::Time;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -36,22 +37,38 @@ pub(crate) const WAKE: Token = Token(usize::MAX);
 /// Commands a shard has not taken yet; beyond it an arrival is dropped and other senders wait.
 const COMMANDS_MAX: usize = 4096;
 
+/// Pause until sockets that wait for memory look again: workers free it and tell nobody.
+const PRESSURE_PAUSE: Duration = Duration::from_millis(5);
+
+/// Time for which workers alone may free memory; then what waits for its neighbours is written.
+const RELIEVE_AFTER: Duration = Duration::from_millis(50);
+
 /// Longest sleep, so that limits and figures stay fresh even if a timer is lost.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
 
 /// What other threads ask of a shard.
 pub(crate) enum Command {
     Add(Box<NewTorrent>),
-    Arrival { arrival: Arrival, key: TorrentKey },
-    Announced { key: TorrentKey, answer: crate::announce::Announced },
-    Stop { key: TorrentKey },
+    Arrival {
+        arrival: Arrival,
+        key: TorrentKey,
+    },
+    Stop {
+        key: TorrentKey,
+    },
+    /// Stop all torrents politely, then end.
     Shutdown,
+    /// End at once.
+    Quit,
 }
 
 /// The way to a shard from other threads.
 #[derive(Clone)]
 pub(crate) struct ShardHandle {
     commands: SyncSender<Command>,
+    /// At most one for each tracker of each torrent. A way of its own, so that neither the trackers'
+    /// thread nor the shard itself ever waits for room.
+    answers: Sender<(TorrentKey, Announced)>,
     waker: Arc<Waker>,
 }
 
@@ -70,6 +87,13 @@ impl ShardHandle {
         }
     }
 
+    /// Hands over the answer to an announce.
+    pub(crate) fn answer(&self, key: TorrentKey, answer: Announced) {
+        if self.answers.send((key, answer)).is_ok() {
+            self.wake();
+        }
+    }
+
     pub(crate) fn wake(&self) {
         // A failed wake-up means that the poll is gone, and with it everything that could be told.
         drop(self.waker.wake());
@@ -81,6 +105,7 @@ pub(crate) struct Shard {
     pub(crate) clock: Clock,
     pub(crate) shared: Arc<Shared>,
     commands: Receiver<Command>,
+    answers: Receiver<(TorrentKey, Announced)>,
     pub(crate) handle: ShardHandle,
     pub(crate) mailbox: Mailbox,
     completions: Vec<Completion>,
@@ -95,6 +120,11 @@ pub(crate) struct Shard {
     /// Connections that wait until the chunk pool or a limit lets them be read.
     pub(crate) stalled: Vec<u32>,
     pub(crate) stalled_until: Time,
+    /// When to write what waits in memory, if the pool is still under pressure.
+    relieve_at: Time,
+    /// Torrents that wait for the upload limits, who waits longest first.
+    pub(crate) hungry: VecDeque<TorrentKey>,
+    pub(crate) hungry_until: Time,
     /// Torrents whose machine has been given something in this turn.
     pub(crate) touched: Vec<TorrentKey>,
     pub(crate) scratch: Box<[u8]>,
@@ -116,13 +146,16 @@ impl Shard {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let (sender, commands) = sync_channel(COMMANDS_MAX);
-        let handle = ShardHandle { commands: sender, waker: Arc::clone(&waker) };
+        let (answer_sender, answers) = channel();
+        let handle =
+            ShardHandle { commands: sender, answers: answer_sender, waker: Arc::clone(&waker) };
         let mailbox = shared.disk.mailbox(Arc::new(move || drop(waker.wake())));
         let mut shard = Self {
             poll,
             clock,
             shared,
             commands,
+            answers,
             handle: handle.clone(),
             mailbox,
             completions: Vec::new(),
@@ -133,6 +166,9 @@ impl Shard {
             ready: Vec::new(),
             stalled: Vec::new(),
             stalled_until: Time::NEVER,
+            relieve_at: Time::NEVER,
+            hungry: VecDeque::new(),
+            hungry_until: Time::NEVER,
             touched: Vec::new(),
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
             frames: FramePool::default(),
@@ -158,11 +194,14 @@ impl Shard {
             let now = self.clock.now();
             self.take_events(&events);
             self.take_commands(now);
+            self.take_answers(now);
             self.take_completions(now);
+            self.relieve(now);
             self.unstall(now);
             self.read_ready(now);
             self.expire(now);
             self.run_timers(now);
+            self.grant_uploads(now);
             self.settle(now);
         }
     }
@@ -175,7 +214,12 @@ impl Shard {
         let timer = self.timers.first().map_or(Time::NEVER, |&(at, _)| at);
         let deadline = self.deadlines.first().map_or(Time::NEVER, |&(at, _)| at);
         let stalled = if self.stalled.is_empty() { Time::NEVER } else { self.stalled_until };
-        timer.min(deadline).min(stalled).since(self.clock.now()).min(SLEEP_MAX)
+        timer
+            .min(deadline)
+            .min(stalled)
+            .min(self.hungry_until)
+            .since(self.clock.now())
+            .min(SLEEP_MAX)
     }
 
     fn take_events(&mut self, events: &Events) {
@@ -184,6 +228,11 @@ impl Shard {
                 continue;
             }
             let Ok(id) = u32::try_from(event.token().0) else { continue };
+            if (event.is_read_closed() || event.is_error())
+                && let Some(connection) = self.connections.get_mut(id)
+            {
+                connection.is_ending = true;
+            }
             if event.is_writable() {
                 self.became_writable(id);
             }
@@ -211,19 +260,46 @@ impl Shard {
     }
 
     fn take_commands(&mut self, now: Time) {
-        loop {
+        for _ in 0..COMMANDS_MAX {
             match self.commands.try_recv() {
                 Ok(Command::Add(new)) => self.add(*new, now),
                 Ok(Command::Arrival { arrival, key }) => self.arrive(arrival, key, now),
-                Ok(Command::Announced { key, answer }) => self.announced(key, answer, now),
                 Ok(Command::Stop { key }) => self.stop(key, now),
                 Ok(Command::Shutdown) => {
                     self.is_stopping = true;
                     let keys: Vec<_> = self.torrents.keys().copied().collect();
                     keys.into_iter().for_each(|key| self.stop(key, now));
                 }
+                Ok(Command::Quit) => {
+                    self.is_stopping = true;
+                    self.torrents.clear();
+                }
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
             }
+        }
+        // There may be more: first the sockets get their turn.
+        self.handle.wake();
+    }
+
+    fn take_answers(&mut self, now: Time) {
+        while let Ok((key, answer)) = self.answers.try_recv() {
+            self.announced(key, answer, now);
+        }
+    }
+
+    /// While the chunk pool is full nothing is read, so blocks that wait in memory for those before them
+    /// would wait for ever.
+    fn relieve(&mut self, now: Time) {
+        if !self.shared.disk.pool().pressure() {
+            self.relieve_at = Time::NEVER;
+            return;
+        }
+        if self.relieve_at <= now {
+            let stores = self.torrents.values_mut().filter_map(|torrent| torrent.store.as_mut());
+            stores.for_each(PieceStore::relieve);
+        }
+        if self.relieve_at <= now || self.relieve_at == Time::NEVER {
+            self.relieve_at = now + RELIEVE_AFTER;
         }
     }
 
@@ -263,12 +339,13 @@ impl Shard {
     /// Steps 2 and 3 for every torrent that was given something.
     fn settle(&mut self, now: Time) {
         while let Some(key) = self.touched.pop() {
+            self.pump(key, now);
+            self.dial(key, now);
+            self.keep_up(key, now);
+            self.set_timer(key);
+            // Not before: what its own sending makes room for is the pump's business, which ends.
             if let Some(torrent) = self.torrents.get_mut(&key) {
                 torrent.is_touched = false;
-                self.pump(key, now);
-                self.dial(key, now);
-                self.keep_up(key, now);
-                self.set_timer(key);
             }
         }
         self.shared.disk.pool().give_back(&mut self.spare);

@@ -83,14 +83,16 @@ pub(crate) struct Torrent {
     /// A v2 torrent whose piece layers are all that is wanted of it.
     pub(crate) wanted_layers: Option<(Arc<Info>, PieceLayers)>,
     pub(crate) late_reads: BTreeMap<u64, LateRead>,
+    /// Bytes the machine waits for; it then stands in the shard's line for the upload limits.
+    pub(crate) quota: Option<u64>,
+    /// When resume data that could not be saved is tried again before `Done` is told.
+    pub(crate) save_at: Time,
     peer_id: PeerId,
     /// Connection of each peer slot.
     peers: Slots<u32>,
     next_read: u64,
     up: Rate,
     down: Rate,
-    /// Bytes the machine waits for, and when to ask for them again.
-    quota: Option<(u64, Time)>,
 }
 
 impl Torrent {
@@ -143,6 +145,7 @@ impl Torrent {
             peers: Slots::default(),
             next_read: 0,
             quota: None,
+            save_at: Time::NEVER,
         };
         torrent.prepare_machines(shared, now);
         torrent
@@ -309,34 +312,20 @@ impl Torrent {
         limits.down.give_back(unused, now);
     }
 
-    /// The machine holds back so many bytes for want of quota.
-    pub(crate) fn want_upload(&mut self, limits: &NodeLimits, bytes: u64, now: Time) {
-        self.quota = Some((bytes, now));
-        self.grant_upload(limits, now);
-    }
-
-    /// Grants what the limits allow now.
-    pub(crate) fn grant_upload(&mut self, limits: &NodeLimits, now: Time) {
-        let Some((bytes, at)) = self.quota else { return };
-        if at > now {
-            return;
-        }
+    /// Grants the machine what the limits allow now of the bytes it waits for, or says when to try again.
+    pub(crate) fn grant_upload(&mut self, limits: &NodeLimits, now: Time) -> Result<(), Time> {
+        let Some(bytes) = self.quota.filter(|_| self.phase != Phase::Stopping) else {
+            return Ok(());
+        };
         // At least a block with its header, or nothing can be sent with it.
         let least = bytes.min(u64::from(piecework_types::BLOCK_BYTES) + 13);
-        let granted = self.up.take(bytes, least, now).and_then(|own| {
-            limits
-                .up
-                .take(own, least, now)
-                .inspect_err(|_| self.up.give_back(own, now))
-                .inspect(|granted| self.up.give_back(own - granted, now))
-        });
-        match granted {
-            Ok(granted) => {
-                self.quota = None;
-                self.swarm.handle(Input::UploadQuota { bytes: granted }, now);
-            }
-            Err(at) => self.quota = Some((bytes, at)),
-        }
+        let own = self.up.take(bytes, least, now)?;
+        let granted = limits.up.take(own, least, now);
+        self.up.give_back(own - granted.unwrap_or(0), now);
+        let bytes = granted?;
+        self.quota = None;
+        self.swarm.handle(Input::UploadQuota { bytes }, now);
+        Ok(())
     }
 
     /// What the next announce says.
@@ -394,12 +383,11 @@ impl Torrent {
         }
         let machine = self.swarm.poll_timeout().map_or(Time::NEVER, |(at, _)| at);
         let dialer = self.dialer.poll_timeout().unwrap_or(Time::NEVER);
-        let quota = self.quota.map_or(Time::NEVER, |(_, at)| at);
         [
             machine,
             dialer,
-            quota,
             self.dial_at,
+            self.save_at,
             self.chores_at,
             self.stop_by,
             self.announcer.poll_timeout(),

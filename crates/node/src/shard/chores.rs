@@ -22,6 +22,9 @@ const CHORES_AFTER: Duration = Duration::from_millis(250);
 /// Time a stopping torrent has for its last writes and announces.
 const STOP_AFTER: Duration = Duration::from_millis(2200);
 
+/// Time until resume data that could not be saved is tried again.
+const SAVE_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
 /// A torrent with fewer peers wants more from its trackers.
 const PEERS_ENOUGH: usize = 40;
 
@@ -104,6 +107,7 @@ impl Shard {
         };
         torrent.wanted_layers = layers.map(|layers| (info, layers));
         torrent.swarm.handle(Input::ContentReady(content), now);
+        self.start_announcing(key, now);
         self.touch(key);
     }
 
@@ -222,12 +226,15 @@ impl Shard {
         if torrent.dial_at <= now {
             torrent.dial_at = Time::NEVER;
         }
-        torrent.grant_upload(&self.shared.limits, now);
+        if torrent.save_at <= now {
+            torrent.save_at = Time::NEVER;
+            torrent.save(false);
+        }
         torrent.announcer.tell(ScheduleInput::Timeout, now);
         if torrent.chores_at <= now {
             torrent.publish();
-            let wants =
-                !torrent.spec.is_seed_only && torrent.swarm.view().peer_count < PEERS_ENOUGH;
+            let view = torrent.swarm.view();
+            let wants = !view.is_complete && view.peer_count < PEERS_ENOUGH;
             torrent.announcer.tell(ScheduleInput::WantPeers(wants), now);
             torrent.chores_at = match torrent.is_idle() {
                 true => Time::NEVER,
@@ -243,6 +250,9 @@ impl Shard {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         torrent.saves_due = torrent.saves_due.saturating_sub(1);
         if let Err(fault) = result {
+            if torrent.done_is_due && torrent.phase != Phase::Stopping {
+                torrent.save_at = now + SAVE_AGAIN_AFTER;
+            }
             self.tell(key, What::Problem(problem(&fault)));
         } else if torrent.saves_due == 0 && std::mem::take(&mut torrent.done_is_due) {
             torrent.publish();
@@ -255,6 +265,9 @@ impl Shard {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         let peers = torrent.announcer.answered(answer, now);
         torrent.learn(peers, Gossip::Tracker, now);
+        if torrent.chores_at == Time::NEVER {
+            torrent.publish();
+        }
         self.poll_announcer(key);
         self.finish_stopping(key, now);
         self.touch(key);
@@ -265,7 +278,7 @@ impl Shard {
         let facts = torrent.facts(&self.shared);
         let handle = self.handle.clone();
         torrent.announcer.poll(&self.shared.trackers, &facts, move |answer| {
-            handle.send(super::Command::Announced { key, answer });
+            handle.answer(key, answer);
         });
     }
 
@@ -307,6 +320,9 @@ impl Shard {
         let Some(torrent) = self.torrents.remove(&key) else { return };
         self.timers.remove(&(torrent.timer, key));
         self.shared.forget(key);
-        self.shared.tell(key, torrent.info_hashes, What::Stopped);
+        let info_hashes = torrent.info_hashes;
+        // Its lock goes with it: who hears of the end may load the torrent again.
+        drop(torrent);
+        self.shared.tell(key, info_hashes, What::Stopped);
     }
 }

@@ -2,13 +2,13 @@
 
 use super::Shard;
 use super::inbound::Ending;
-use super::upload::request;
+use super::upload::{framed_bytes, request};
 use crate::event::{Problem, TorrentKey, What};
 use crate::torrent::LateRead;
 use piecework_disk::{Chunk, Completion, LocalFault, StoreEvent};
 use piecework_net::ReadToken;
 use piecework_swarm::Input;
-use piecework_types::{Blame, Block, PieceIndex, Time};
+use piecework_types::{BLOCK_BYTES, Blame, Block, PieceIndex, Time};
 use std::ops::Range;
 use std::path::Path;
 
@@ -72,14 +72,7 @@ impl Shard {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         match torrent.late_reads.remove(&token) {
             Some(LateRead::Send { connection, blocks }) => {
-                let mut buffer = self.frames.take(blocks.len());
-                buffer.frame(blocks.iter().map(request), |places| {
-                    for (place, chunk) in places.iter_mut().zip(chunks) {
-                        let length = place.len();
-                        place.copy_from_slice(&chunk[..length]);
-                    }
-                });
-                self.read_done(connection, ReadToken(token), buffer, now);
+                self.send_late(key, connection, ReadToken(token), &blocks, chunks, now);
             }
             Some(LateRead::Digests { piece }) => {
                 let Some(content) = &torrent.content else { return };
@@ -94,14 +87,51 @@ impl Shard {
         }
     }
 
+    /// Puts what a worker read where it is waited for. The connection may be gone, and its number
+    /// another's by now.
+    fn send_late(
+        &mut self,
+        key: TorrentKey,
+        id: u32,
+        token: ReadToken,
+        blocks: &[Block],
+        chunks: &[Chunk],
+        now: Time,
+    ) {
+        if !self.awaits(key, id, token) {
+            return;
+        }
+        let mut buffer = self.frames.take(framed_bytes(blocks));
+        let mut chunks = chunks.iter();
+        buffer.frame(blocks.iter().map(request), |places| {
+            // A block longer than a chunk lies in several.
+            let parts = places.iter_mut().flat_map(|place| place.chunks_mut(BLOCK_BYTES as usize));
+            for (part, chunk) in parts.zip(&mut chunks) {
+                part.copy_from_slice(&chunk[..part.len()]);
+            }
+        });
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.sender.arrived(token, buffer);
+        }
+        self.flush(id, now);
+    }
+
     fn late_read_failed(&mut self, key: TorrentKey, token: u64, fault: &LocalFault, now: Time) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
-        if let Some(LateRead::Send { connection, .. }) = torrent.late_reads.remove(&token) {
+        if let Some(LateRead::Send { connection, .. }) = torrent.late_reads.remove(&token)
+            && self.awaits(key, connection, ReadToken(token))
+        {
             self.read_failed(connection, fault, now);
         }
     }
 
-    /// Stored data cannot be read: the peer that waits for it goes, and the pieces are checked again.
+    /// Whether this connection is still the one that a read was made for.
+    fn awaits(&self, key: TorrentKey, id: u32, token: ReadToken) -> bool {
+        let connection = self.connections.get(id).filter(|connection| connection.torrent == key);
+        connection.is_some_and(|connection| connection.sender.awaits(token))
+    }
+
+    /// Stored data cannot be read: it is told, and the peer that waits for it goes.
     pub(super) fn read_failed(&mut self, id: u32, fault: &LocalFault, now: Time) {
         let Some(connection) = self.connections.get(id) else { return };
         let key = connection.torrent;

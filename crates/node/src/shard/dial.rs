@@ -9,6 +9,10 @@ use piecework_swarm::DialerInput;
 use piecework_types::Time;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Time until a torrent that found the node's places taken tries again.
+const DIAL_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl Shard {
     /// Starts the connects that the torrent wants and the node allows.
@@ -18,18 +22,32 @@ impl Shard {
             if !torrent.wants_to_dial(now) {
                 return;
             }
-            let Some(peer) = self.shared.limits.peer() else { return };
-            let Some(half_open) = self.shared.limits.half_open() else { return };
+            let (Some(peer), Some(half_open)) =
+                (self.shared.limits.peer(), self.shared.limits.half_open())
+            else {
+                // Nobody tells when another torrent leaves a place.
+                torrent.dial_at = now + DIAL_AGAIN_AFTER;
+                return;
+            };
             if let Err(at) = self.shared.limits.connect(now) {
                 torrent.dial_at = at;
                 return;
             }
             torrent.dialer.handle(DialerInput::Granted { dials: 1 }, now);
             let Some(dial) = torrent.dialer.poll() else { return };
-            self.connect(key, dial.address, now, |connection| {
+            let started = self.connect(key, dial.address, now, |connection| {
                 connection.permit = Some(peer);
                 connection.half_open = Some(half_open);
             });
+            if let Err(error) = started
+                && lacks_resources(&error)
+                && let Some(torrent) = self.torrents.get_mut(&key)
+            {
+                // Other addresses would fail as well, for no fault of theirs.
+                tracing::warn!(%error, "cannot connect to peers; is `ulimit -n` too low?");
+                torrent.dial_at = now + DIAL_AGAIN_AFTER;
+                return;
+            }
         }
     }
 
@@ -39,23 +57,24 @@ impl Shard {
         address: SocketAddr,
         now: Time,
         permits: impl FnOnce(&mut Connection),
-    ) {
+    ) -> io::Result<()> {
         let deadline = now + HANDSHAKE_AFTER;
-        let id = TcpStream::connect(address).ok().and_then(|stream| {
+        let started = TcpStream::connect(address).and_then(|stream| {
             let mut connection = Connection::new(stream, address, key, deadline);
             permits(&mut connection);
             self.register(connection)
         });
-        match id {
-            Some(id) => {
+        match started {
+            Ok(id) => {
                 self.deadlines.insert((deadline, id));
             }
-            None => {
+            Err(_) => {
                 if let Some(torrent) = self.torrents.get_mut(&key) {
                     torrent.dialer.handle(DialerInput::Failed { address }, now);
                 }
             }
         }
+        started.map(drop)
     }
 
     /// The socket reports something: is the connection there, refused, or still under way?
@@ -89,4 +108,11 @@ impl Shard {
         self.flush(id, now);
         self.mark_ready(id);
     }
+}
+
+/// Whether the system has no descriptors or memory left (connect(2), socket(2)).
+fn lacks_resources(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let errno = Errno::from_io_error(error);
+    errno.is_some_and(|it| [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].contains(&it))
 }

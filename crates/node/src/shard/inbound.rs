@@ -1,6 +1,6 @@
 //! Everything that comes from sockets: arrivals, handshakes, messages and blocks.
 
-use super::Shard;
+use super::{PRESSURE_PAUSE, Shard};
 use crate::connection::{Connection, Stage};
 use crate::event::TorrentKey;
 use crate::slots::Slots;
@@ -38,7 +38,7 @@ impl Shard {
         let ours = torrent.handshake(arrival.info_hash);
         connection.sender.message(|out| out.extend_from_slice(&ours.encode()));
         connection.stage = Stage::Handshake { received: arrival.received };
-        if let Some(id) = self.register(connection) {
+        if let Ok(id) = self.register(connection) {
             self.deadlines.insert((deadline, id));
             self.advance_handshake(id, now);
             self.mark_ready(id);
@@ -46,18 +46,18 @@ impl Shard {
         }
     }
 
-    /// Puts the socket under the poll; `None` (and the connection is gone) if the system refuses.
-    pub(super) fn register(&mut self, connection: Connection) -> Option<u32> {
+    /// Puts the socket under the poll; the connection is gone if the system refuses.
+    pub(super) fn register(&mut self, connection: Connection) -> io::Result<u32> {
         drop(connection.stream.set_nodelay(true));
         let id = self.connections.insert(connection);
         let connection = self.connections.get_mut(id).expect("was just inserted");
         let interest = Interest::READABLE | Interest::WRITABLE;
         match self.poll.registry().register(&mut connection.stream, Token(id as usize), interest) {
-            Ok(()) => Some(id),
+            Ok(()) => Ok(id),
             Err(error) => {
                 tracing::warn!(%error, "cannot watch a socket");
                 self.connections.remove(id);
-                None
+                Err(error)
             }
         }
     }
@@ -78,16 +78,11 @@ impl Shard {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         let pool = self.shared.disk.pool();
         if pool.pressure() {
-            self.stalled.push(id);
-            return;
+            return self.stall(id, now + PRESSURE_PAUSE);
         }
         let budget = match torrent.down_budget(&self.shared.limits, now) {
             Ok(budget) => budget,
-            Err(at) => {
-                self.stalled.push(id);
-                self.stalled_until = self.stalled_until.min(at);
-                return;
-            }
+            Err(at) => return self.stall(id, at),
         };
         let limits = torrent.wire_limits;
         let mut sink = PeerSink {
@@ -109,9 +104,15 @@ impl Shard {
         if budget < u64::MAX {
             torrent.down_unused(&self.shared.limits, budget.saturating_sub(received as u64), now);
         }
+        if received > 0 && connection.receiver.is_mid_block() {
+            let bytes = u32::try_from(received).unwrap_or(u32::MAX);
+            torrent.swarm.handle(Input::PayloadProgress { slot, bytes }, now);
+        }
+        // The end of a stream is no second event if it came before the read.
+        let is_ending = connection.is_ending && received > 0;
         self.touch(key);
         match result {
-            Ok(received) if received.more => self.mark_ready(id),
+            Ok(received) if received.more || is_ending => self.mark_ready(id),
             Ok(_) => {}
             Err(error) => self.lost(id, &error, now),
         }
@@ -190,14 +191,29 @@ impl Shard {
         }
     }
 
+    /// Reads no more of this connection until then.
+    fn stall(&mut self, id: u32, until: Time) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if !std::mem::replace(&mut connection.is_stalled, true) {
+            self.stalled.push(id);
+        }
+        self.stalled_until = self.stalled_until.min(until);
+    }
+
     /// Lets stalled connections go on once there is memory and credit.
     pub(super) fn unstall(&mut self, now: Time) {
-        let may_go_on = self.stalled_until == Time::NEVER || self.stalled_until <= now;
-        if self.stalled.is_empty() || !may_go_on || self.shared.disk.pool().pressure() {
+        if self.stalled.is_empty() || self.stalled_until > now {
+            return;
+        }
+        if self.shared.disk.pool().pressure() {
+            self.stalled_until = now + PRESSURE_PAUSE;
             return;
         }
         self.stalled_until = Time::NEVER;
         for id in std::mem::take(&mut self.stalled) {
+            if let Some(connection) = self.connections.get_mut(id) {
+                connection.is_stalled = false;
+            }
             self.mark_ready(id);
         }
     }
@@ -217,6 +233,9 @@ impl Shard {
         let Some(mut connection) = self.connections.remove(id) else { return };
         drop(self.poll.registry().deregister(&mut connection.stream));
         self.deadlines.remove(&(connection.deadline, id));
+        if connection.is_stalled {
+            self.stalled.retain(|&stalled| stalled != id);
+        }
         let key = connection.torrent;
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         if let Some(slot) = connection.slot() {

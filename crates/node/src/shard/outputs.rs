@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::inbound::Ending;
+use crate::connection::Stage;
 use crate::event::{TorrentKey, What};
 use piecework_net::FRAME_BLOCKS_MAX;
 use piecework_swarm::{CloseReason, DialerInput, DropReason, Input, Output, Source as Gossip};
@@ -88,11 +89,7 @@ impl Shard {
                     torrent.learn(addresses, Gossip::Exchange, now);
                 }
             }
-            Output::UploadQuotaWanted { bytes } => {
-                if let Some(torrent) = self.torrents.get_mut(&key) {
-                    torrent.want_upload(&self.shared.limits, bytes, now);
-                }
-            }
+            Output::UploadQuotaWanted { bytes } => self.want_upload(key, bytes, now),
         }
     }
 
@@ -119,12 +116,9 @@ impl Shard {
     pub(super) fn became_writable(&mut self, id: u32) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.became_writable();
-        let key = connection.torrent;
-        if connection.slot().is_some() {
-            self.flush(id, self.clock.now());
-            self.touch(key);
-        } else {
-            self.mark_ready(id);
+        match connection.stage {
+            Stage::Connecting => self.mark_ready(id),
+            Stage::Handshake { .. } | Stage::Open(_) => self.flush(id, self.clock.now()),
         }
     }
 
