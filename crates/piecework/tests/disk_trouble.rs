@@ -1,0 +1,184 @@
+//! Trouble with the disk: a clear line, no verified data lost, and recovery without a restart.
+//!
+//! A full or read-only disk is a small tmpfs in a mount namespace of the process alone, which needs
+//! `unshare` to be allowed. Where it is not, the test says so on stderr and ends.
+
+use piecework_testkit::{
+    Behaviour, FakePeer, Fixture, FixtureBuilder, Run, Sandbox, Signal, claimed_pieces, download,
+};
+use piecework_types::PieceIndex;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_piecework");
+
+fn fixture() -> Fixture {
+    FixtureBuilder::file("payload", 2 << 20).build()
+}
+
+/// Arguments that make `unshare` give a mount namespace, if it does.
+fn unshare() -> Option<Vec<&'static str>> {
+    for arguments in [vec!["--mount"], vec!["--mount", "--user", "--map-root-user"]] {
+        let mut command = Command::new("unshare");
+        command.args(&arguments).args(["mount", "-t", "tmpfs", "none", "/mnt"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        if command.status().is_ok_and(|status| status.success()) {
+            return Some(arguments);
+        }
+    }
+    // Written past the test's capture: who reads the log has to see it.
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let reason = format!("{test}: not run, for unshare --mount is not allowed here\n");
+    std::io::stderr().write_all(reason.as_bytes()).expect("stderr can be written");
+    None
+}
+
+/// The command behind a shell script, both in a mount namespace of their own.
+fn within(unshare: &[&str], script: &str, command: &Command) -> Command {
+    let mut wrapped = Command::new("unshare");
+    wrapped.args(unshare).args(["sh", "-c", &format!("{script} && exec \"$@\""), "sh"]);
+    wrapped.arg(command.get_program()).args(command.get_args());
+    for (key, value) in command.get_envs() {
+        match value {
+            Some(value) => wrapped.env(key, value),
+            None => wrapped.env_remove(key),
+        };
+    }
+    wrapped.current_dir(command.get_current_dir().expect("a sandbox has a folder"));
+    wrapped
+}
+
+/// A path as the process sees it.
+fn seen_by(run: &Run, path: &Path) -> PathBuf {
+    let root = PathBuf::from(format!("/proc/{}/root", run.id()));
+    root.join(path.strip_prefix("/").expect("an absolute path"))
+}
+
+/// Runs a command in the namespaces of a process.
+fn enter(unshare: &[&str], run: &Run, arguments: &[&str]) {
+    let mut command = Command::new("nsenter");
+    command.args(["--mount", "--target", &run.id().to_string()]);
+    if unshare.contains(&"--user") {
+        command.args(["--user", "--preserve-credentials"]);
+    }
+    let status = command.args(arguments).status().expect("nsenter is part of util-linux");
+    assert!(status.success(), "{arguments:?}: {status}");
+}
+
+#[test]
+fn a_full_disk_is_told_and_the_download_goes_on_when_there_is_space() {
+    let Some(unshare) = unshare() else { return };
+    let (fixture, sandbox) = (fixture(), Sandbox::new(BINARY));
+    let dir = sandbox.dir();
+    fs::create_dir(&dir).expect("a folder that can be written");
+    let seed = FakePeer::seed(&fixture);
+    let command = sandbox.get(sandbox.torrent(&fixture), &[seed.address()]);
+    let script = format!(
+        "mount -t tmpfs -o size=3m none '{0}' && head -c 2000000 /dev/zero > '{0}/filler'",
+        dir.display()
+    );
+    let mut run = Run::start(within(&unshare, &script, &command));
+    let line = run.wait_stderr("space");
+    assert!(line.contains("payload"), "{line}");
+    fs::remove_file(seen_by(&run, &dir.join("filler"))).expect("the filler can be removed");
+    run.wait_stdout("DONE ");
+    assert_eq!(run.wait(), 0, "{}", run.stderr());
+}
+
+#[test]
+fn a_full_disk_keeps_what_is_verified() {
+    let Some(unshare) = unshare() else { return };
+    let (fixture, sandbox) = (fixture(), Sandbox::new(BINARY));
+    let dir = sandbox.dir();
+    fs::create_dir(&dir).expect("a folder that can be written");
+    let seed = FakePeer::seed(&fixture);
+    let mut command = sandbox.get(sandbox.torrent(&fixture), &[seed.address()]);
+    command.arg("--json");
+    let script = format!("mount -t tmpfs -o size=1m none '{}'", dir.display());
+    let mut run = Run::start(within(&unshare, &script, &command));
+    run.wait_stderr("space");
+    // It still serves what it has.
+    let port = run.wait_line("ready", |line| line.contains("\"ready\""));
+    let port: serde_json::Value = serde_json::from_str(&port).expect("a JSON object");
+    let port = port["port"].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port");
+    let claimed = claimed_pieces(&fixture, ([127, 0, 0, 1], port).into());
+    assert!(claimed.expect("a greeting").count() > 0);
+    assert_eq!(run.end(Signal::TERM, Duration::from_secs(3)), 143, "{}", run.stderr());
+}
+
+#[test]
+fn a_read_only_folder_is_told_and_the_download_goes_on_when_it_can_be_written() {
+    let Some(unshare) = unshare() else { return };
+    let (fixture, sandbox) = (fixture(), Sandbox::new(BINARY));
+    let dir = sandbox.dir();
+    fs::create_dir(&dir).expect("a folder that can be written");
+    let seed = FakePeer::seed(&fixture);
+    let command = sandbox.get(sandbox.torrent(&fixture), &[seed.address()]);
+    let script = format!("mount -t tmpfs -o ro none '{}'", dir.display());
+    let mut run = Run::start(within(&unshare, &script, &command));
+    let line = run.wait_stderr("ead-only");
+    assert!(line.contains(dir.to_str().expect("a path of text")), "{line}");
+    let dir = dir.to_str().expect("a path of text");
+    enter(&unshare, &run, &["mount", "-o", "remount,rw", dir]);
+    run.wait_stdout("DONE ");
+    assert_eq!(run.wait(), 0, "{}", run.stderr());
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let (fixture, sandbox) = (fixture(), Sandbox::new(BINARY));
+    fs::write(sandbox.dir(), "a file").expect("a folder that can be written");
+    let seed = FakePeer::seed(&fixture);
+    let mut command = sandbox.get(sandbox.torrent(&fixture), &[seed.address()]);
+    command.args(["--give-up", "2"]);
+    let mut run = Run::start(command);
+    assert_eq!(run.wait(), 1, "{:?}", run.stdout());
+    let dir = sandbox.dir();
+    assert!(run.stderr().contains(dir.to_str().expect("a path of text")), "{}", run.stderr());
+    assert_eq!(fs::read(sandbox.dir()).expect("the file"), b"a file");
+}
+
+#[test]
+fn a_file_removed_while_seeding_is_named_and_the_others_are_served_on() {
+    let folder = FixtureBuilder::folder("content").with("gone", 65_536).with("stays", 65_536);
+    let (fixture, sandbox) = (folder.build(), Sandbox::new(BINARY));
+    fixture.write_payload(&sandbox.dir()).expect("a folder that can be written");
+    let seed = || {
+        let mut command = sandbox.seed(sandbox.torrent(&fixture), &[]);
+        command.arg("--trust");
+        Run::start(command)
+    };
+    let mut run = seed();
+    let address = run.wait_ready();
+    let (file, aside) = (sandbox.dir().join("content/gone"), sandbox.root().join("aside"));
+    fs::rename(&file, &aside).expect("a file that can be moved");
+    let failed = download(&fixture, address);
+    assert!(failed.is_err(), "{failed:?}");
+    run.wait_stderr("content/gone");
+    let claimed = claimed_pieces(&fixture, address).expect("a greeting");
+    assert_eq!(claimed.iter().map(PieceIndex::get).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(run.end(Signal::TERM, Duration::from_secs(3)), 0, "{}", run.stderr());
+    fs::rename(&aside, &file).expect("a file that can be moved");
+    let downloaded = download(&fixture, seed().wait_ready()).expect("a download");
+    assert_eq!(downloaded.bytes, 131_072);
+}
+
+#[test]
+fn a_file_removed_while_downloading_does_not_become_a_false_done() {
+    let (fixture, sandbox) = (fixture(), Sandbox::new(BINARY));
+    let seed = FakePeer::builder(&fixture, Behaviour::Honest).hold_after(1 << 20).start();
+    let mut run = Run::start(sandbox.get(sandbox.torrent(&fixture), &[seed.address()]));
+    seed.wait("a held request", |stats| stats.held > 0);
+    run.wait_ready();
+    let file = sandbox.dir().join("payload");
+    fs::remove_file(&file).expect("a file that was being written");
+    seed.release();
+    // Whatever it does: once it says DONE and ends, the file is right or a restart repairs it.
+    run.wait();
+    let mut again = Run::start(sandbox.get(sandbox.torrent(&fixture), &[seed.address()]));
+    assert_eq!(again.wait(), 0, "{}", again.stderr());
+    assert_eq!(fixture.faults(&sandbox.dir()), [""; 0]);
+}
