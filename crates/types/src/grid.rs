@@ -193,6 +193,18 @@ impl PieceGrid {
         let end = begin.checked_add(length)?;
         (length > 0 && end <= self.piece_bytes(piece)).then_some(Block { piece, begin, length })
     }
+
+    /// Like [`Self::span`], but a block that a short piece cuts off may be asked for whole; what
+    /// lies behind the piece counts as zeros. libtorrent 2.0 asks so for the tails of v2 files.
+    pub fn span_padded(&self, index: u32, begin: u32, length: u32) -> Option<Block> {
+        self.span(index, begin, length).or_else(|| {
+            let piece = self.piece(index)?;
+            let is_whole = length == BLOCK_BYTES && begin % BLOCK_BYTES == 0;
+            let is_cut = begin < self.piece_bytes(piece)
+                && begin.checked_add(length).is_some_and(|end| end <= self.piece_bytes);
+            (is_whole && is_cut).then_some(Block { piece, begin, length })
+        })
+    }
 }
 
 #[cfg(test)]
@@ -224,6 +236,20 @@ mod tests {
         assert!(grid.span(2, 0, 1).is_none());
         assert!(grid.span(0, 0, 0).is_none());
         assert!(grid.span(0, u32::MAX, 2).is_none());
+    }
+
+    #[test]
+    fn a_padded_span_is_the_whole_block_that_a_short_piece_cuts_off() {
+        let grid = PieceGrid::aligned([50_000, 40_000], 32_768).expect("a valid grid");
+        let last = grid.piece(1).expect("four pieces");
+        let whole = Block { piece: last, begin: 16_384, length: BLOCK_BYTES };
+        assert_eq!(grid.span_padded(1, 16_384, BLOCK_BYTES), Some(whole));
+        assert_eq!(grid.span_padded(1, 16_384, 848), grid.span(1, 16_384, 848));
+        for (begin, length) in [(16_384, 849), (16_385, BLOCK_BYTES), (32_768, BLOCK_BYTES)] {
+            assert_eq!(grid.span_padded(1, begin, length), None);
+        }
+        let odd = PieceGrid::contiguous(50_000, 10_000).expect("a valid grid");
+        assert_eq!(odd.span_padded(0, 0, BLOCK_BYTES), None);
     }
 
     proptest! {
