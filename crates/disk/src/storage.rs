@@ -209,6 +209,8 @@ impl StorageShared {
             self.read_segment(segment, &mut part)
                 .map_err(|fault| FileFault { file: segment.file, fault })?;
         }
+        // What lies behind the end of a v2 file is in no segment.
+        places.into_iter().for_each(|place| place.fill(0));
         Ok(())
     }
 
@@ -245,6 +247,7 @@ impl StorageShared {
                 return Ok(false);
             }
         }
+        places.into_iter().for_each(|place| place.fill(0));
         Ok(true)
     }
 

@@ -23,6 +23,23 @@ fn opening_writes_nothing_and_a_folder_is_made_for_the_first_file() {
 }
 
 #[test]
+fn what_lies_behind_the_end_of_a_v2_file_reads_as_zeros() {
+    let (bench, fixture) = (Bench::new(), Fixture::new(Version::V2, 16_384, &[("a", 100)]));
+    fixture.write_files(&bench.dir());
+    let storage = bench.storage(&fixture);
+    let piece = fixture.info().grid().piece(0).unwrap();
+    let whole = Block { piece, begin: 0, length: 16_384 };
+    let mut block = vec![7; whole.length as usize];
+    storage.shared.read(whole, vec![&mut block]).unwrap();
+    let content = fs::read(bench.dir().join("t/a")).unwrap();
+    assert_eq!((&block[..100], &block[100..]), (&content[..], &[0; 16_284][..]));
+    // The file is open now, so this one needs no worker.
+    let mut again = vec![7; whole.length as usize];
+    let is_done = storage.shared.read_cached(whole, &mut [IoSliceMut::new(&mut again)]);
+    assert!(!is_done.unwrap() || again == block);
+}
+
+#[test]
 fn a_longer_file_is_refused_by_name_and_cut_when_that_is_allowed() {
     let (bench, fixture) = (Bench::new(), fixture());
     fixture.write_files(&bench.dir());
