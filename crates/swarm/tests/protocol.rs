@@ -277,6 +277,17 @@ mod asking {
     }
 
     #[test]
+    fn a_later_bitfield_counts_in_the_place_of_haves_and_idle_ones_are_a_flood() {
+        let mut bench = Bench::leech();
+        bench.peer(A, true, [Message::HaveNone]);
+        assert_eq!(bench.messages(A), []);
+        bench.hear(A, Message::Bitfield(vec![0x80, 0, 0]));
+        assert_eq!(bench.messages(A), [Message::Interested]);
+        (0..40).for_each(|_| bench.hear(A, Message::Bitfield(vec![0x80, 0, 0])));
+        assert_eq!(bench.dropped(A), Some((DropReason::Flood, true)));
+    }
+
+    #[test]
     fn nothing_is_asked_before_the_unchoke_but_what_is_allowed() {
         let mut bench = Bench::leech();
         bench.peer(A, true, [Message::HaveAll]);
