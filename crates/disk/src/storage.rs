@@ -11,8 +11,8 @@ use piecework_types::{Block, PieceIndex};
 use rustix::io::Errno;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::disk::Disk;
 use crate::drive::Drive;
@@ -68,6 +68,8 @@ struct FileState {
     is_in_parts: AtomicBool,
     /// Written since resume data looked at it.
     is_dirty: AtomicBool,
+    /// The kernel lets one writer into a file and the others spin: ours had better sleep.
+    writing: Mutex<()>,
     /// It was there when we looked, or we made it: if it is not there, somebody took it away.
     is_there: AtomicBool,
 }
@@ -194,6 +196,7 @@ impl StorageShared {
         }
         let handle = self.handle_to_write(file)?;
         self.files[file].is_dirty.store(true, Ordering::Release);
+        let _turn = self.files[file].writing.lock().unwrap_or_else(PoisonError::into_inner);
         write_all_at(&*handle, part, segment.offset)
             .map_err(|error| LocalFault::new(Action::Write, self.path_of(file), error))
     }

@@ -4,6 +4,7 @@ use rustix::io::Errno;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::{FileState, StorageShared, StorageSpec};
@@ -113,6 +114,7 @@ impl StorageShared {
             self.files.push(FileState {
                 is_in_parts: AtomicBool::new(!is_wanted && found.is_none() && !file.is_pad()),
                 is_dirty: AtomicBool::new(true),
+                writing: Mutex::new(()),
                 is_there: AtomicBool::new(found.is_some()),
             });
         }
