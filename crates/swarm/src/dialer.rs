@@ -128,7 +128,8 @@ pub enum DialerInput {
         /// As dialled or accepted.
         address: SocketAddr,
     },
-    /// Whether the torrent wants to connect by itself; a seed and a stopped torrent do not.
+    /// Whether the torrent wants to connect by itself; a stopped torrent does not. True again means
+    /// that there is something to gain again, even from peers that were useless before.
     Active(bool),
     /// The moment of [`Dialer::poll_timeout`] has come.
     Timeout,
@@ -224,7 +225,12 @@ impl Dialer {
                 self.closed(address::canonical(address), reason);
             }
             DialerInput::Banned { address } => self.ban(address::canonical(address)),
-            DialerInput::Active(active) => self.active = active,
+            DialerInput::Active(active) => {
+                self.active = active;
+                if active {
+                    self.reconsider_useless();
+                }
+            }
             // Every input wakes those whose wait is over.
             DialerInput::Timeout => {}
         }
@@ -365,6 +371,17 @@ impl Dialer {
                 self.candidates.remove(&address);
                 self.own.insert(address);
             }
+        }
+    }
+
+    /// Those that wait and did not fail were useless.
+    fn reconsider_useless(&mut self) {
+        let waiting = self.waiting.iter().map(|&(_, address)| address);
+        let useless: Vec<_> =
+            waiting.filter(|address| self.candidates[address].turn.failures == 0).collect();
+        for address in useless {
+            let turn = self.candidates[&address].turn;
+            self.place(address, turn, State::Ready);
         }
     }
 

@@ -7,7 +7,7 @@ use crate::event::{Problem, TorrentKey, What};
 use crate::torrent::LateRead;
 use piecework_disk::{Chunk, Completion, LocalFault, StoreEvent};
 use piecework_net::ReadToken;
-use piecework_swarm::Input;
+use piecework_swarm::{DialerInput, Input};
 use piecework_types::{BLOCK_BYTES, Blame, Block, PieceIndex, Time};
 use std::ops::Range;
 use std::path::Path;
@@ -59,6 +59,11 @@ impl Shard {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         for piece in pieces.map(PieceIndex::trusted) {
             torrent.swarm.handle(Input::PieceLost { piece }, now);
+        }
+        // Not complete after all: the machine says so again once everything is back.
+        torrent.done_is_due = false;
+        if !torrent.spec.is_seed_only {
+            torrent.dialer.handle(DialerInput::Active(true), now);
         }
         let remedy = match torrent.spec.is_seed_only {
             true => "put it back and start again",

@@ -187,6 +187,21 @@ fn a_torrent_that_is_not_active_dials_nobody() {
     assert_eq!(dials(&mut dialer), [peer(1)]);
 }
 
+#[test]
+fn useless_peers_are_dialled_again_when_something_is_wanting_again_and_failed_ones_wait() {
+    let mut dialer = dialer(200, 100);
+    learn(&mut dialer, peer(1), Source::Tracker);
+    learn(&mut dialer, peer(2), Source::Tracker);
+    assert_eq!(dials(&mut dialer).len(), 2);
+    dialer.handle(DialerInput::Connected { address: peer(1) }, Time::ZERO);
+    let reason = CloseReason::Useless;
+    dialer.handle(DialerInput::Closed { address: peer(1), reason }, Time::ZERO);
+    dialer.handle(DialerInput::Failed { address: peer(2) }, Time::ZERO);
+    assert_eq!(dials(&mut dialer), []);
+    dialer.handle(DialerInput::Active(true), Time::ZERO);
+    assert_eq!(dials(&mut dialer), [peer(1)]);
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Learn(u16, bool),
