@@ -312,19 +312,19 @@ impl Torrent {
         limits.down.give_back(unused, now);
     }
 
-    /// Grants the machine what the limits allow now of the bytes it waits for, or says when to try again.
+    /// Grants the machine what the limits allow now of the bytes it waits for. An error says when the
+    /// rest may pass: the machine counts on all that it asked for.
     pub(crate) fn grant_upload(&mut self, limits: &NodeLimits, now: Time) -> Result<(), Time> {
-        let Some(bytes) = self.quota.filter(|_| self.phase != Phase::Stopping) else {
-            return Ok(());
-        };
-        // At least a block with its header, or nothing can be sent with it.
-        let least = bytes.min(u64::from(piecework_types::BLOCK_BYTES) + 13);
-        let own = self.up.take(bytes, least, now)?;
-        let granted = limits.up.take(own, least, now);
-        self.up.give_back(own - granted.unwrap_or(0), now);
-        let bytes = granted?;
-        self.quota = None;
-        self.swarm.handle(Input::UploadQuota { bytes }, now);
+        while let Some(bytes) = self.quota.filter(|_| self.phase != Phase::Stopping) {
+            // At least a block with its header, or nothing can be sent with it.
+            let least = bytes.min(u64::from(piecework_types::BLOCK_BYTES) + 13);
+            let own = self.up.take(bytes, least, now)?;
+            let granted = limits.up.take(own, least, now);
+            self.up.give_back(own - granted.unwrap_or(0), now);
+            let granted = granted?;
+            self.quota = (granted < bytes).then(|| bytes - granted);
+            self.swarm.handle(Input::UploadQuota { bytes: granted }, now);
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 
 use piecework_metainfo::Magnet;
 use piecework_node::{AddTorrent, Engine, EngineConfig, PortChoice, Source};
-use piecework_testkit::{FakeTracker, Fixture, FixtureBuilder, PATIENCE, TrackerAnswer};
+use piecework_testkit::{FakeTracker, Fixture, FixtureBuilder, PATIENCE, TrackerAnswer, download};
 use piecework_tracker::Event;
 use piecework_types::PeerId;
 use piecework_wire::{Handshake, Message, Request, Reserved, block_header, encode};
@@ -16,22 +16,27 @@ use std::time::{Duration, Instant};
 /// Longer than a block of 16 KiB, as some clients ask.
 const LONG_BLOCK_BYTES: u32 = 128 * 1024;
 
-fn engine(folder: &Path) -> Engine {
+fn engine(folder: &Path, up_limit: Option<u64>) -> Engine {
     let mut config = EngineConfig::new(folder.join("state"));
     (config.port, config.shards, config.workers) = (PortChoice::Any, 1, 1);
+    config.up_limit = up_limit;
     Engine::start(&config).unwrap()
+}
+
+fn add_seed(engine: &Engine, fixture: &Fixture, folder: &Path) {
+    fixture.write_payload(folder).unwrap();
+    let source = Source::Metainfo(Arc::new(fixture.metainfo().clone()));
+    let mut spec = AddTorrent::new(source, folder.to_owned());
+    (spec.is_trusted, spec.is_seed_only) = (true, true);
+    engine.add(spec).unwrap();
 }
 
 /// An engine that has a torrent of two long blocks.
 fn seed(folder: &Path) -> (Engine, Fixture) {
     let torrent = FixtureBuilder::file("seeded", 2 * LONG_BLOCK_BYTES as usize);
     let fixture = torrent.piece_length(2 * LONG_BLOCK_BYTES).build();
-    fixture.write_payload(folder).unwrap();
-    let engine = engine(folder);
-    let source = Source::Metainfo(Arc::new(fixture.metainfo().clone()));
-    let mut spec = AddTorrent::new(source, folder.to_owned());
-    (spec.is_trusted, spec.is_seed_only) = (true, true);
-    engine.add(spec).unwrap();
+    let engine = engine(folder, None);
+    add_seed(&engine, &fixture, folder);
     (engine, fixture)
 }
 
@@ -98,6 +103,31 @@ fn a_peer_whose_end_comes_with_its_last_bytes_is_let_go() {
 }
 
 #[test]
+fn torrents_share_an_upload_limit_in_turns() {
+    const BYTES: usize = 512 * 1024;
+    let rate = BYTES as u64;
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(folder.path(), Some(rate));
+    let fixtures = ["first", "second"].map(|name| FixtureBuilder::file(name, BYTES).build());
+    fixtures.iter().for_each(|fixture| add_seed(&engine, fixture, folder.path()));
+    let address = (Ipv4Addr::LOCALHOST, engine.port()).into();
+    let begin = Instant::now();
+    let mut times = std::thread::scope(|scope| {
+        let timed = |fixture| {
+            assert_eq!(download(fixture, address).unwrap().bytes, rate);
+            begin.elapsed()
+        };
+        let threads = fixtures.each_ref().map(|fixture| scope.spawn(move || timed(fixture)));
+        threads.map(|thread| thread.join().unwrap())
+    });
+    times.sort_unstable();
+    let [first, last] = times;
+    // Two seconds' worth of bytes, of which a quarter of a second's passes at once.
+    assert!(last >= Duration::from_millis(1700), "the limit was passed: {last:?}");
+    assert!(first * 3 > last * 2, "one torrent waited for the other: {times:?}");
+}
+
+#[test]
 fn a_dropped_engine_closes_its_connections() {
     let folder = tempfile::tempdir().unwrap();
     let (engine, fixture) = seed(folder.path());
@@ -115,7 +145,7 @@ fn a_tracker_that_says_nothing_does_not_hold_up_the_end() {
     let trackers = [FakeTracker::http, FakeTracker::udp].map(|start| start(TrackerAnswer::Silence));
     let urls = trackers.iter().map(|tracker| tracker.url().to_owned()).collect();
     let magnet = Magnet { trackers: urls, ..fixture.magnet(&[]) };
-    let engine = engine(folder.path());
+    let engine = engine(folder.path(), None);
     let source = Source::Magnet(Box::new(magnet));
     engine.add(AddTorrent::new(source, folder.path().to_owned())).unwrap();
     trackers[0].wait(Event::Started);

@@ -6,6 +6,7 @@ use piecework_disk::ReadNow;
 use piecework_net::FRAME_BYTES_MAX;
 use piecework_types::{Block, Time};
 use piecework_wire::{BLOCK_HEADER_BYTES, Request};
+use std::collections::VecDeque;
 
 impl Shard {
     /// Reads the blocks gathered for this connection and queues them, in order.
@@ -59,23 +60,30 @@ impl Shard {
         self.grant_uploads(now);
     }
 
-    /// Grants upload quota to the torrents that wait for it, in turns, so that none takes it all.
+    /// Grants upload quota to the torrents that wait for it. Who got something goes behind those who
+    /// got nothing, so that none takes it all.
     pub(super) fn grant_uploads(&mut self, now: Time) {
         if self.hungry_until > now {
             return;
         }
         self.hungry_until = Time::NEVER;
+        let mut served = VecDeque::new();
         for _ in 0..self.hungry.len() {
-            let Some(key) = self.hungry.pop_front() else { return };
+            let Some(key) = self.hungry.pop_front() else { break };
             let Some(torrent) = self.torrents.get_mut(&key) else { continue };
-            match torrent.grant_upload(&self.shared.limits, now) {
-                Ok(()) => self.touch(key),
-                Err(at) => {
-                    self.hungry_until = self.hungry_until.min(at);
-                    self.hungry.push_back(key);
-                }
+            let before = torrent.quota;
+            let granted = torrent.grant_upload(&self.shared.limits, now);
+            let got_nothing = torrent.quota == before;
+            if let Err(at) = granted {
+                self.hungry_until = self.hungry_until.min(at);
+                let line = if got_nothing { &mut self.hungry } else { &mut served };
+                line.push_back(key);
+            }
+            if !got_nothing {
+                self.touch(key);
             }
         }
+        self.hungry.extend(served);
     }
 }
 
