@@ -126,3 +126,32 @@ impl Connection {
             .then(|| (self.send_target - queued) as u64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::net::{Ipv4Addr, TcpListener};
+
+    #[test]
+    fn a_peer_that_never_reads_is_given_up_although_its_socket_is_full() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = std::net::TcpStream::connect(address).unwrap();
+        let _unread = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let stream = TcpStream::from_std(stream);
+        let mut connection = Connection::new(stream, address, TorrentKey(1), Time::NEVER);
+        let mut frames = FramePool::default();
+        let mut answer = |connection: &mut Connection| {
+            connection.sender.message(|out| out.resize(out.len() + 64 * 1024, 0));
+            connection.flush(&mut frames)
+        };
+        while connection.can_write {
+            answer(&mut connection).unwrap();
+        }
+        let answers = UNREAD_MESSAGES_MAX / (64 * 1024) + 1;
+        assert!((0..answers).any(|_| answer(&mut connection).is_err()));
+        assert!(connection.sender.message_bytes() <= UNREAD_MESSAGES_MAX + 64 * 1024);
+    }
+}
