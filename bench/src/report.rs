@@ -79,13 +79,12 @@ impl Report<'_> {
                     writeln!(f, "| {} | {kind} | 0 | {absence} | | | |", row.id)?;
                     continue;
                 };
-                let Spread { median, min, max, count } = spread;
-                let digits = row.figure.digits;
-                let (id, ratio) = (row.id, ratio(Some(spread), reference));
-                writeln!(
-                    f,
-                    "| {id} | {kind} | {count} | {median:.digits$} | {min:.digits$} | {max:.digits$} | {ratio} |"
-                )?;
+                let (digits, ratio) = (row.figure.digits, ratio(Some(spread), reference));
+                write!(f, "| {} | {kind} | {} ", row.id, spread.count)?;
+                for value in [spread.median, spread.min, spread.max] {
+                    write!(f, "| {value:.digits$} ")?;
+                }
+                writeln!(f, "| {ratio} |")?;
             }
         }
         writeln!(f)
