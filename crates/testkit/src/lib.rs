@@ -3,7 +3,7 @@
 //!
 //! - [`FixtureBuilder`] makes torrents whose every byte follows from a seed.
 //! - [`FakePeer`] accepts or opens connections and behaves well or badly ([`Behaviour`]);
-//!   [`download`] is a downloader that checks what it gets.
+//!   [`download()`] is a downloader that checks what it gets.
 //! - [`FakeTracker`] answers announces over HTTP or UDP as scripted, and remembers them.
 //! - [`Sandbox`] and [`Run`] start the binary in folders of its own and wait for what it prints.
 //!

@@ -19,12 +19,16 @@ pub(super) const STREAMING: Scenario = Scenario {
 const BITRATE: u64 = 100_000;
 
 /// The player starts after this, as one that has filled its buffer would.
-const BUFFERED_MICROS: u64 = 5_000_000;
+const BUFFERED_MICROS: u64 = 10_000_000;
+
+/// Their upload together is several times the bitrate. With three of them, eight leechers share less than
+/// the player needs before anybody has a piece to trade, and no order of asking could help.
+const SEEDS: usize = 8;
 
 fn build(rng: &mut Rng) -> Plan {
     let window = |position| StreamWindow { position, bitrate_bytes: BITRATE };
     let mut nodes = vec![NodeSpec { stream: Some(window(0)), ..leecher(link(200, 2_000, 20)) }];
-    nodes.extend((0..3).map(|_| seed(link(60 + rng.below(60), 1_000, 10 + rng.below(60)))));
+    nodes.extend((0..SEEDS).map(|_| seed(link(60 + rng.below(60), 1_000, 10 + rng.below(60)))));
     nodes.extend((0..6).map(|_| leecher(link(60 + rng.below(60), 2_000, 10 + rng.below(60)))));
     let mut plan = plan(nodes, seconds(CONTENT_BYTES / BITRATE + 10));
     plan.goal = Goal::RunOn;
