@@ -28,6 +28,9 @@ pub struct DiskConfig {
     pub open_files_max: usize,
     /// How long a storage that cannot be written is left alone.
     pub retry_interval: Duration,
+    /// Least time between two saves of one torrent's resume data: the default and the time that a save
+    /// takes make a kill cost less than a second.
+    pub save_interval: Duration,
     /// How often verified pieces are flushed to the drive, which makes them durable. Within the default
     /// of 30 s the kernel has written nearly all of them on its own, so that a flush neither costs us
     /// its work nor stops others. What it delays is only how much is checked again after a power cut.
@@ -41,6 +44,7 @@ impl Default for DiskConfig {
             chunk_bytes_max: 64 << 20,
             open_files_max: 512,
             retry_interval: Duration::from_secs(5),
+            save_interval: Duration::from_millis(800),
             sync_interval: Duration::from_secs(30),
         }
     }

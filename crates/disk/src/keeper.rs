@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::bits::AtomicBits;
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskConfig};
 use crate::fault::{Action, FaultKind, LocalFault};
 use crate::mailbox::{Completion, StoreEvent};
 use crate::pool;
@@ -19,10 +19,6 @@ use crate::resume::{Record, ResumeLock};
 use crate::storage::FileStamp;
 use crate::store::StoreShared;
 use crate::worker::Outbox;
-
-/// Least time between two saves of one torrent: with the time that a save takes, a kill costs less
-/// than a second.
-const SAVE_INTERVAL: Duration = Duration::from_millis(800);
 
 /// How often deleted files are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -126,7 +122,7 @@ impl Keeper {
 fn look_after(store: &Arc<StoreShared>, now: Instant, is_last: bool) -> Instant {
     let saving = &store.saving;
     let mut plan = saving.lock();
-    let retry_interval = store.storage.disk.config().retry_interval;
+    let DiskConfig { retry_interval, save_interval, .. } = *store.storage.disk.config();
     let mut due = now + retry_interval;
 
     if !store.is_blocked() {
@@ -142,7 +138,7 @@ fn look_after(store: &Arc<StoreShared>, now: Instant, is_last: bool) -> Instant 
     }
 
     let request = saving.take_request(store.is_idle() || is_last);
-    let interval_is_over = plan.saved_at.is_none_or(|at| at + SAVE_INTERVAL <= now);
+    let interval_is_over = plan.saved_at.is_none_or(|at| at + save_interval <= now);
     if request.count > 0 {
         let result = plan.save(store, request.is_final);
         if request.is_final && result.is_ok() {
@@ -159,7 +155,7 @@ fn look_after(store: &Arc<StoreShared>, now: Instant, is_last: bool) -> Instant 
         tracing::warn!(%fault, "resume data were not saved");
     }
     if saving.is_changed() {
-        due = due.min(plan.saved_at.map_or(now, |at| at + SAVE_INTERVAL));
+        due = due.min(plan.saved_at.map_or(now, |at| at + save_interval));
     }
     due
 }

@@ -120,7 +120,8 @@ pub(crate) fn set(len: u32, pieces: impl IntoIterator<Item = u32>) -> Bitfield {
 /// A disk with folders of its own, and a mailbox.
 pub(crate) struct Bench {
     pub(crate) disk: Disk,
-    pub(crate) temp: TempDir,
+    temp: Option<TempDir>,
+    folder: PathBuf,
     pub(crate) mailbox: Mailbox,
     woken: Mutex<Receiver<()>>,
     events: Mutex<Vec<StoreEvent>>,
@@ -131,6 +132,7 @@ impl Bench {
         Self::with(DiskConfig {
             workers: 2,
             retry_interval: Duration::from_millis(20),
+            save_interval: Duration::from_millis(1),
             sync_interval: Duration::from_millis(20),
             ..DiskConfig::default()
         })
@@ -144,15 +146,29 @@ impl Bench {
             let _ = wake.lock().unwrap().send(());
         }));
         let temp = tempfile::tempdir().unwrap();
-        Self { disk, temp, mailbox, woken: Mutex::new(woken), events: Mutex::default() }
+        let folder = temp.path().to_owned();
+        let (woken, events) = (Mutex::new(woken), Mutex::default());
+        Self { disk, temp: Some(temp), folder, mailbox, woken, events }
+    }
+
+    /// In a folder that stays.
+    pub(crate) fn in_folder(folder: &Path) -> Self {
+        let mut bench = Self::new();
+        bench.temp = None;
+        folder.clone_into(&mut bench.folder);
+        bench
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(crate) fn dir(&self) -> PathBuf {
-        self.temp.path().join("data")
+        self.folder.join("data")
     }
 
     pub(crate) fn state_dir(&self) -> PathBuf {
-        let dir = self.temp.path().join("state");
+        let dir = self.folder.join("state");
         std::fs::create_dir_all(&dir).unwrap();
         dir
     }

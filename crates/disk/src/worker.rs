@@ -3,6 +3,7 @@
 //! Each takes what is most due from the one queue: a batch of runs, a read, a step of a check. It must
 //! not know peers; it learns what a piece should be from the metainfo alone.
 
+mod gaps;
 mod piece;
 mod queue;
 mod reads;

@@ -14,9 +14,23 @@ fn fixture() -> Fixture {
 fn open(bench: &Bench, fixture: &Fixture) -> (Storage, ResumeStore, ResumeLock, Option<Resume>) {
     let storage = bench.storage(fixture);
     let resume = ResumeStore::open(&bench.state_dir()).unwrap();
-    let lock = resume.lock(&fixture.info().hashes(), storage.dir()).unwrap();
+    let lock = take_lock(&resume, fixture, storage.dir());
     let loaded = resume.load(&lock, &storage).unwrap();
     (storage, resume, lock, loaded)
+}
+
+/// A process that a test beside this one starts has our locks too, until it runs its own program: so
+/// the lock that was just let go may be held for another moment.
+fn take_lock(resume: &ResumeStore, fixture: &Fixture, dir: &Path) -> ResumeLock {
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        match resume.lock(&fixture.info().hashes(), dir) {
+            Err(ResumeError::Held { .. }) if std::time::Instant::now() < deadline => {
+                std::thread::yield_now();
+            }
+            lock => return lock.unwrap(),
+        }
+    }
 }
 
 /// Downloads these pieces and saves; then the store is dropped as by a clean end, or by a kill.
@@ -206,7 +220,7 @@ fn a_record_that_is_damaged_or_anothers_is_no_record() {
     assert_eq!(Saved::decode(&good, &bench.storage(&fixture), Path::new("/elsewhere")), None);
     let other = Storage::open(
         &bench.disk,
-        crate::StorageSpec { dir: bench.temp.path().join("other"), ..bench.spec(&other) },
+        crate::StorageSpec { dir: bench.folder().join("other"), ..bench.spec(&other) },
     );
     assert_eq!(Saved::decode(&good, &other.unwrap(), storage.dir()), None);
 }
@@ -221,9 +235,9 @@ fn one_holder_at_a_time_and_the_second_learns_who_it_is() {
     assert!(matches!(&second, ResumeError::Held { pid, .. } if *pid == std::process::id()));
     assert!(second.to_string().contains(&std::process::id().to_string()), "{second}");
     // Another folder is another matter.
-    store.lock(&hashes, &bench.temp.path().join("other")).unwrap();
+    store.lock(&hashes, &bench.folder().join("other")).unwrap();
     drop(first);
-    store.lock(&hashes, &bench.dir()).unwrap();
+    take_lock(&store, &fixture, &bench.dir());
 }
 
 #[test]
@@ -239,8 +253,82 @@ fn the_info_dictionary_of_a_magnet_is_kept() {
 #[test]
 fn a_state_folder_that_cannot_be_made_is_an_error_with_a_remedy() {
     let bench = Bench::new();
-    let path = bench.temp.path().join("file");
+    let path = bench.folder().join("file");
     fs::write(&path, "").unwrap();
     let error = ResumeStore::open(&path.join("state")).unwrap_err();
     assert!(error.to_string().contains("pass another --state"), "{error}");
+}
+
+/// Set in the process that [`a_killed_process_never_claims_a_piece_that_is_wrong`] starts and kills.
+const VICTIM: &str = "PIECEWORK_TEST_DOWNLOADS_INTO";
+
+fn large_fixture() -> Fixture {
+    let files = [("a", 3_000_000), ("b", 10_000), ("c", 5_000_000)];
+    Fixture::new(Version::V1, 32_768, &files)
+}
+
+#[test]
+fn a_killed_process_never_claims_a_piece_that_is_wrong() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    if let Some(temp) = std::env::var_os(VICTIM) {
+        return download_until_killed(Path::new(&temp));
+    }
+    let this = "resume::tests::a_killed_process_never_claims_a_piece_that_is_wrong";
+    let fixture = large_fixture();
+    let temp = tempfile::tempdir().unwrap();
+    let mut rng = piecework_types::Rng::new(4);
+    let mut claimed = 0;
+    for _ in 0..6 {
+        let mut victim = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", this, "--nocapture"])
+            .env(VICTIM, temp.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It says a line for each verified piece; somewhere among them it dies.
+        let mut lines = BufReader::new(victim.stdout.take().unwrap()).lines();
+        let is_verified =
+            |line: &std::io::Result<String>| line.as_ref().is_ok_and(|line| line == "verified");
+        let deadly = 1 + rng.below(150) as usize;
+        let count = lines.by_ref().filter(is_verified).take(deadly).count();
+        assert!(count > 0, "it did nothing");
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+
+        let bench = Bench::in_folder(temp.path());
+        let (storage, _, _, resume) = open(&bench, &fixture);
+        let resume = resume.expect("it is saved before the first write");
+        let mut store = bench.store(storage);
+        store.check(crate::CheckScope::Pieces(resume.have.clone()));
+        assert_eq!(bench.wait_checked(), resume.have);
+        claimed = resume.have.count();
+    }
+    assert!(claimed > 0, "no run left anything");
+}
+
+fn download_until_killed(temp: &Path) {
+    let (bench, fixture) = (Bench::in_folder(temp), large_fixture());
+    let (storage, _, lock, resume) = open(&bench, &fixture);
+    let resume = resume.unwrap_or_else(|| Resume {
+        have: Bitfield::new(fixture.pieces()),
+        to_check: Bitfield::new(fixture.pieces()),
+        totals: Totals::default(),
+    });
+    let mut store = bench.store_with(storage, resume.have.clone());
+    store.keep_resume(lock);
+    let mut pieces: Vec<_> = fixture.info().grid().pieces().collect();
+    pieces.retain(|piece| !resume.have.contains(*piece));
+    piecework_types::Rng::new(u64::from(std::process::id())).shuffle(&mut pieces);
+    for group in pieces.chunks(3) {
+        for block in fixture.blocks().into_iter().filter(|it| group.contains(&it.piece)) {
+            store.accept(block, bench.chunk(fixture.bytes(block)), true);
+        }
+        bench.wait_verified(group.len() as u32);
+        group.iter().for_each(|_| println!("verified"));
+    }
+    bench.save(&mut store, false);
+    // The parent reads on until it kills us, and ends by itself if it is gone.
+    (0..1_000_000).for_each(|_| println!("verified"));
 }

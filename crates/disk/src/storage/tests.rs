@@ -69,7 +69,7 @@ fn symlinks_and_other_things_in_the_way_are_refused() {
     fs::create_dir_all(bench.dir().join("t/run.sh")).unwrap();
     refused("run.sh is no plain file");
     fs::create_dir_all(bench.dir().join("t")).unwrap();
-    symlink(bench.temp.path(), bench.dir().join("t/d")).unwrap();
+    symlink(bench.folder(), bench.dir().join("t/d")).unwrap();
     refused("t/d is no plain folder");
     fs::create_dir_all(bench.dir()).unwrap();
     fs::write(bench.dir().join("t"), "").unwrap();
@@ -80,7 +80,7 @@ fn symlinks_and_other_things_in_the_way_are_refused() {
 fn a_symlink_that_appears_later_is_not_followed() {
     let (bench, fixture) = (Bench::new(), fixture());
     let storage = bench.storage(&fixture);
-    let outside = bench.temp.path().join("outside");
+    let outside = bench.folder().join("outside");
     fs::create_dir_all(&outside).unwrap();
     fs::create_dir_all(bench.dir().join("t")).unwrap();
     symlink(&outside, bench.dir().join("t/d")).unwrap();
@@ -124,10 +124,10 @@ fn a_folder_that_cannot_be_written_is_a_fault_with_a_remedy() {
 #[test]
 fn the_folder_is_the_same_by_whatever_name() {
     let (bench, fixture) = (Bench::new(), fixture());
-    fs::create_dir_all(bench.temp.path().join("real")).unwrap();
-    symlink(bench.temp.path().join("real"), bench.temp.path().join("link")).unwrap();
+    fs::create_dir_all(bench.folder().join("real")).unwrap();
+    symlink(bench.folder().join("real"), bench.folder().join("link")).unwrap();
     let dir_of = |path: &str| {
-        let dir = bench.temp.path().join(path);
+        let dir = bench.folder().join(path);
         let spec = StorageSpec { dir, ..bench.spec(&fixture) };
         Storage::open(&bench.disk, spec).unwrap().dir().to_owned()
     };

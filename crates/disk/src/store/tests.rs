@@ -285,7 +285,6 @@ fn download_to_a_full_disk() {
     for block in fixture.blocks() {
         store.accept(block, bench.chunk(fixture.bytes(block)), true);
     }
-    let mut verified = Vec::new();
     let text = bench.wait(|event| match event {
         StoreEvent::StorageBlocked { fault } => Some(fault.to_string()),
         _ => None,
@@ -296,16 +295,15 @@ fn download_to_a_full_disk() {
         .unwrap();
     bench.wait(|event| matches!(event, StoreEvent::StorageRecovered).then_some(()));
     // Lost pieces come again; verified ones stayed.
-    while verified.len() < 16 {
-        let lost = bench.wait(|event| match event {
-            StoreEvent::PieceVerified { piece } => {
-                verified.push(piece.get());
-                Some(None)
-            }
-            StoreEvent::PieceLost { piece, .. } => Some(Some(*piece)),
+    let mut verified = 0;
+    while verified < 16 {
+        let (piece, is_lost) = bench.wait(|event| match event {
+            StoreEvent::PieceVerified { piece } => Some((*piece, false)),
+            StoreEvent::PieceLost { piece, .. } => Some((*piece, true)),
             _ => None,
         });
-        for block in fixture.blocks().into_iter().filter(|block| Some(block.piece) == lost) {
+        verified += usize::from(!is_lost);
+        for block in fixture.blocks().into_iter().filter(|it| is_lost && it.piece == piece) {
             bench.accept(&mut store, &fixture, block);
         }
     }

@@ -242,3 +242,76 @@ fn take_task(tasks: &mut VecDeque<Task>) -> Option<(Task, Option<DriveTurn>)> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::testing::{Bench, Fixture, piece};
+    use piecework_metainfo::Version;
+
+    /// A queue without workers, and pieces to put into it.
+    fn queue() -> (Queue, Vec<Arc<PieceWork>>, Bench) {
+        let fixture = Fixture::new(Version::V1, 16_384, &[("a", 16_384 * 64)]);
+        let bench = Bench::new();
+        let storage = bench.storage(&fixture);
+        let have = piecework_types::Bitfield::new(64);
+        let key = crate::TorrentKey(1);
+        let store = Arc::new(StoreShared::new(&storage, bench.mailbox.sender(), key, &have));
+        let works = (0..64).map(|index| Arc::new(PieceWork::new(&store, None, piece(index))));
+        (Queue { lanes: 16, ..Queue::new(ChunkPool::new(1 << 20)) }, works.collect(), bench)
+    }
+
+    fn taken(queue: &Queue) -> usize {
+        match queue.next(true) {
+            Turn::Runs(pieces) => pieces.len(),
+            turn => panic!("{turn:?}"),
+        }
+    }
+
+    #[test]
+    fn as_many_runs_as_lanes_are_taken_at_once() {
+        let (queue, works, _bench) = queue();
+        let start = Instant::now();
+        works.iter().take(16).for_each(|work| queue.push_run(Some(Arc::clone(work)), false));
+        assert_eq!(taken(&queue), 16);
+        assert!(start.elapsed() < LANES_WAIT_MAX, "they did not wait");
+    }
+
+    #[test]
+    fn a_few_runs_wait_for_others_unless_one_is_hurried() {
+        let (queue, works, _bench) = queue();
+        let start = Instant::now();
+        works.iter().take(3).for_each(|work| queue.push_run(Some(Arc::clone(work)), false));
+        assert_eq!(taken(&queue), 3);
+        assert!(start.elapsed() >= LANES_WAIT_MAX);
+        queue.push_run(Some(Arc::clone(&works[3])), false);
+        assert!(!queue.are_runs_due(&queue.lock(), Some(Instant::now())));
+        queue.push_run(Some(Arc::clone(&works[4])), true);
+        assert!(queue.are_runs_due(&queue.lock(), Some(Instant::now())));
+        assert_eq!(taken(&queue), 2);
+    }
+
+    #[test]
+    fn runs_of_one_piece_make_it_due_as_well() {
+        let (queue, works, _bench) = queue();
+        queue.push_run(Some(Arc::clone(&works[0])), false);
+        (0..15).for_each(|_| queue.push_run(None, false));
+        assert!(queue.are_runs_due(&queue.lock(), Some(Instant::now())));
+        assert_eq!(taken(&queue), 1);
+    }
+
+    #[test]
+    fn runs_and_tasks_take_turns_and_a_closed_queue_is_emptied_first() {
+        let (queue, works, _bench) = queue();
+        queue.push_run(Some(Arc::clone(&works[0])), true);
+        queue.push_urgent(Task::Unblock(Arc::clone(&works[0].store)));
+        assert!(matches!(queue.next(false), Turn::Task(Task::Unblock(_), None)));
+        queue.push_urgent(Task::Unblock(Arc::clone(&works[0].store)));
+        assert!(matches!(queue.next(true), Turn::Runs(_)));
+        queue.close();
+        assert!(matches!(queue.next(true), Turn::Task(..)));
+        assert!(matches!(queue.next(true), Turn::Quit));
+    }
+}
