@@ -23,12 +23,12 @@ fn v1(change: impl FnOnce(&mut DictWriter<'_>)) -> Vec<u8> {
 /// The same for v2.
 fn v2(change: impl FnOnce(&mut DictWriter<'_>)) -> Vec<u8> {
     encode_dict(|torrent| {
-        torrent.dict("info", |info| {
-            change(info);
-            info.bytes("name", "payload");
-            info.int("meta version", 2);
-            info.int("piece length", 16_384);
-            info.dict("file tree", |tree| {
+        torrent.dict("info", |fields| {
+            change(fields);
+            fields.bytes("name", "payload");
+            fields.int("meta version", 2);
+            fields.int("piece length", 16_384);
+            fields.dict("file tree", |tree| {
                 tree.dict("payload", |file| {
                     file.dict("", |file| {
                         file.int("length", 16_384);

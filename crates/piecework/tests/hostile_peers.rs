@@ -94,6 +94,23 @@ fn one_honest_peer_wins_against_all_byzantine_ones_together() {
 }
 
 #[test]
+fn floods_from_many_sides_do_not_add_up() {
+    let (fixture, sandbox) = (fixture(), Sandbox::new(BINARY));
+    fixture.write_payload(&sandbox.dir()).expect("a folder that can be written");
+    let run = Run::start(sandbox.seed(sandbox.torrent(&fixture), &[]));
+    let address = run.wait_ready();
+    let flood = FakePeer::builder(&fixture, Behaviour::FloodsRequests).pieces([]).start();
+    for _ in 0..10 {
+        flood.dial(address).expect("the seed listens");
+    }
+    flood.wait("ten floods", |stats| stats.misdeeds >= 10 * 20 || stats.ended == 10);
+    let downloaded = download(&fixture, address).expect("a download");
+    assert_eq!(downloaded.bytes, 4 << 20);
+    let peak = run.peak_memory_bytes();
+    assert!(peak < MEMORY_BYTES_MAX, "{} MiB", peak >> 20);
+}
+
+#[test]
 fn a_seed_serves_others_while_byzantine_peers_dial_it() {
     let (fixture, sandbox) = (fixture(), Sandbox::new(BINARY));
     fixture.write_payload(&sandbox.dir()).expect("a folder that can be written");
