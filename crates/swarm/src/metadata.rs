@@ -219,7 +219,8 @@ impl MetadataExchange {
         self.peers.iter().filter(fits).map(|(slot, _)| *slot).take(limit)
     }
 
-    /// Keeps the size while somebody willing claims it, else takes the one that most claim.
+    /// Keeps the size while somebody willing claims it, else takes the one that most claim, of several
+    /// the smallest: a claim that is a lie costs less then.
     fn choose_size(&mut self, now: Time) {
         let is_waiting = self.blocks.iter().any(|block| matches!(block, Block::Asked { .. }));
         if is_waiting || (!self.blocks.is_empty() && self.willing(now).next().is_some()) {
@@ -231,7 +232,7 @@ impl MetadataExchange {
                 *claims.entry(bytes).or_insert(0_usize) += 1;
             }
         }
-        if let Some((&bytes, _)) = claims.iter().max_by_key(|(_, peers)| **peers) {
+        if let Some((&bytes, _)) = claims.iter().rev().max_by_key(|(_, peers)| **peers) {
             self.start_over(bytes);
         }
     }

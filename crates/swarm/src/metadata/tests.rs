@@ -102,6 +102,14 @@ fn a_wrong_size_only_costs_a_detour() {
 }
 
 #[test]
+fn of_two_sizes_with_one_claim_each_the_smaller_one_is_tried() {
+    let mut exchange = exchange(&metadata());
+    exchange.join(A, Some(64 << 20));
+    exchange.join(B, Some(100_000));
+    assert_eq!(answer_all(&mut exchange, Some(A), at(0)), Received::Whole(metadata()));
+}
+
+#[test]
 fn what_was_not_asked_is_ignored() {
     let mut exchange = exchange(&metadata());
     exchange.join(A, Some(100_000));
