@@ -290,7 +290,7 @@ fn a_killed_process_never_claims_a_piece_that_is_wrong() {
         // It says a line for each verified piece; somewhere among them it dies.
         let mut lines = BufReader::new(victim.stdout.take().unwrap()).lines();
         let is_verified =
-            |line: &std::io::Result<String>| line.as_ref().is_ok_and(|line| line == "verified");
+            |line: &io::Result<String>| line.as_ref().is_ok_and(|line| line == "verified");
         let deadly = 1 + rng.below(150) as usize;
         let count = lines.by_ref().filter(is_verified).take(deadly).count();
         assert!(count > 0, "it did nothing");
