@@ -120,9 +120,10 @@ impl RequestQueue {
         }
     }
 
-    /// The peer accepts so many requests (BEP 10). Zero makes no sense and is taken as one.
+    /// The peer accepts so many requests (BEP 10). Zero makes no sense and is taken as one. We stay a
+    /// little below: Transmission counts what it has yet to write, and rejects ten seconds late.
     pub fn set_reqq(&mut self, reqq: u32) {
-        self.reqq = reqq.max(1);
+        self.reqq = (reqq - reqq / 64).max(1);
     }
 
     /// How many more blocks may be asked now.

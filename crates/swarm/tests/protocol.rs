@@ -334,6 +334,20 @@ mod asking {
     }
 
     #[test]
+    fn a_refusal_that_comes_after_the_snub_is_no_end_either() {
+        let mut bench = Bench::leech();
+        bench.peer(A, true, [Message::HaveAll, Message::Unchoke]);
+        let asked = requests(&bench.messages(A));
+        bench.pass(Duration::from_secs(12));
+        asked.iter().for_each(|request| bench.hear(A, Message::Reject(*request)));
+        let said = bench.pass(Duration::from_secs(2));
+        let is_request = |said: &&Output| {
+            matches!(said, Output::Send { slot: A, message: Message::Request(_) })
+        };
+        assert_eq!(said.iter().filter(is_request).count(), 1);
+    }
+
+    #[test]
     fn reqq_is_honoured() {
         let mut bench = Bench::leech();
         let shake = handshake(|shake| shake.requests_max = Some(2));

@@ -143,12 +143,15 @@ impl Swarm {
         self.asked_count -= 1;
         // A piece that it allowed and now refuses would be asked again at once, for ever.
         peer.allowed_to_us.retain(|piece| *piece != block.piece);
+        if standing == Standing::Cancelled {
+            return;
+        }
+        // It would refuse again at once: others first.
+        peer.is_paused = !peer.is_choking;
         if standing == Standing::Counted
             && let Some(picker) = &mut self.picker
         {
             picker.release(block);
-            // It would refuse again at once: others first.
-            peer.is_paused = !peer.is_choking;
             peer.work.clear();
             picker.disown(slot, Speed::Slow);
             self.ask_everybody();
