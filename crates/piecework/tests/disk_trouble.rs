@@ -101,10 +101,7 @@ fn a_full_disk_keeps_what_is_verified() {
     let mut run = Run::start(within(&unshare, &script, &command));
     run.wait_stderr("space");
     // It still serves what it has.
-    let port = run.wait_line("ready", |line| line.contains("\"ready\""));
-    let port: serde_json::Value = serde_json::from_str(&port).expect("a JSON object");
-    let port = port["port"].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port");
-    let claimed = claimed_pieces(&fixture, ([127, 0, 0, 1], port).into());
+    let claimed = claimed_pieces(&fixture, run.wait_ready());
     assert!(claimed.expect("a greeting").count() > 0);
     assert_eq!(run.end(Signal::TERM, Duration::from_secs(3)), 143, "{}", run.stderr());
 }
@@ -173,10 +170,7 @@ fn a_file_removed_while_downloading_does_not_become_a_false_done() {
     let mut command = sandbox.get(sandbox.torrent(&fixture), &[seed.address()]);
     command.arg("--json");
     let mut run = Run::start(command);
-    run.wait_line("five pieces", |line| {
-        let object: serde_json::Value = serde_json::from_str(line).expect("a JSON object");
-        object["have"].as_u64().is_some_and(|have| have >= 5)
-    });
+    run.wait_pieces(5);
     fs::remove_file(sandbox.dir().join("payload")).expect("a file that is being written");
     seed.release();
     assert_eq!(run.wait(), 0, "{}", run.stderr());

@@ -39,7 +39,7 @@ fn an_empty_folder_is_no_error_and_seed_stays_up() {
     let mut command = sandbox.seed_folder(&empty);
     command.arg("--json");
     let mut run = Run::start(command);
-    run.wait_line("figures", |line| line.contains("\"progress\""));
+    run.wait_object("figures", |object| object["event"] == "progress");
     assert_eq!(run.end(Signal::TERM, Duration::from_secs(3)), 0, "{}", run.stderr());
 }
 

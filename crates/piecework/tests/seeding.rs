@@ -48,14 +48,9 @@ fn a_download_serves_the_pieces_it_has() {
     let mut command = sandbox.get(sandbox.torrent(&fixture), &[seed.address()]);
     command.arg("--json");
     let run = Run::start(command);
-    let ready = run.wait_line("ready", |line| line.contains("\"ready\""));
-    let ready: serde_json::Value = serde_json::from_str(&ready).expect("a JSON object");
-    let port = ready["port"].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port");
-    run.wait_line("five pieces", |line| {
-        let object: serde_json::Value = serde_json::from_str(line).expect("a JSON object");
-        object["have"].as_u64().is_some_and(|have| have >= 5)
-    });
-    let claimed = claimed_pieces(&fixture, ([127, 0, 0, 1], port).into()).expect("a greeting");
+    let address = run.wait_ready();
+    run.wait_pieces(5);
+    let claimed = claimed_pieces(&fixture, address).expect("a greeting");
     assert!(claimed.count() >= 5 && !claimed.is_full(), "{claimed:?}");
 }
 

@@ -22,10 +22,7 @@ fn halfway(fixture: &Fixture, sandbox: &Sandbox, seed: &FakePeer) -> Run {
     let mut command = sandbox.get(sandbox.torrent(fixture), &[seed.address()]);
     command.arg("--json");
     let run = Run::start(command);
-    run.wait_line("five pieces", |line| {
-        let object: serde_json::Value = serde_json::from_str(line).expect("a JSON object");
-        object["have"].as_u64().is_some_and(|have| have >= 5)
-    });
+    run.wait_pieces(5);
     run
 }
 

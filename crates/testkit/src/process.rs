@@ -3,6 +3,7 @@
 use crate::fixture::Fixture;
 use crate::patience::{PATIENCE, Watched};
 use rustix::process::{Pid, kill_process};
+use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -173,12 +174,24 @@ impl Run {
         self.wait_for(&self.stderr, text, |line| line.contains(text))
     }
 
-    /// Waits for a line on stdout that `is_it` likes, and gives it.
+    /// Waits for a JSON object on stdout that `is_it` likes, as printed under `--json`, and gives it.
     ///
     /// # Panics
     /// As [`Self::wait_stdout`].
-    pub fn wait_line(&self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
-        self.wait_for(&self.stdout, what, is_it)
+    pub fn wait_object(&self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        let read = |line: &str| serde_json::from_str(line).ok().filter(&is_it);
+        let line = self.wait_for(&self.stdout, what, |line| read(line).is_some());
+        read(&line).expect("it was read before")
+    }
+
+    /// Waits, under `--json`, until so many pieces are stored.
+    ///
+    /// # Panics
+    /// As [`Self::wait_stdout`].
+    pub fn wait_pieces(&self, pieces: u64) {
+        self.wait_object("stored pieces", |object| {
+            object["have"].as_u64().is_some_and(|have| have >= pieces)
+        });
     }
 
     /// The process id.
@@ -199,14 +212,13 @@ impl Run {
         found.flatten().unwrap_or_else(|| panic!("waited in vain for {what:?}\n{}", self.report()))
     }
 
-    /// Waits for `READY` and gives the address to connect to.
+    /// Waits for `READY`, in either form, and gives the address to connect to.
     ///
     /// # Panics
     /// As [`Self::wait_stdout`].
     pub fn wait_ready(&self) -> SocketAddr {
-        let line = self.wait_stdout("READY ");
-        let port = line.split(' ').nth(2).and_then(|port| port.parse::<u16>().ok());
-        (Ipv4Addr::LOCALHOST, port.unwrap_or_else(|| panic!("a port in {line:?}"))).into()
+        let line = self.wait_for(&self.stdout, "READY", |line| ready_port(line).is_some());
+        (Ipv4Addr::LOCALHOST, ready_port(&line).expect("it was read before")).into()
     }
 
     /// Sends a signal.
@@ -290,6 +302,15 @@ impl Drop for Run {
             drop(thread.join());
         }
     }
+}
+
+/// The port of a line that says READY.
+fn ready_port(line: &str) -> Option<u16> {
+    if let Some(rest) = line.strip_prefix("READY ") {
+        return rest.split(' ').nth(1)?.parse().ok();
+    }
+    let object: Value = serde_json::from_str(line).ok()?;
+    u16::try_from(object["port"].as_u64().filter(|_| object["event"] == "ready")?).ok()
 }
 
 fn follow(pipe: impl Read + Send + 'static, printed: &Watched<Printed>) -> JoinHandle<()> {
