@@ -199,7 +199,7 @@ impl PieceGrid {
     pub fn span_padded(&self, index: u32, begin: u32, length: u32) -> Option<Block> {
         self.span(index, begin, length).or_else(|| {
             let piece = self.piece(index)?;
-            let is_whole = length == BLOCK_BYTES && begin % BLOCK_BYTES == 0;
+            let is_whole = length == BLOCK_BYTES && begin.is_multiple_of(BLOCK_BYTES);
             let is_cut = begin < self.piece_bytes(piece)
                 && begin.checked_add(length).is_some_and(|end| end <= self.piece_bytes);
             (is_whole && is_cut).then_some(Block { piece, begin, length })
