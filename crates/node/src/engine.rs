@@ -207,6 +207,12 @@ impl Engine {
         self.events.recv_timeout(wait).ok()
     }
 
+    /// Whether every network thread still runs. One that ended by itself met a fault of ours, and its
+    /// torrents stand still: end the program and say so.
+    pub fn is_alive(&self) -> bool {
+        self.shards.iter().all(|(_, thread)| !thread.is_finished())
+    }
+
     /// The latest figures of a torrent.
     pub fn status(&self, key: TorrentKey) -> Option<crate::Status> {
         let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);

@@ -89,17 +89,22 @@ impl Progress {
         }
     }
 
-    fn is_time(&mut self) -> bool {
+    /// Whether the next [`Self::update`] would show anything.
+    pub(crate) fn is_due(&self) -> bool {
         let after = match self.display {
             Display::Bar(_) => DRAW_AFTER,
             Display::Lines => LINE_AFTER,
             Display::Objects => OBJECT_AFTER,
         };
-        let is_time = self.shown.is_none_or(|shown| shown.elapsed() >= after);
-        if is_time {
+        self.shown.is_none_or(|shown| shown.elapsed() >= after)
+    }
+
+    fn is_time(&mut self) -> bool {
+        let is_due = self.is_due();
+        if is_due {
             self.shown = Some(Instant::now());
         }
-        is_time
+        is_due
     }
 
     /// Shows the figures now, for the last time.

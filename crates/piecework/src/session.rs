@@ -6,7 +6,7 @@ use crate::source::Loaded;
 use globset::{GlobBuilder, GlobMatcher};
 use piecework_metainfo::Info;
 use piecework_node::PortChoice;
-use piecework_node::{Engine, EngineConfig, FilePriorities, NORMAL_PRIORITY};
+use piecework_node::{Engine, EngineConfig, Event, FilePriorities, NORMAL_PRIORITY};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use std::time::Duration;
 pub(crate) const SHUTDOWN_AFTER: Duration = Duration::from_millis(2800);
 
 /// How often the figures are looked at.
-pub(crate) const TICK: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(100);
 
 /// Starts an engine as the options say.
 pub(crate) fn start(common: &Common, net: &NetArgs) -> Result<Engine, Failure> {
@@ -29,6 +29,17 @@ pub(crate) fn start(common: &Common, net: &NetArgs) -> Result<Engine, Failure> {
     config.down_limit = net.limit_down.map(|rate| rate.0);
     config.up_limit = net.limit_up.map(|rate| rate.0);
     Engine::start(&config).map_err(Failure::new)
+}
+
+/// The engine's next event within a tick. Fails once the engine cannot go on.
+pub(crate) fn next_event(engine: &Engine) -> Result<Option<Event>, Failure> {
+    match engine.next_event(TICK) {
+        None if !engine.is_alive() => Err(Failure::new(
+            "a network thread has stopped, which is a fault of this program; start it again, what is \
+             verified is kept",
+        )),
+        event => Ok(event),
+    }
 }
 
 /// `--state`, or the place that the XDG base directory specification names.

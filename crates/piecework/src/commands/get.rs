@@ -4,7 +4,7 @@ use crate::args::{Common, GetArgs};
 use crate::failure::Failure;
 use crate::out::Out;
 use crate::progress::Progress;
-use crate::session::{self, SHUTDOWN_AFTER, TICK};
+use crate::session::{self, SHUTDOWN_AFTER};
 use crate::signals::Signals;
 use crate::source::{self, Loaded};
 use piecework_metainfo::Info;
@@ -133,7 +133,7 @@ impl Get {
     /// Until the download is complete, a signal comes or there is no hope.
     fn follow(&mut self, engine: &Engine, signals: &Signals) -> Result<(), Failure> {
         loop {
-            if let Some(event) = engine.next_event(TICK) {
+            if let Some(event) = session::next_event(engine)? {
                 self.take(&event)?;
             }
             if self.is_done && !self.stays {

@@ -5,7 +5,7 @@ use crate::args::{Common, MetadataArgs};
 use crate::failure::{Context, Failure};
 use crate::out::Out;
 use crate::progress::Progress;
-use crate::session::{self, SHUTDOWN_AFTER, TICK};
+use crate::session::{self, SHUTDOWN_AFTER};
 use crate::signals::Signals;
 use crate::source::{self, Loaded};
 use piecework_metainfo::create::{Details, torrent_file};
@@ -67,7 +67,7 @@ fn fetch(
     let give_up = Some(Duration::from_secs(args.give_up));
     let mut patience = Patience { give_up, since: Instant::now(), last: Default::default() };
     loop {
-        match engine.next_event(TICK).map(|event| event.what) {
+        match session::next_event(engine)?.map(|event| event.what) {
             Some(What::Metadata { info, layers }) => return Ok((info, layers)),
             Some(What::Problem(problem)) if problem.is_fatal => {
                 return Err(Failure::new(problem.text));

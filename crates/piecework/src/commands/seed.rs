@@ -5,7 +5,7 @@ use crate::args::{Common, SeedArgs};
 use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
 use crate::progress::Progress;
-use crate::session::{self, SHUTDOWN_AFTER, TICK};
+use crate::session::{self, SHUTDOWN_AFTER};
 use crate::signals::Signals;
 use crate::source::{self, Loaded};
 use piecework_node::{AddError, AddTorrent, Engine, Event, Phase, Status, TorrentKey, What};
@@ -28,10 +28,13 @@ pub(crate) fn run(args: &SeedArgs, common: &Common, out: Out) -> Result<(), Fail
     let keys: Vec<TorrentKey> = accept(added, is_only, out)?;
     let mut progress = Progress::new(out, &title(keys.len()), "all");
     while signals.status().is_none() {
-        if let Some(event) = engine.next_event(TICK) {
+        if let Some(event) = session::next_event(&engine)? {
             take(&event, out, &progress);
         }
-        progress.update(&sum(&engine, &keys));
+        // Adding up a thousand torrents is worth it only when somebody looks.
+        if progress.is_due() {
+            progress.update(&sum(&engine, &keys));
+        }
     }
     progress.finish(&sum(&engine, &keys));
     engine.shutdown(SHUTDOWN_AFTER);
