@@ -1,9 +1,17 @@
 //! Plays scenarios and prints what happened: `piecework-sim --seeds 100 --scenario swarm`.
 
 use piecework_sim::{ALL, Plant, Report, Scenario, Scene, Seen, by_name, find};
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+
+/// Prints a line; a reader that has gone is no reason to stop checking.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
 
 const USAGE: &str = "usage: piecework-sim [--seeds N] [--seed X] [--scenario NAME] [--log NODE]
        [--planted] [--list]
@@ -42,7 +50,7 @@ fn main() -> ExitCode {
     };
     if options.list {
         for scenario in ALL {
-            println!("{:18}{}", scenario.name, scenario.about);
+            say!("{:18}{}", scenario.name, scenario.about);
         }
         return ExitCode::SUCCESS;
     }
@@ -104,7 +112,7 @@ fn play(options: &Options) -> bool {
             runs += 1;
             if let Some(violation) = report.violations.first() {
                 failed += 1;
-                println!("SIM_SEED={seed:#x} scenario={} {violation}", scenario.name);
+                say!("SIM_SEED={seed:#x} scenario={} {violation}", scenario.name);
             }
             last = Some(report);
         }
@@ -113,20 +121,20 @@ fn play(options: &Options) -> bool {
         }
     }
     let total = began.elapsed().as_secs_f64();
-    println!("{runs} runs, {failed} failed, {total:.1} s");
+    say!("{runs} runs, {failed} failed, {total:.1} s");
     failed == 0
 }
 
 /// A line of the log.
 fn log(node: u64, scene: &Scene, seen: &Seen<'_>) {
     if u64::from(scene.node.0) == node {
-        println!("{:11.6} {seen:?}", scene.now.as_micros() as f64 / 1e6);
+        say!("{:11.6} {seen:?}", scene.now.as_micros() as f64 / 1e6);
     }
 }
 
 fn summary(scenario: &Scenario, count: u64, spent: Duration, slowest: Duration, last: &Report) {
     let mean = spent.as_secs_f64() * 1e3 / count.max(1) as f64;
-    println!(
+    say!(
         "{:18}{count:6} seeds  {mean:7.1} ms CPU a seed, {:7.1} ms at most; the last one: {:.1} s \
          virtual, {} frames, {} rate computations, trace {:016x}",
         scenario.name,
@@ -148,7 +156,7 @@ fn cpu_time() -> Duration {
 
 /// Prints the table of planted bugs; true if each was found.
 fn planted(options: &Options) -> bool {
-    println!("{:28}{:40}{:18}{:>6}{:>11}", "bug", "found by", "scenario", "seed", "virtual s");
+    say!("{:28}{:40}{:18}{:>6}{:>11}", "bug", "found by", "scenario", "seed", "virtual s");
     let mut all = true;
     for plant in Plant::ALL {
         let first = options.seed.unwrap_or(1);
@@ -156,14 +164,11 @@ fn planted(options: &Options) -> bool {
             Some(found) => {
                 let at = found.violation.at.as_micros() as f64 / 1e6;
                 let checker = found.violation.checker;
-                println!(
-                    "{plant:28}{checker:40}{:18}{:>#6x}{at:>11.3}",
-                    found.scenario, found.seed
-                );
+                say!("{plant:28}{checker:40}{:18}{:>#6x}{at:>11.3}", found.scenario, found.seed);
             }
             None => {
                 all = false;
-                println!("{plant:28}not found");
+                say!("{plant:28}not found");
             }
         }
     }

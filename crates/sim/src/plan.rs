@@ -126,6 +126,8 @@ impl NodeSpec {
 pub enum Action {
     /// It leaves without a word.
     Leave(NodeId),
+    /// It leaves as soon as the others together have every piece.
+    LeaveOnceSpread(NodeId),
     /// It comes (back), with what is on its disk.
     Join(NodeId),
     /// Its reader has come so far.

@@ -22,6 +22,9 @@ const TURN: Duration = Duration::from_millis(500);
 const FLOOD: u32 = 2_500;
 const TRICKLE: u32 = 40;
 
+/// Peers that get the whole flood: enough to show what it does to them.
+const FLOODS_MAX: usize = 3;
+
 /// Peers it connects to by itself.
 const DIALS_MAX: usize = 6;
 
@@ -30,7 +33,7 @@ pub(crate) struct Script {
     id: NodeId,
     behaviour: Behaviour,
     ends: Vec<EndId>,
-    /// Ends whose peer has asked for something, for the drip.
+    /// Ends whose peer has asked for something, for the drip; or those that were flooded.
     asked: Vec<EndId>,
     serial: u32,
 }
@@ -82,7 +85,10 @@ impl Script {
                     out.send(*end, Frame::Message(Message::Unchoke), out.now);
                 }
                 Frame::Message(Message::Unchoke) if self.behaviour == Behaviour::RequestFlood => {
-                    self.flood(*end, FLOOD, out);
+                    if self.asked.len() < FLOODS_MAX && !self.asked.contains(end) {
+                        self.asked.push(*end);
+                        self.flood(*end, FLOOD, out);
+                    }
                 }
                 Frame::Message(Message::Request(_)) if !self.asked.contains(end) => {
                     self.asked.push(*end);

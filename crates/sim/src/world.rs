@@ -25,6 +25,9 @@ use std::time::Duration;
 const ANNOUNCE: Duration = Duration::from_secs(30);
 const ANNOUNCE_PEERS: usize = 50;
 
+/// How often a condition is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// Events of one run; more mean that time stands still.
 const EVENTS_MAX: u64 = 20_000_000;
 
@@ -185,9 +188,16 @@ impl World {
     }
 
     fn act(&mut self, index: usize) {
+        let action = self.plan.actions[index].1;
+        if let Action::LeaveOnceSpread(id) = action
+            && !self.is_spread_without(id)
+        {
+            self.out.queue.push(self.out.now + LOOK_AGAIN, Event::Action(index));
+            return;
+        }
         self.actions_left -= 1;
-        match self.plan.actions[index].1 {
-            Action::Leave(id) => self.leave(id),
+        match action {
+            Action::Leave(id) | Action::LeaveOnceSpread(id) => self.leave(id),
             Action::Join(id) => self.join(id),
             Action::Play(id, window) => self.with(id, |client, out| client.play(window, out)),
         }
@@ -204,6 +214,17 @@ impl World {
             Node::Away(kept) => kept,
         };
         self.nodes[id.0 as usize] = Node::Away(kept);
+    }
+
+    /// Whether the honest nodes but for this one together have every piece.
+    fn is_spread_without(&self, id: NodeId) -> bool {
+        let mut spread = Bitfield::new(self.plan.pieces);
+        for client in self.honest().filter(|client| client.id() != id) {
+            client.have.iter().for_each(|piece| {
+                spread.insert(piece);
+            });
+        }
+        spread.is_full()
     }
 
     /// A node comes, with what is on its disk.

@@ -19,7 +19,7 @@ mod upload_limit;
 
 use piecework_sim::{Report, by_name};
 
-/// Plays seeds 1 to `seeds` of a scenario; every run must be without violation.
+/// Plays seeds 1 to `seeds` of a scenario on all processors; every run must be without violation.
 fn plays(name: &str, seeds: u64) -> Vec<Report> {
     let scenario = by_name(name).expect("the test names a scenario");
     let run = |seed| {
@@ -29,5 +29,13 @@ fn plays(name: &str, seeds: u64) -> Vec<Report> {
         }
         report
     };
-    (1..=seeds).map(run).collect()
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    std::thread::scope(|scope| {
+        let share = |first| {
+            let mine = (first..=seeds).step_by(threads as usize);
+            scope.spawn(move || mine.map(run).collect::<Vec<_>>())
+        };
+        let shares: Vec<_> = (1..=threads).map(share).collect();
+        shares.into_iter().flat_map(|share| share.join().expect("a run failed")).collect()
+    })
 }
