@@ -1,7 +1,7 @@
 use super::plays;
 
 /// Few enough for an unoptimised build; `cargo xtask soak` plays thousands.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 200;
 
 #[test]
 fn honest_peers_finish_among_churn_loss_and_three_byzantine_peers() {
