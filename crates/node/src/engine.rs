@@ -75,9 +75,13 @@ impl Shared {
         }
     }
 
-    /// A number nobody can guess, for seeds and ids.
+    /// A number nobody can guess, for seeds and ids. It comes from the operating system each time: peer ids
+    /// show it to everybody, and no later one must follow from it.
     pub(crate) fn random(&self) -> u64 {
-        self.seeds.lock().unwrap_or_else(PoisonError::into_inner).next_u64()
+        system_random().unwrap_or_else(|error| {
+            tracing::warn!(%error, "no randomness from the system; going on from the seed");
+            self.seeds.lock().unwrap_or_else(PoisonError::into_inner).next_u64()
+        })
     }
 
     /// A peer id with our prefix and a random rest (BEP 20). One for each torrent, so that two torrents
