@@ -341,9 +341,8 @@ mod asking {
         bench.pass(Duration::from_secs(12));
         asked.iter().for_each(|request| bench.hear(A, Message::Reject(*request)));
         let said = bench.pass(Duration::from_secs(2));
-        let is_request = |said: &&Output| {
-            matches!(said, Output::Send { slot: A, message: Message::Request(_) })
-        };
+        let is_request =
+            |said: &&Output| matches!(said, Output::Send { slot: A, message: Message::Request(_) });
         assert_eq!(said.iter().filter(is_request).count(), 1);
     }
 
