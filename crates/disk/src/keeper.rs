@@ -309,6 +309,7 @@ fn report_missing(store: &StoreShared, files: &[usize]) {
     let mut outbox = Outbox::default();
     for &file in files {
         let path = store.storage.path_of(file);
+        store.storage.forget_file(file);
         let fault = LocalFault::of_kind(Action::Read, path, FaultKind::Missing);
         store.file_failed(file, &fault, &mut outbox);
     }

@@ -167,6 +167,13 @@ impl StorageShared {
         self.files[file].is_there.load(Ordering::Acquire) && self.stamp(file).is_none()
     }
 
+    /// Lets go of a file that was taken away, so that the next write makes it anew instead of going on
+    /// in one that nobody can find.
+    pub(crate) fn forget_file(&self, file: usize) {
+        self.cache().close((self.id, file as u32));
+        self.files[file].is_there.store(false, Ordering::Release);
+    }
+
     /// Writes `slices`, which are the bytes of a span.
     pub(crate) fn write(&self, span: Block, slices: &[&[u8]]) -> Result<(), FileFault> {
         let mut cutter = Cutter::new(slices);
