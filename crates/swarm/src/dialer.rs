@@ -82,6 +82,11 @@ pub enum CloseReason {
     Fault,
     /// It was ourselves: never again.
     Ourselves,
+    /// Another connection to the same peer stays: not again while that one stands.
+    Duplicate {
+        /// That one, as dialled or accepted.
+        kept: SocketAddr,
+    },
 }
 
 /// What happened.
@@ -160,6 +165,14 @@ enum State {
     Waiting(Time),
     Dialing,
     Connected,
+    /// Its peer is connected by another address; stands in `doubles` under that one.
+    Double(SocketAddr),
+}
+
+impl State {
+    const fn is_open(self) -> bool {
+        matches!(self, Self::Dialing | Self::Connected)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -176,6 +189,8 @@ pub struct Dialer {
     candidates: BTreeMap<SocketAddr, Candidate>,
     ready: BTreeSet<(Turn, SocketAddr)>,
     waiting: BTreeSet<(Time, SocketAddr)>,
+    /// The address of a connection, and one more of the same peer.
+    doubles: BTreeSet<(SocketAddr, SocketAddr)>,
     accepted: BTreeSet<SocketAddr>,
     /// Candidates that are dialling or connected.
     dialled: usize,
@@ -195,6 +210,7 @@ impl Dialer {
             candidates: BTreeMap::new(),
             ready: BTreeSet::new(),
             waiting: BTreeSet::new(),
+            doubles: BTreeSet::new(),
             accepted: BTreeSet::new(),
             dialled: 0,
             own: BTreeSet::new(),
@@ -324,7 +340,7 @@ impl Dialer {
     fn evict(&mut self, for_given: bool) -> bool {
         let idle = self.candidates.iter().filter(|(_, candidate)| {
             candidate.turn.not_given
-                && matches!(candidate.state, State::Ready | State::Waiting(_))
+                && !candidate.state.is_open()
                 && (for_given || candidate.turn.failures > 0)
         });
         let worst = idle.max_by_key(|(_, candidate)| candidate.turn).map(|(address, _)| *address);
@@ -352,26 +368,48 @@ impl Dialer {
     }
 
     fn closed(&mut self, address: SocketAddr, reason: CloseReason) {
-        if self.accepted.remove(&address) {
-            return;
+        if !self.accepted.remove(&address) {
+            let Some(candidate) = self.candidates.get(&address).copied() else { return };
+            if !candidate.state.is_open() {
+                return;
+            }
+            self.dialled -= 1;
+            self.ended(address, candidate.turn, reason);
         }
-        let Some(candidate) = self.candidates.get(&address).copied() else { return };
-        if !matches!(candidate.state, State::Dialing | State::Connected) {
-            return;
+        // What is true of the connection is true of the peer's other addresses.
+        let from = SocketAddr::from(([0, 0, 0, 0], 0));
+        let doubles =
+            self.doubles.range((address, from)..).take_while(|(kept, _)| *kept == address);
+        for (_, double) in doubles.copied().collect::<Vec<_>>() {
+            let turn = self.candidates[&double].turn;
+            self.ended(double, turn, reason);
         }
-        self.dialled -= 1;
+    }
+
+    /// Finds the next state of an address whose connection ended so.
+    fn ended(&mut self, address: SocketAddr, turn: Turn, reason: CloseReason) {
         match reason {
-            CloseReason::Lost | CloseReason::Fault => {
-                self.retry_after_failure(address, candidate.turn);
+            CloseReason::Duplicate { kept } if self.is_connected(address::canonical(kept)) => {
+                self.place(address, turn, State::Double(address::canonical(kept)));
+            }
+            // The connection that was to stay is gone already.
+            CloseReason::Duplicate { .. } | CloseReason::Lost | CloseReason::Fault => {
+                self.retry_after_failure(address, turn);
             }
             CloseReason::Useless => {
-                self.place(address, candidate.turn, State::Waiting(self.now + RETRY_USELESS));
+                self.place(address, turn, State::Waiting(self.now + RETRY_USELESS));
             }
             CloseReason::Ourselves => {
+                self.doubles.retain(|(_, double)| *double != address);
                 self.candidates.remove(&address);
                 self.own.insert(address);
             }
         }
+    }
+
+    fn is_connected(&self, address: SocketAddr) -> bool {
+        let is_connected = |candidate: &Candidate| candidate.state == State::Connected;
+        self.accepted.contains(&address) || self.candidates.get(&address).is_some_and(is_connected)
     }
 
     /// Those that wait and did not fail were useless.
@@ -398,12 +436,9 @@ impl Dialer {
             self.bans.pop_first();
         }
         self.bans.insert(key);
-        let idle =
-            |candidate: &Candidate| matches!(candidate.state, State::Ready | State::Waiting(_));
-        let banned = self
-            .candidates
-            .iter()
-            .filter(|(address, candidate)| BanKey::of(**address) == key && idle(candidate));
+        let banned = self.candidates.iter().filter(|(address, candidate)| {
+            BanKey::of(**address) == key && !candidate.state.is_open()
+        });
         for address in banned.map(|(address, _)| *address).collect::<Vec<_>>() {
             self.forget(address);
         }
@@ -415,6 +450,7 @@ impl Dialer {
         match candidate.state {
             State::Ready => self.ready.remove(&(candidate.turn, address)),
             State::Waiting(at) => self.waiting.remove(&(at, address)),
+            State::Double(kept) => self.doubles.remove(&(kept, address)),
             State::Dialing | State::Connected => return,
         };
         self.candidates.remove(&address);
@@ -426,16 +462,18 @@ impl Dialer {
         match old.map(|old| (old.state, old.turn)) {
             Some((State::Ready, turn)) => self.ready.remove(&(turn, address)),
             Some((State::Waiting(at), _)) => self.waiting.remove(&(at, address)),
+            Some((State::Double(kept), _)) => self.doubles.remove(&(kept, address)),
             Some((State::Dialing | State::Connected, _)) | None => false,
         };
         // A banned peer's connection may end after its ban.
-        if self.is_banned(address) && !matches!(state, State::Dialing | State::Connected) {
+        if self.is_banned(address) && !state.is_open() {
             self.candidates.remove(&address);
             return;
         }
         match state {
             State::Ready => self.ready.insert((turn, address)),
             State::Waiting(at) => self.waiting.insert((at, address)),
+            State::Double(kept) => self.doubles.insert((kept, address)),
             State::Dialing | State::Connected => false,
         };
     }

@@ -1,7 +1,9 @@
 //! Why a peer is dropped, and whose fault it is.
 
+use crate::dialer::CloseReason;
 use piecework_types::{BitfieldFault, Blame};
 use piecework_wire::WireFault;
+use std::net::SocketAddr;
 
 /// The reason of an [`crate::Output::Disconnect`]: for the counters and the log.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -16,9 +18,12 @@ pub enum DropReason {
     /// We are connected to ourselves.
     #[error("connected to ourselves")]
     SelfConnection,
-    /// A peer with this id is connected already.
+    /// Of two connections to the same peer the other one stays.
     #[error("connected to this peer already")]
-    DuplicatePeer,
+    DuplicatePeer {
+        /// Remote address of the connection that stays.
+        kept: SocketAddr,
+    },
     /// The torrent has as many peers as it may.
     #[error("expected at most {peers_max} peers, got one more")]
     TooManyPeers {
@@ -71,7 +76,7 @@ impl DropReason {
         match self {
             Self::SeedToSeed
             | Self::Idle
-            | Self::DuplicatePeer
+            | Self::DuplicatePeer { .. }
             | Self::TooManyPeers { .. }
             | Self::EarlyClaims => Blame::Policy,
             Self::SelfConnection => Blame::Local,
@@ -85,6 +90,16 @@ impl DropReason {
             | Self::BadData
             | Self::BadMetadata
             | Self::BadHashes => Blame::Peer,
+        }
+    }
+
+    /// What the dialer has to know of it: whether to come back, and how soon.
+    pub const fn close_reason(&self) -> CloseReason {
+        match (self, self.blame()) {
+            (Self::SelfConnection, _) => CloseReason::Ourselves,
+            (Self::DuplicatePeer { kept }, _) => CloseReason::Duplicate { kept: *kept },
+            (_, Blame::Peer) => CloseReason::Fault,
+            (_, Blame::Policy | Blame::Local) => CloseReason::Useless,
         }
     }
 

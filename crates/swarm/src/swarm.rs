@@ -21,7 +21,6 @@ use crate::view::{PeerView, View};
 use piecework_types::{BLOCK_BYTES, Bitfield, PeerSlot, Rng, Time};
 use piecework_wire::{Message, Request};
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 mod consistency;
 mod content;
@@ -46,8 +45,8 @@ pub struct Swarm {
     next_origin: u32,
     /// Memory for what peers claimed before the metadata was known.
     early_bytes: usize,
-    /// Connections that are gone but may still be found to have lied, oldest first.
-    departed: VecDeque<(Origin, SocketAddr)>,
+    /// Oldest first.
+    departed: VecDeque<join::Departed>,
 
     /// What to ask; absent until the metadata is known.
     picker: Option<Picker>,
@@ -305,10 +304,10 @@ impl Swarm {
     fn ban(&mut self, origin: Origin, reason: DropReason) {
         if let Some(slot) = self.find(origin) {
             self.drop_peer(slot, reason);
-        } else if let Some(at) = self.departed.iter().position(|(of, _)| *of == origin)
-            && let Some((_, address)) = self.departed.remove(at)
+        } else if let Some(at) = self.departed.iter().position(|gone| gone.origin == origin)
+            && let Some(gone) = self.departed.remove(at)
         {
-            self.outputs.push_back(Output::Ban { address });
+            self.outputs.push_back(Output::Ban { address: gone.address });
         }
     }
 }

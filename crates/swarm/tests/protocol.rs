@@ -14,6 +14,7 @@ use piecework_wire::extension::{
 };
 use piecework_wire::{Message, Request};
 use proptest::prelude::*;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -202,17 +203,59 @@ mod introduction {
     }
 
     #[test]
-    fn ourselves_and_doubles_are_turned_away() {
+    fn ourselves_are_turned_away() {
         let mut bench = Bench::leech();
         bench.join(PeerSlot(9), true);
         assert_eq!(bench.dropped(PeerSlot(9)), Some((DropReason::SelfConnection, false)));
-        bench.join(A, true);
-        let address = ([1, 2, 3, 4], 5).into();
-        let peer_id = PeerId([0; 20]);
-        let hello =
-            Hello { address, peer_id, outgoing: true, fast: true, extended: false, v2: false };
-        bench.tell(Input::Connected { slot: B, hello });
-        assert_eq!(bench.dropped(B), Some((DropReason::DuplicatePeer, false)));
+    }
+
+    /// Whether the connection that we opened is the one that stays, when one that we opened and one
+    /// that the peer opened come in this order.
+    fn keeps_ours(ours_is_first: bool, we_are_greater: bool) -> bool {
+        let mut bench = Bench::leech();
+        let peer_id = PeerId([if we_are_greater { 8 } else { 10 }; 20]);
+        let mut kept = None;
+        for (slot, outgoing) in [(A, ours_is_first), (B, !ours_is_first)] {
+            let address = ([1, 2, 3, 4], if outgoing { 1 } else { 2 }).into();
+            let hello =
+                Hello { address, peer_id, outgoing, fast: true, extended: false, v2: false };
+            bench.tell(Input::Connected { slot, hello });
+        }
+        let said = bench.said();
+        for output in &said {
+            if let Output::Disconnect { slot, reason, ban: false } = output {
+                let of = |ours: bool| SocketAddr::from(([1, 2, 3, 4], if ours { 1 } else { 2 }));
+                let ours_stays = (*slot == A) != ours_is_first;
+                assert_eq!(*reason, DropReason::DuplicatePeer { kept: of(ours_stays) });
+                assert_eq!(kept.replace(ours_stays), None, "dropped both");
+            }
+        }
+        assert_eq!(bench.swarm.view().peer_count, 1);
+        kept.expect("one of them is dropped")
+    }
+
+    #[test]
+    fn of_two_connections_between_two_peers_both_keep_the_one_that_the_greater_id_opened() {
+        for ours_is_first in [true, false] {
+            for we_are_greater in [true, false] {
+                assert_eq!(keeps_ours(ours_is_first, we_are_greater), we_are_greater);
+            }
+        }
+    }
+
+    #[test]
+    fn a_double_is_no_peer_too_many() {
+        let config = Config { peers_max: 1, our_id: PeerId([9; 20]), ..Config::default() };
+        let mut swarm = Swarm::new(config, Time::ZERO);
+        for (slot, outgoing) in [(A, true), (B, false)] {
+            let address = ([1, 2, 3, 4], 5 + slot.0 as u16).into();
+            let peer_id = PeerId([10; 20]);
+            let hello =
+                Hello { address, peer_id, outgoing, fast: true, extended: false, v2: false };
+            swarm.handle(Input::Connected { slot, hello }, Time::ZERO);
+        }
+        let slots: Vec<_> = swarm.peer_views().map(|peer| peer.slot).collect();
+        assert_eq!(slots, [B]);
     }
 
     #[test]
@@ -484,6 +527,30 @@ mod blame {
         let said = bench.said();
         let liar = ([80, 4, 4, 200], 6881).into();
         assert!(matches!(said[..], [Output::Ban { address }] if address == liar), "{said:?}");
+    }
+
+    #[test]
+    fn a_peer_that_closes_before_the_ban_is_carried_out_is_banned_all_the_same() {
+        let mut bench = Bench::leech();
+        bench.peer(A, true, [Message::HaveAll, Message::Unchoke]);
+        let asked = requests(&bench.messages(A));
+        let piece = PieceIndex::trusted(asked[0].piece);
+        for request in asked.iter().filter(|request| request.piece == piece.get()) {
+            bench.block(A, *request);
+        }
+        bench.join(B, true);
+        bench.said();
+        bench.tell(Input::PieceFailed { piece, block_digests: digests([1, 2]) });
+        bench.hear(B, Message::HashReject(span()));
+        bench.tell(Input::Disconnected { slot: A });
+        let ended = bench.said().into_iter().filter_map(|said| match said {
+            Output::Ban { address } => Some((Some(address), None)),
+            Output::Disconnect { slot, ban, .. } => Some((None, Some((slot, ban)))),
+            _ => None,
+        });
+        let liar = SocketAddr::from(([80, 4, 4, 200], 6881));
+        let expected = [(Some(liar), None), (None, Some((B, false)))];
+        assert_eq!(ended.collect::<Vec<_>>(), expected, "in the order of the decisions");
     }
 
     #[test]

@@ -5,8 +5,8 @@ use super::inbound::Ending;
 use crate::connection::Stage;
 use crate::event::{TorrentKey, What};
 use piecework_net::FRAME_BLOCKS_MAX;
-use piecework_swarm::{CloseReason, DialerInput, DropReason, Input, Output, Source as Gossip};
-use piecework_types::{Blame, Block, PeerSlot, Time};
+use piecework_swarm::{DialerInput, Input, Output, Source as Gossip};
+use piecework_types::{Block, PeerSlot, Time};
 
 /// Rounds of sending and refilling before other torrents get their turn.
 const ROUNDS_MAX: usize = 8;
@@ -63,11 +63,8 @@ impl Shard {
                 // Parting words (a last Reject, say) may still reach the peer.
                 self.queue_gathered_blocks(id, now);
                 self.flush(id, now);
-                self.close(
-                    id,
-                    Ending::ByMachine { is_ban: ban, reason: close_reason(&reason) },
-                    now,
-                );
+                let reason = reason.close_reason();
+                self.close(id, Ending::ByMachine { is_ban: ban, reason }, now);
             }
             Output::MetadataReceived(bytes) => self.metadata_received(key, &bytes, now),
             Output::LayerReceived { pieces_root, hashes } => {
@@ -141,14 +138,5 @@ impl Shard {
         if let Some(torrent) = self.torrents.get(&key) {
             self.shared.tell(key, torrent.info_hashes, what);
         }
-    }
-}
-
-/// What the dialer has to know of a drop: whether to come back, and how soon.
-fn close_reason(reason: &DropReason) -> CloseReason {
-    match (reason, reason.blame()) {
-        (DropReason::SelfConnection, _) => CloseReason::Ourselves,
-        (_, Blame::Peer) => CloseReason::Fault,
-        (_, Blame::Policy | Blame::Local) => CloseReason::Useless,
     }
 }

@@ -10,7 +10,7 @@ use crate::outside::Outside;
 use crate::plan::Behaviour;
 use crate::queue::Event;
 use crate::seen::{EndId, Seen, message_kind};
-use piecework_swarm::{CloseReason, DialerInput, DropReason, Input, Output, Source};
+use piecework_swarm::{DialerInput, DropReason, Input, Output, Source};
 use piecework_types::{Blame, Block, ChunkId, PeerSlot};
 use piecework_wire::{Message, Request};
 
@@ -69,8 +69,7 @@ impl Client {
         if ban {
             self.dialer.handle(DialerInput::Banned { address: peer.address }, out.now);
         }
-        let why = if blamed { CloseReason::Fault } else { CloseReason::Useless };
-        self.forget(slot, why, out.now);
+        self.forget(slot, reason.close_reason(), out.now);
     }
 
     fn send(&mut self, slot: PeerSlot, message: Message, out: &mut Outside) {

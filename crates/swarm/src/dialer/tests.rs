@@ -202,6 +202,36 @@ fn useless_peers_are_dialled_again_when_something_is_wanting_again_and_failed_on
     assert_eq!(dials(&mut dialer), [peer(1)]);
 }
 
+#[test]
+fn a_second_address_of_a_peer_waits_for_the_connection_that_stays() {
+    let kept = SocketAddr::new(peer(1).ip(), 50_001);
+    let mut dialer = dialer(200, 100);
+    learn(&mut dialer, peer(1), Source::Tracker);
+    dials(&mut dialer);
+    dialer.handle(DialerInput::Accepted { address: kept }, Time::ZERO);
+    dialer.handle(DialerInput::Connected { address: peer(1) }, Time::ZERO);
+    let reason = CloseReason::Duplicate { kept };
+    dialer.handle(DialerInput::Closed { address: peer(1), reason }, Time::ZERO);
+    dialer.handle(DialerInput::Active(true), Time::ZERO);
+    dialer.handle(DialerInput::Timeout, ms(3_600_000));
+    assert_eq!((dials(&mut dialer), dialer.poll_timeout()), (vec![], None));
+    let reason = CloseReason::Lost;
+    dialer.handle(DialerInput::Closed { address: kept, reason }, ms(3_600_000));
+    dialer.handle(DialerInput::Timeout, ms(3_605_000));
+    assert_eq!(dials(&mut dialer), [peer(1)]);
+}
+
+#[test]
+fn when_both_connections_to_a_peer_are_gone_its_address_is_dialled_again_soon() {
+    let mut dialer = dialer(200, 100);
+    learn(&mut dialer, peer(1), Source::Tracker);
+    dials(&mut dialer);
+    dialer.handle(DialerInput::Connected { address: peer(1) }, Time::ZERO);
+    let reason = CloseReason::Duplicate { kept: peer(2) };
+    dialer.handle(DialerInput::Closed { address: peer(1), reason }, Time::ZERO);
+    assert_eq!(dialer.poll_timeout(), Some(ms(5_000)));
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Learn(u16, bool),
@@ -215,12 +245,16 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
+    let dialled = CloseReason::Duplicate { kept: peer(1) };
+    let accepted = CloseReason::Duplicate { kept: SocketAddr::new(peer(2).ip(), 50_002) };
     let peer = 0_u16..40;
     let reason = prop::sample::select(vec![
         CloseReason::Lost,
         CloseReason::Useless,
         CloseReason::Fault,
         CloseReason::Ourselves,
+        dialled,
+        accepted,
     ]);
     prop_oneof![
         6 => (peer.clone(), any::<bool>()).prop_map(|(peer, given)| Step::Learn(peer, given)),
@@ -293,7 +327,8 @@ proptest! {
             }
             prop_assert_eq!(dialer.connections(), open.len());
             prop_assert!(open.len() <= 8 && dialer.candidate_count() <= 20);
-            let idle = dialer.ready.len() + dialer.waiting.len();
+            prop_assert!(dialer.doubles.iter().all(|(kept, _)| dialer.is_connected(*kept)));
+            let idle = dialer.ready.len() + dialer.waiting.len() + dialer.doubles.len();
             prop_assert_eq!(idle + dialer.dialled, dialer.candidate_count());
         }
     }

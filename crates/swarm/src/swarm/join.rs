@@ -10,7 +10,7 @@ use crate::uplink::Class;
 use piecework_types::PeerSlot;
 use piecework_wire::extension::{Extension, ExtensionHandshake, ExtensionIds, ExtensionMessage};
 use piecework_wire::{ALLOWED_FAST_COUNT, Message, allowed_fast};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// How long between looks at the peers.
@@ -23,9 +23,18 @@ const DEPARTED_MAX: usize = 1024;
 const CLIENT: &str =
     concat!("Piecework ", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
 
+/// A connection that is gone but may still be found to have lied.
+#[derive(Debug)]
+pub(super) struct Departed {
+    slot: PeerSlot,
+    pub(super) origin: Origin,
+    pub(super) address: SocketAddr,
+}
+
 impl Swarm {
     pub(super) fn connected(&mut self, slot: PeerSlot, hello: Hello) {
         let refusal = self.refusal(&hello);
+        let (double, address) = (self.double_of(&hello), hello.address);
         let pieces = self.view().have.len();
         let peer = Peer::new(hello, Origin(self.next_origin), pieces, self.now);
         self.next_origin = self.next_origin.wrapping_add(1);
@@ -43,20 +52,36 @@ impl Swarm {
         if let Some(reason) = refusal {
             return self.drop_peer(slot, reason);
         }
+        if let Some((older, _)) = double {
+            self.drop_peer(older, DropReason::DuplicatePeer { kept: address });
+        }
         self.introduce(slot);
     }
 
     fn refusal(&self, hello: &Hello) -> Option<DropReason> {
         let peers_max = self.config.peers_max;
         if hello.peer_id == self.config.our_id {
-            Some(DropReason::SelfConnection)
-        } else if self.peers.iter().any(|(_, peer)| peer.hello.peer_id == hello.peer_id) {
-            Some(DropReason::DuplicatePeer)
-        } else if self.peers.len() >= peers_max {
-            Some(DropReason::TooManyPeers { peers_max })
-        } else {
-            None
+            return Some(DropReason::SelfConnection);
         }
+        match self.double_of(hello) {
+            Some((_, kept)) if !self.outranks(hello) => Some(DropReason::DuplicatePeer { kept }),
+            None if self.peers.len() >= peers_max => Some(DropReason::TooManyPeers { peers_max }),
+            Some(_) | None => None,
+        }
+    }
+
+    /// The connection that stands to the same peer, and where it leads.
+    fn double_of(&self, hello: &Hello) -> Option<(PeerSlot, SocketAddr)> {
+        let mut peers = self.peers.iter();
+        let (slot, peer) = peers.find(|(_, peer)| peer.hello.peer_id == hello.peer_id)?;
+        Some((slot, peer.hello.address))
+    }
+
+    /// Whether this connection replaces one that stands to the same peer: of two that dial each other
+    /// at once both keep the connection that the greater peer id opened, whichever came first, or each
+    /// would drop the one that the other keeps. No BEP says so; libtorrent goes by the same rule.
+    fn outranks(&self, hello: &Hello) -> bool {
+        hello.outgoing == (self.config.our_id > hello.peer_id)
     }
 
     /// Says what we have and speak, in the order that BEP 3, 6 and 10 ask for.
@@ -125,8 +150,13 @@ impl Swarm {
     }
 
     pub(super) fn disconnected(&mut self, slot: PeerSlot) {
-        // The slot may be given to another peer before the next poll.
-        self.outputs.retain(|output| match output {
+        // The slot may be given to another peer before the next poll; a ban outlives the connection.
+        let mut departed = self.departed.iter().rev();
+        let address = departed.find(|gone| gone.slot == slot).map(|gone| gone.address);
+        self.outputs.retain_mut(|output| match output {
+            Output::Disconnect { slot: to, ban: true, .. } if *to == slot => {
+                address.map(|address| *output = Output::Ban { address }).is_some()
+            }
             Output::Send { slot: to, .. }
             | Output::SendBlock { slot: to, .. }
             | Output::Disconnect { slot: to, .. } => *to != slot,
@@ -158,7 +188,8 @@ impl Swarm {
         if self.departed.len() >= DEPARTED_MAX {
             self.departed.pop_front();
         }
-        self.departed.push_back((peer.origin, peer.hello.address));
+        let (origin, address) = (peer.origin, peer.hello.address);
+        self.departed.push_back(Departed { slot, origin, address });
         self.asked_count -= u64::from(peer.requests.len());
         self.early_bytes -= peer.early_bytes();
         self.to_ask.retain(|other| *other != slot);
