@@ -6,13 +6,16 @@
 //!   [`download()`] is a downloader that checks what it gets.
 //! - [`FakeTracker`] answers announces over HTTP or UDP as scripted, and remembers them.
 //! - [`Sandbox`] and [`Run`] start the binary in folders of its own and wait for what it prints.
+//! - [`churn`] sets two hundred peers on the binary for an hour and watches its memory.
 //!
 //! Everything is blocking and uses loopback with ports that the system chooses. Every wait ends at a
 //! deadline ([`PATIENCE`]), every thread is joined and every process killed when its owner is
-//! dropped. Nothing here sleeps for a fixed time in the hope that something has happened by then.
+//! dropped. Nothing here sleeps for a fixed time in the hope that something has happened by then;
+//! only [`churn`] takes the time that it is told to take.
 //!
 //! A proof crate: it may be used by tests only. It must not know the engine under test.
 
+pub mod churn;
 mod download;
 mod fixture;
 mod patience;
