@@ -4,6 +4,11 @@
 //! asked of one peer; memory is held for blocks that came, never for a claimed size. Blocks come from
 //! several peers at once; when the whole has the wrong hash it is fetched from one peer alone, so that
 //! the next failure has one culprit. Knows slots, no messages.
+//!
+//! Peers stand in a queue. The first one's claim of a size has its turn, together with all who claim the
+//! same. Who let us down goes to the end, as does everybody whose turn ran out while another claim
+//! waited, and whoever is new: so each claim is tried after at most one turn of each peer before it,
+//! however many lie and however slowly. A turn is longer each time, for an honest peer may be slow.
 
 use piecework_hash::{sha1, sha256};
 use piecework_types::{InfoHashes, PeerSlot, Time};
@@ -21,6 +26,10 @@ const IN_FLIGHT_MAX: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a peer that rejected, or let us wait, is not asked.
 const PAUSE: Duration = Duration::from_secs(30);
+/// A claim's first turn, from when another claim waits.
+const TURN: Duration = Duration::from_secs(30);
+/// A turn that ran out is followed by one of twice the length, so many times: 16 minutes.
+const TURN_DOUBLINGS_MAX: u32 = 5;
 /// Blocks sent to one peer in a second: 1 MiB.
 const SERVED_MAX: u32 = 64;
 
@@ -36,10 +45,21 @@ struct Peer {
     /// Size it claims.
     bytes: Option<u32>,
     asked: usize,
+    /// Place in the queue: the lowest is first.
+    ticket: u64,
+    /// Turns that ran out.
+    turns: u32,
     /// Not asked before.
     paused_until: Time,
     served_in: u64,
     served: u32,
+}
+
+impl Peer {
+    const fn new(ticket: u64) -> Self {
+        let paused_until = Time::ZERO;
+        Self { bytes: None, asked: 0, ticket, turns: 0, paused_until, served_in: 0, served: 0 }
+    }
 }
 
 /// What came of a block.
@@ -57,13 +77,18 @@ pub(crate) enum Received {
 pub(crate) struct MetadataExchange {
     info_hashes: InfoHashes,
     known: Option<Arc<[u8]>>,
-    /// The size that `blocks` has.
+    /// The claim that has its turn: the size that `blocks` has; 0 when there is none.
     bytes: u32,
+    /// The one peer that is asked, while being careful.
+    alone: Option<PeerSlot>,
+    /// Since when another claim has been waiting, or the turn began.
+    turn_since: Time,
     blocks: Vec<Block>,
     held: usize,
     /// Blocks are asked of one peer alone, for a mix had the wrong hash.
     is_careful: bool,
     peers: BTreeMap<PeerSlot, Peer>,
+    next_ticket: u64,
 }
 
 impl MetadataExchange {
@@ -72,17 +97,20 @@ impl MetadataExchange {
             info_hashes,
             known: None,
             bytes: 0,
+            alone: None,
+            turn_since: Time::ZERO,
             blocks: Vec::new(),
             held: 0,
             is_careful: false,
             peers: BTreeMap::new(),
+            next_ticket: 0,
         }
     }
 
     /// The metadata is known: nothing more is fetched, and it is served.
     pub(crate) fn set_known(&mut self, metadata: Arc<[u8]>) {
         self.known = Some(metadata);
-        self.start_over(0);
+        self.end_turn();
     }
 
     /// Bytes of the metadata, if it is known.
@@ -92,16 +120,15 @@ impl MetadataExchange {
 
     /// The peer speaks BEP 9 and claims this size, if any.
     pub(crate) fn join(&mut self, slot: PeerSlot, bytes: Option<u32>) {
-        let fresh =
-            Peer { bytes: None, asked: 0, paused_until: Time::ZERO, served_in: 0, served: 0 };
-        let peer = self.peers.entry(slot).or_insert(fresh);
+        let peer = self.peer(slot);
         peer.bytes = bytes.or(peer.bytes);
     }
 
     pub(crate) fn leave(&mut self, slot: PeerSlot) {
-        if self.peers.remove(&slot).is_some() {
-            self.release(slot, |_| true);
+        if self.peers.remove(&slot).is_none() {
+            return;
         }
+        if self.alone == Some(slot) { self.end_turn() } else { self.release(slot) }
     }
 
     /// Writes the blocks to ask and of whom.
@@ -110,10 +137,11 @@ impl MetadataExchange {
             return;
         }
         self.expire(now);
-        self.choose_size(now);
+        self.choose_claim(now);
         let mut at = 0;
-        let slots: Vec<PeerSlot> = self.willing(now).collect();
-        for slot in slots {
+        let mut slots: Vec<(u64, PeerSlot)> = self.willing(now).collect();
+        slots.sort_unstable();
+        for (_, slot) in slots {
             let Some(peer) = self.peers.get_mut(&slot) else { continue };
             while peer.asked < IN_FLIGHT_MAX {
                 let rest = &self.blocks[at..];
@@ -147,7 +175,8 @@ impl MetadataExchange {
         peer.asked -= 1;
         if total_bytes != self.bytes {
             *block = Block::Missing;
-            (peer.bytes, peer.paused_until) = (None, now + PAUSE);
+            peer.bytes = None;
+            self.let_down(slot, now);
             return Received::Nothing;
         }
         *block = Block::Held { slot, bytes: data.into() };
@@ -157,16 +186,13 @@ impl MetadataExchange {
 
     /// The peer will not send the block.
     pub(crate) fn reject(&mut self, slot: PeerSlot, now: Time) {
-        if let Some(peer) = self.peers.get_mut(&slot) {
-            peer.paused_until = now + PAUSE;
-            self.release(slot, |block| matches!(block, Block::Asked { .. }));
-        }
+        self.let_down(slot, now);
     }
 
     /// The metadata passed its hash but is no info dictionary: its senders get a pause.
     pub(crate) fn refused(&mut self, now: Time) {
         self.known = None;
-        self.start_over(0);
+        self.end_turn();
         for peer in self.peers.values_mut() {
             peer.paused_until = now + PAUSE;
         }
@@ -176,14 +202,8 @@ impl MetadataExchange {
     pub(crate) fn serve(&mut self, slot: PeerSlot, block: u32, now: Time) -> MetadataMessage<'_> {
         let reject = MetadataMessage::Reject { block };
         let Some(known) = &self.known else { return reject };
-        self.peers.entry(slot).or_insert(Peer {
-            bytes: None,
-            asked: 0,
-            paused_until: Time::ZERO,
-            served_in: 0,
-            served: 0,
-        });
-        let Some(peer) = self.peers.get_mut(&slot) else { return reject };
+        let (next_ticket, entry) = (&mut self.next_ticket, self.peers.entry(slot));
+        let peer = entry.or_insert_with(|| Peer::new(take_ticket(next_ticket)));
         let second = now.as_micros() / 1_000_000;
         if peer.served_in != second {
             (peer.served_in, peer.served) = (second, 0);
@@ -203,46 +223,85 @@ impl MetadataExchange {
         self.known.is_none() && !self.peers.is_empty()
     }
 
-    /// Peers that may be asked for the chosen size: all, or one while being careful.
-    fn willing(&self, now: Time) -> impl Iterator<Item = PeerSlot> + '_ {
-        let owner = self.blocks.iter().find_map(|block| match block {
-            Block::Missing => None,
-            Block::Asked { slot, .. } | Block::Held { slot, .. } => Some(*slot),
-        });
-        let only = owner.filter(|_| self.is_careful);
-        let fits = move |(slot, peer): &(&PeerSlot, &Peer)| {
-            peer.bytes == Some(self.bytes)
-                && peer.paused_until <= now
-                && only.is_none_or(|only| only == **slot)
-        };
-        let limit = if self.is_careful { 1 } else { usize::MAX };
-        self.peers.iter().filter(fits).map(|(slot, _)| *slot).take(limit)
+    fn peer(&mut self, slot: PeerSlot) -> &mut Peer {
+        let next_ticket = &mut self.next_ticket;
+        self.peers.entry(slot).or_insert_with(|| Peer::new(take_ticket(next_ticket)))
     }
 
-    /// Keeps the size while somebody willing claims it, else takes the one that most claim, of several
-    /// the smallest: a claim that is a lie costs less then.
-    fn choose_size(&mut self, now: Time) {
-        let is_waiting = self.blocks.iter().any(|block| matches!(block, Block::Asked { .. }));
-        if is_waiting || (!self.blocks.is_empty() && self.willing(now).next().is_some()) {
-            return;
-        }
-        let mut claims = BTreeMap::new();
-        for peer in self.peers.values().filter(|peer| peer.paused_until <= now) {
-            if let Some(bytes) = peer.bytes {
-                *claims.entry(bytes).or_insert(0_usize) += 1;
+    /// Those whose claim has its turn.
+    fn claimants(&self) -> impl Iterator<Item = (PeerSlot, &Peer)> + '_ {
+        let claims = |(slot, peer): &(PeerSlot, &Peer)| {
+            peer.bytes == Some(self.bytes) && self.alone.is_none_or(|alone| alone == *slot)
+        };
+        self.peers.iter().map(|(slot, peer)| (*slot, peer)).filter(claims)
+    }
+
+    /// Those of them that may be asked, with their place in the queue.
+    fn willing(&self, now: Time) -> impl Iterator<Item = (u64, PeerSlot)> + '_ {
+        let willing = self.claimants().filter(move |(_, peer)| peer.paused_until <= now);
+        willing.map(|(slot, peer)| (peer.ticket, slot))
+    }
+
+    /// Whether a claim that could have a turn has to wait for this one.
+    fn has_rival(&self, now: Time) -> bool {
+        self.peers.iter().any(|(slot, peer)| {
+            let is_other =
+                peer.bytes != Some(self.bytes) || self.alone.is_some_and(|alone| alone != *slot);
+            is_other && peer.bytes.is_some() && peer.paused_until <= now
+        })
+    }
+
+    /// Keeps the claim until its turn has run out or nobody is left who could go on, else takes the
+    /// first one in the queue.
+    fn choose_claim(&mut self, now: Time) {
+        if !self.blocks.is_empty() {
+            if !self.has_rival(now) {
+                self.turn_since = now;
+            }
+            let is_waiting = self.blocks.iter().any(|block| matches!(block, Block::Asked { .. }));
+            let is_promising = self.held > 0 && self.claimants().next().is_some();
+            if now.since(self.turn_since) >= self.turn_length() {
+                self.run_out();
+            } else if is_waiting || is_promising || self.willing(now).next().is_some() {
+                return;
             }
         }
-        if let Some((&bytes, _)) = claims.iter().rev().max_by_key(|(_, peers)| **peers) {
-            self.start_over(bytes);
+        let ready = self.peers.iter().filter(|(_, peer)| peer.paused_until <= now);
+        let claims = ready.filter_map(|(slot, peer)| Some((peer.ticket, *slot, peer.bytes?)));
+        if let Some((_, slot, bytes)) = claims.min() {
+            self.start(bytes, now);
+            self.alone = self.is_careful.then_some(slot);
         }
     }
 
-    fn start_over(&mut self, bytes: u32) {
-        self.bytes = bytes;
-        self.held = 0;
-        self.blocks.clear();
+    fn turn_length(&self) -> Duration {
+        let turns = self.claimants().map(|(_, peer)| peer.turns).max().unwrap_or(0);
+        TURN * (1 << turns.min(TURN_DOUBLINGS_MAX))
+    }
+
+    /// The turn ran out: all who had it go to the end of the queue.
+    fn run_out(&mut self) {
+        let mut late: Vec<_> = self.claimants().map(|(slot, peer)| (peer.ticket, slot)).collect();
+        late.sort_unstable();
+        for (_, slot) in late {
+            if let Some(peer) = self.peers.get_mut(&slot) {
+                peer.ticket = take_ticket(&mut self.next_ticket);
+                peer.turns = peer.turns.saturating_add(1);
+            }
+        }
+        self.end_turn();
+    }
+
+    fn start(&mut self, bytes: u32, now: Time) {
+        self.end_turn();
+        (self.bytes, self.turn_since) = (bytes, now);
         let count = MetadataMessage::block_count(bytes) as usize;
         self.blocks.resize_with(count, || Block::Missing);
+    }
+
+    fn end_turn(&mut self) {
+        (self.bytes, self.alone, self.held) = (0, None, 0);
+        self.blocks.clear();
         self.peers.values_mut().for_each(|peer| peer.asked = 0);
     }
 
@@ -255,22 +314,24 @@ impl MetadataExchange {
                 late.insert(*slot);
             }
         }
-        late.into_iter().for_each(|slot| self.reject(slot, now));
+        late.into_iter().for_each(|slot| self.let_down(slot, now));
     }
 
-    /// Blocks of this peer for which `which` holds become missing; all of its blocks while careful.
-    fn release(&mut self, slot: PeerSlot, which: impl Fn(&Block) -> bool) {
+    /// The peer does not send what it was asked: it pauses, at the end of the queue.
+    fn let_down(&mut self, slot: PeerSlot, now: Time) {
+        if let Some(peer) = self.peers.get_mut(&slot) {
+            peer.paused_until = now + PAUSE;
+            peer.ticket = take_ticket(&mut self.next_ticket);
+            self.release(slot);
+        }
+    }
+
+    /// Blocks asked of this peer become missing.
+    fn release(&mut self, slot: PeerSlot) {
         for block in &mut self.blocks {
-            let owner = match block {
-                Block::Missing => continue,
-                Block::Asked { slot, .. } | Block::Held { slot, .. } => *slot,
-            };
-            let is_held = matches!(block, Block::Held { .. });
-            if owner != slot || (!self.is_careful && (is_held || !which(block))) {
-                continue;
+            if matches!(block, Block::Asked { slot: of, .. } if *of == slot) {
+                *block = Block::Missing;
             }
-            self.held -= usize::from(is_held);
-            *block = Block::Missing;
         }
         if let Some(peer) = self.peers.get_mut(&slot) {
             peer.asked = 0;
@@ -286,7 +347,7 @@ impl MetadataExchange {
                 senders.insert(*slot);
             }
         }
-        self.start_over(self.bytes);
+        self.end_turn();
         let is_right = self.info_hashes.v1.is_some_and(|v1| sha1(&metadata) == v1)
             || self.info_hashes.v2.is_some_and(|v2| sha256(&metadata) == v2);
         if is_right {
@@ -298,4 +359,9 @@ impl MetadataExchange {
             _ => Received::Nothing,
         }
     }
+}
+
+const fn take_ticket(next: &mut u64) -> u64 {
+    *next += 1;
+    *next
 }

@@ -102,11 +102,216 @@ fn a_wrong_size_only_costs_a_detour() {
 }
 
 #[test]
-fn of_two_sizes_with_one_claim_each_the_smaller_one_is_tried() {
+fn a_claim_that_yields_block_after_block_gives_way_once_its_turn_is_over() {
     let mut exchange = exchange(&metadata());
     exchange.join(A, Some(64 << 20));
+    let mut asked = requests(&mut exchange, at(0));
+    for second in 1..60 {
+        asked.extend(requests(&mut exchange, at(second)));
+        for (slot, number) in asked.drain(..) {
+            assert_eq!((slot, exchange.bytes), (A, 64 << 20), "nobody else claims anything");
+            exchange.receive(A, number, 64 << 20, &[0; METADATA_BLOCK_BYTES], at(second));
+        }
+    }
     exchange.join(B, Some(100_000));
-    assert_eq!(answer_all(&mut exchange, Some(A), at(0)), Received::Whole(metadata()));
+    asked = requests(&mut exchange, at(60));
+    for second in 61..89 {
+        for (slot, number) in asked.drain(..) {
+            assert_eq!(slot, A);
+            exchange.receive(A, number, 64 << 20, &[0; METADATA_BLOCK_BYTES], at(second));
+        }
+        asked = requests(&mut exchange, at(second));
+    }
+    assert_eq!(answer_all(&mut exchange, None, at(89)), Received::Whole(metadata()));
+}
+
+#[test]
+fn a_slow_honest_peer_gets_longer_turns_until_one_is_enough() {
+    let mut exchange = exchange(&metadata());
+    exchange.join(A, Some(100_000));
+    exchange.join(B, Some(20 * 16_384));
+    // Of what they are asked at once both answer one block, after 9 s, and get a pause for the others:
+    // 7 blocks take about 280 s.
+    let mut due: Vec<(u64, PeerSlot, u32)> = Vec::new();
+    for second in 0..3_000 {
+        due.extend(requests(&mut exchange, at(second)).iter().map(|of| (second + 9, of.0, of.1)));
+        let now = due.iter().position(|(when, ..)| *when == second);
+        let Some((_, slot, number)) = now.map(|first| due.remove(first)) else { continue };
+        due.retain(|(when, ..)| *when > second);
+        let total = if slot == A { 100_000 } else { 20 * 16_384 };
+        let bytes = if slot == A { block(&metadata(), number).to_vec() } else { vec![0; 16_384] };
+        match exchange.receive(slot, number, total, &bytes, at(second)) {
+            Received::Nothing => {}
+            whole => return assert_eq!(whole, Received::Whole(metadata())),
+        }
+    }
+    panic!("never got the metadata");
+}
+
+/// What a peer does when it is asked for a block.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Manner {
+    Honest,
+    /// Claims the largest size there is and says nothing.
+    Silent,
+    /// The right size, nothing else.
+    Mute,
+    /// Claims a size of its own and rejects.
+    Rejecting,
+    /// Claims a huge size, of its own or as others do, and sends just in time.
+    Dripping {
+        bytes: u32,
+    },
+    /// The right size, wrong bytes.
+    Lying,
+    /// The same, just in time.
+    LyingSlowly,
+    /// Claims another size whenever it is asked.
+    Shifting,
+    /// Comes back as a new peer whenever it is asked.
+    Returning,
+}
+
+fn manner() -> impl Strategy<Value = Manner> {
+    prop_oneof![
+        Just(Manner::Silent),
+        Just(Manner::Mute),
+        Just(Manner::Rejecting),
+        Just(Manner::Dripping { bytes: 64 << 20 }),
+        (60_u32..4_000).prop_map(|blocks| Manner::Dripping { bytes: blocks << 14 }),
+        Just(Manner::Lying),
+        Just(Manner::LyingSlowly),
+        Just(Manner::Shifting),
+        Just(Manner::Returning),
+    ]
+}
+
+/// Peers of several manners, and the answers that are on their way.
+struct Crowd {
+    exchange: MetadataExchange,
+    metadata: Vec<u8>,
+    peers: BTreeMap<PeerSlot, Manner>,
+    due: BTreeSet<(u64, PeerSlot, u32)>,
+    /// A lower slot must not be an advantage.
+    next_slot: u32,
+}
+
+impl Crowd {
+    fn new(manners: &[Manner]) -> Self {
+        let metadata = metadata();
+        let mut crowd = Self {
+            exchange: exchange(&metadata),
+            metadata,
+            peers: BTreeMap::new(),
+            due: BTreeSet::new(),
+            next_slot: 1_000_000,
+        };
+        manners.iter().for_each(|manner| crowd.join(*manner));
+        crowd
+    }
+
+    fn join(&mut self, manner: Manner) {
+        self.next_slot -= 1;
+        let slot = PeerSlot(self.next_slot);
+        self.peers.insert(slot, manner);
+        self.exchange.join(slot, Some(self.claim(manner)));
+    }
+
+    fn claim(&self, manner: Manner) -> u32 {
+        match manner {
+            Manner::Honest | Manner::Mute | Manner::Lying | Manner::LyingSlowly => 100_000,
+            Manner::Silent => 64 << 20,
+            Manner::Dripping { bytes } => bytes,
+            Manner::Rejecting | Manner::Shifting | Manner::Returning => self.next_slot,
+        }
+    }
+
+    fn ask(&mut self, second: u64) {
+        for (slot, number) in requests(&mut self.exchange, at(second)) {
+            let wait = match self.peers.get(&slot).expect("only peers are asked") {
+                Manner::Honest | Manner::Lying | Manner::Rejecting => 1,
+                Manner::Dripping { .. } | Manner::LyingSlowly => 9,
+                Manner::Shifting | Manner::Returning => 8,
+                Manner::Silent | Manner::Mute => continue,
+            };
+            self.due.insert((second + wait, slot, number));
+        }
+    }
+
+    fn answer(&mut self, slot: PeerSlot, number: u32, now: Time) -> Received {
+        let Some(&manner) = self.peers.get(&slot) else { return Received::Nothing };
+        let total = self.claim(manner);
+        match manner {
+            Manner::Silent | Manner::Mute => Received::Nothing,
+            Manner::Honest => {
+                let data = block(&self.metadata, number);
+                self.exchange.receive(slot, number, total, data, now)
+            }
+            Manner::Lying | Manner::LyingSlowly | Manner::Dripping { .. } => {
+                let data = vec![0; MetadataMessage::block_bytes(number, total)];
+                self.exchange.receive(slot, number, total, &data, now)
+            }
+            Manner::Rejecting => {
+                self.exchange.reject(slot, now);
+                Received::Nothing
+            }
+            Manner::Shifting => {
+                self.next_slot -= 1;
+                self.exchange.join(slot, Some(self.next_slot));
+                Received::Nothing
+            }
+            Manner::Returning => {
+                self.peers.remove(&slot);
+                self.exchange.leave(slot);
+                self.join(manner);
+                Received::Nothing
+            }
+        }
+    }
+
+    /// The second at which the metadata is whole.
+    fn run(&mut self, seconds_max: u64) -> Option<u64> {
+        for second in 0..seconds_max {
+            self.ask(second);
+            while let Some(&(when, slot, number)) = self.due.first()
+                && when <= second
+            {
+                self.due.pop_first();
+                match self.answer(slot, number, at(second)) {
+                    Received::Nothing => {}
+                    Received::Liar(liar) => {
+                        assert_ne!(self.peers.remove(&liar), Some(Manner::Honest));
+                        self.exchange.leave(liar);
+                    }
+                    Received::Whole(metadata) => {
+                        assert_eq!(metadata, self.metadata);
+                        return Some(second);
+                    }
+                }
+            }
+        }
+        None
+    }
+}
+
+#[test]
+fn one_honest_peer_is_enough_whatever_a_hundred_liars_of_one_kind_do() {
+    let kinds = [
+        Manner::Silent,
+        Manner::Mute,
+        Manner::Rejecting,
+        Manner::Dripping { bytes: 64 << 20 },
+        Manner::Lying,
+        Manner::LyingSlowly,
+        Manner::Shifting,
+        Manner::Returning,
+    ];
+    let got = kinds.map(|kind| {
+        let mut manners = vec![kind; 100];
+        manners.push(Manner::Honest);
+        Crowd::new(&manners).run(10_000)
+    });
+    assert!(got.iter().all(Option::is_some), "{got:?}");
 }
 
 #[test]
@@ -138,6 +343,17 @@ fn serves_known_metadata_block_by_block_at_a_bounded_rate() {
 }
 
 proptest! {
+    /// Each liar that stands before the honest peer has two turns at most: one for its size, one alone.
+    #[test]
+    fn one_honest_peer_among_liars_is_enough_within_a_bounded_time(
+        before in prop::collection::vec(manner(), 0..12),
+        after in prop::collection::vec(manner(), 0..12),
+    ) {
+        let manners = [before.as_slice(), &[Manner::Honest], &after].concat();
+        let bound = 60 * (1 + manners.len() as u64) + 30;
+        prop_assert!(Crowd::new(&manners).run(bound).is_some());
+    }
+
     #[test]
     fn the_books_balance_whatever_peers_do(
         steps in prop::collection::vec((0_u8..7, 0_u32..4, 0_u32..8, 0_u64..12), 0..150),
