@@ -43,7 +43,7 @@ fn carry_out(command: &Command) -> Result<(), String> {
         Command::Tidy => println!("tidy: {}", tidy::check(&project.root)?),
         Command::Run => run::run(&project)?,
         Command::Test(options) => test::run(&project, options)?,
-        Command::Soak => soak::run(&project)?,
+        Command::Soak(options) => soak::run(&project, options)?,
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! The command line of `cargo xtask`, parsed by hand: it has four words and two switches.
+//! The command line of `cargo xtask`, parsed by hand: it has few words and fewer switches.
 
+use crate::soak::PARTS;
 use std::collections::BTreeSet;
 
 /// What to say about correct use.
@@ -9,9 +10,12 @@ usage: cargo xtask COMMAND
   tidy                               check the house rules (STYLE.md)
   run                                seed and download 64 MiB on loopback, print the figures
   test [--quick] [--without PEER]... run every test; --quick takes under 5 minutes
-  soak                               run the long proofs and write docs/SOAK.md
+  soak [--only PART]... [--fuzz-seconds N] [--sim-seeds N] [--kill-rounds N] [--churn-minutes N]
+                                     run the long proofs and write docs/SOAK.md; what is shorter
+                                     than by default is said to be so
 
-PEER is one of libtorrent, transmission, aria2, opentracker.";
+PEER is one of libtorrent, transmission, aria2, opentracker.
+PART is one of build, fuzz, simulator, kill, churn.";
 
 /// Programs of other projects that the interop tests install and talk to.
 pub(crate) const PEERS: [&str; 4] = ["libtorrent", "transmission", "aria2", "opentracker"];
@@ -23,7 +27,7 @@ pub(crate) enum Command {
     Tidy,
     Run,
     Test(TestOptions),
-    Soak,
+    Soak(SoakOptions),
 }
 
 /// How much of the tests to run.
@@ -33,6 +37,48 @@ pub(crate) struct TestOptions {
     pub(crate) quick: bool,
     /// Peers whose absence is accepted.
     pub(crate) without: BTreeSet<String>,
+}
+
+/// Which of the long proofs to run, and how long.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct SoakOptions {
+    /// All if empty.
+    pub(crate) only: BTreeSet<String>,
+    /// Fuzzing of one target.
+    pub(crate) fuzz_seconds: u64,
+    /// Simulated swarms.
+    pub(crate) sim_seeds: u64,
+    /// Kills of a process that downloads or checks.
+    pub(crate) kill_rounds: u64,
+    /// Peers that come and go.
+    pub(crate) churn_minutes: u64,
+}
+
+impl Default for SoakOptions {
+    fn default() -> Self {
+        let only = BTreeSet::new();
+        Self { only, fuzz_seconds: 60, sim_seeds: 10_000, kill_rounds: 200, churn_minutes: 60 }
+    }
+}
+
+impl SoakOptions {
+    /// Whether to run this part.
+    pub(crate) fn wants(&self, part: &str) -> bool {
+        self.only.is_empty() || self.only.contains(part)
+    }
+
+    /// How a part is shorter than it ought to be, if it is.
+    pub(crate) fn shortened(&self, part: &str) -> Option<String> {
+        let full = Self::default();
+        let (asked, full, unit) = match part {
+            "fuzz" => (self.fuzz_seconds, full.fuzz_seconds, "seconds a target"),
+            "simulator" => (self.sim_seeds, full.sim_seeds, "seeds"),
+            "kill" => (self.kill_rounds, full.kill_rounds, "rounds"),
+            "churn" => (self.churn_minutes, full.churn_minutes, "minutes"),
+            _ => return None,
+        };
+        (asked < full).then(|| format!("shortened to {asked} of {full} {unit}"))
+    }
 }
 
 /// Reads the arguments behind `cargo xtask`.
@@ -46,7 +92,7 @@ pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, S
         Some("tidy") => Command::Tidy,
         Some("run") => Command::Run,
         Some("test") => return parse_test(args),
-        Some("soak") => Command::Soak,
+        Some("soak") => return parse_soak(args),
         Some(other) => return Err(format!("unknown command `{other}`")),
     };
     args.next().map_or(Ok(command), |extra| Err(format!("unexpected `{extra}`")))
@@ -70,6 +116,31 @@ fn parse_test(mut args: impl Iterator<Item = String>) -> Result<Command, String>
     Ok(Command::Test(options))
 }
 
+fn parse_soak(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
+    let mut options = SoakOptions::default();
+    while let Some(arg) = args.next() {
+        let number = match arg.as_str() {
+            "--only" => {
+                let part = args.next().ok_or("--only needs the name of a part")?;
+                if !PARTS.contains(&part.as_str()) {
+                    return Err(format!("unknown part `{part}`"));
+                }
+                options.only.insert(part);
+                continue;
+            }
+            "--fuzz-seconds" => &mut options.fuzz_seconds,
+            "--sim-seeds" => &mut options.sim_seeds,
+            "--kill-rounds" => &mut options.kill_rounds,
+            "--churn-minutes" => &mut options.churn_minutes,
+            other => return Err(format!("unexpected `{other}`")),
+        };
+        let text = args.next().unwrap_or_default();
+        let parsed = text.parse().ok().filter(|parsed| *parsed > 0);
+        *number = parsed.ok_or_else(|| format!("{arg} needs a number above 0, not `{text}`"))?;
+    }
+    Ok(Command::Soak(options))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,12 +159,24 @@ mod tests {
     }
 
     #[test]
+    fn a_part_of_the_soak_that_is_cut_short_is_known() {
+        let line = "soak --only churn --only kill --churn-minutes 2";
+        let Ok(Command::Soak(options)) = parse_words(line) else { panic!("{line}") };
+        assert!(options.wants("kill") && !options.wants("fuzz"));
+        assert_eq!(options.shortened("churn"), Some("shortened to 2 of 60 minutes".into()));
+        assert_eq!(options.shortened("kill"), None);
+        assert!(SoakOptions::default().wants("fuzz"));
+    }
+
+    #[test]
     fn names_the_word_that_is_wrong() {
         for (line, word) in [
             ("tests", "tests"),
             ("run now", "now"),
             ("test --fast", "--fast"),
             ("test --without ktorrent", "ktorrent"),
+            ("soak --only bench", "bench"),
+            ("soak --sim-seeds 0", "--sim-seeds"),
         ] {
             assert!(parse_words(line).is_err_and(|error| error.contains(word)), "{line}");
         }

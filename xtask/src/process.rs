@@ -5,8 +5,7 @@
 //! decide how it ends.
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, pipe};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -83,12 +82,7 @@ impl Running {
         command.stdout(Stdio::piped());
         let mut running = Self::start(command)?;
         let stdout = running.child.stdout.take().expect("the output was asked for as a pipe");
-        let (sender, receiver) = sync_channel(LINES_WAITING_MAX);
-        thread::spawn(move || {
-            let lines = BufReader::new(stdout).lines().map_while(Result::ok);
-            lines.map_while(|line| sender.send(line).ok()).for_each(drop);
-        });
-        running.lines = Some(receiver);
+        running.lines = Some(listen(stdout));
         Ok(running)
     }
 
@@ -198,25 +192,73 @@ pub(crate) fn run(command: Command, limit: Duration) -> Result<(), String> {
     succeeded(&name, running.wait(limit)?.status)
 }
 
-/// Runs `command` as [`run`] does and also returns the last lines of its standard output.
+/// Runs `command` as [`run`] does and also keeps the last lines of its standard output in `kept`.
 ///
 /// # Errors
-/// As [`run`]; what it printed has been printed all the same.
-pub(crate) fn run_keeping_lines(command: Command, limit: Duration) -> Result<Vec<String>, String> {
-    let deadline = Instant::now() + limit;
-    let mut running = Running::start_listening(command)?;
-    let name = running.name.clone();
-    let mut kept = VecDeque::new();
-    while let Some(line) = running.line(deadline.saturating_duration_since(Instant::now()))? {
+/// As [`run`]; what it printed has been printed and kept all the same.
+pub(crate) fn run_keeping_lines(
+    command: Command,
+    limit: Duration,
+    kept: &mut Vec<String>,
+) -> Result<(), String> {
+    follow(Running::start_listening(command)?, limit, |line| {
         println!("{line}");
         if kept.len() == LINES_KEPT_MAX {
-            kept.pop_front();
+            kept.remove(0);
         }
-        kept.push_back(line);
+        kept.push(line);
+    })
+}
+
+/// Runs `command` as [`run`] does and gives each line of both of its streams to `take`.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_reading(
+    mut command: Command,
+    limit: Duration,
+    take: impl FnMut(String),
+) -> Result<(), String> {
+    let streams = pipe().and_then(|(reader, writer)| Ok((reader, writer.try_clone()?, writer)));
+    let (reader, out, err) = streams.map_err(|error| format!("a pipe: {error}"))?;
+    let mut running = Running::start({
+        command.stdout(out).stderr(err);
+        command
+    })?;
+    running.lines = Some(listen(reader));
+    follow(running, limit, take)
+}
+
+fn follow(
+    mut running: Running,
+    limit: Duration,
+    mut take: impl FnMut(String),
+) -> Result<(), String> {
+    let deadline = Instant::now() + limit;
+    let name = running.name.clone();
+    while let Some(line) = running.line(deadline.saturating_duration_since(Instant::now()))? {
+        take(line);
     }
     let ended = running.wait(deadline.saturating_duration_since(Instant::now()))?;
-    succeeded(&name, ended.status)?;
-    Ok(kept.into())
+    succeeded(&name, ended.status)
+}
+
+/// The lines of a stream, read by a thread that ends with it.
+fn listen(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = sync_channel(LINES_WAITING_MAX);
+    thread::spawn(move || {
+        let mut reader = BufReader::new(stream);
+        let mut line = Vec::new();
+        // Not every program prints text only: a fuzzer shows the bytes that it has tried.
+        while reader.read_until(b'\n', &mut line).is_ok_and(|bytes| bytes > 0) {
+            let text = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
+            line.clear();
+            if sender.send(text).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
 }
 
 /// What a short command prints; its complaints go where ours go.
@@ -296,8 +338,17 @@ mod tests {
     #[test]
     fn output_is_kept_up_to_its_limit() {
         let script = format!("seq 1 {}", LINES_KEPT_MAX + 5);
-        let lines = run_keeping_lines(shell(&script), LIMIT).expect("seq prints and ends");
+        let mut lines = Vec::new();
+        run_keeping_lines(shell(&script), LIMIT, &mut lines).expect("seq prints and ends");
         assert_eq!((lines.len(), lines[0].as_str()), (LINES_KEPT_MAX, "6"));
+    }
+
+    #[test]
+    fn what_a_failing_child_printed_on_either_stream_is_read() {
+        let (mut lines, script) = (Vec::new(), "echo out; echo err >&2; printf '\\377'; exit 3");
+        let failed = run_reading(shell(script), LIMIT, |line| lines.push(line));
+        assert_eq!(failed, Err("sh exited with 3".into()));
+        assert_eq!(lines, ["out", "err", "\u{fffd}"]);
     }
 
     #[test]

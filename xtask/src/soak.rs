@@ -1,88 +1,150 @@
 //! `cargo xtask soak`: the proofs that take hours, and their report in docs/SOAK.md.
 //!
-//! A part whose program is absent fails: a report never leaves out what could not be shown.
+//! Each part can be repeated alone; what it has shown is kept as a [`Record`] below the target folder,
+//! and the report is made of the records of all parts. A part whose program is absent fails, and one
+//! that was never run is named as such: a report never leaves out what could not be shown.
 
+mod record;
+
+use crate::fuzz::Demand;
+use crate::options::SoakOptions;
 use crate::project::Project;
 use crate::steps::{self, Outcome, step};
-use crate::test::{self, Bench};
-use crate::{fuzz, process};
+use crate::{fuzz, process, test};
+use record::{Record, report};
 use std::fs;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
-/// Fuzzing of one target.
-const FUZZ_SECONDS: u64 = 60;
-/// Simulated swarms.
-const SIM_SEEDS: &str = "10000";
-/// Kills of a process that downloads or checks.
-const KILL_ROUNDS: &str = "200";
-/// Lines of a program's output that the report quotes.
-const QUOTED_LINES_MAX: usize = 60;
+/// The parts, in the order in which they are run.
+pub(crate) const PARTS: [&str; 5] = ["build", "fuzz", "simulator", "kill", "churn"];
 
-/// Runs every part and writes the report, also after a failure.
+/// What 10,000 simulated swarms may take on two cores.
+const SIM_LIMIT: Duration = Duration::from_secs(10 * 60);
+/// The scenario that is played most.
+const SWARM: &str = "swarm";
+/// Of the seeds of the swarm, the other scenarios play one in so many.
+const SIM_OTHERS_SHARE: u64 = 20;
+/// Two hundred kills, each followed by two processes and a look at every piece.
+const KILL_LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
+/// What the churn needs beyond its time: making its torrents, ending its peers.
+const CHURN_EXTRA: Duration = Duration::from_secs(5 * 60);
+/// Connections of the churn at a time.
+const CHURN_PEERS: &str = "200";
+/// How often a part says that it is still running.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
+/// Runs the parts that were asked for and writes the report, also after a failure.
 ///
 /// # Errors
 /// Names the parts that failed, or says why the report could not be written.
-pub(crate) fn run(project: &Project) -> Result<(), String> {
-    let mut report = Report::default();
-    report.part("build", || {
-        test::build(project, "ci")?;
-        test::build(project, "release").map(|_| Vec::new())
-    });
-    report.part("fuzz", || fuzz::run(project, FUZZ_SECONDS).map(|note| vec![note]));
-    report.part("simulator", || test::simulator(project, SIM_SEEDS));
-    report.part("kill", || test::kill(project, KILL_ROUNDS));
-    report.part("bench", || test::bench(project, Bench::Full));
-    let text = report.write(&machine(project)?);
+pub(crate) fn run(project: &Project, options: &SoakOptions) -> Result<(), String> {
+    let folder = project.target.join("soak");
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut outcomes = Vec::new();
+    for part in PARTS.into_iter().filter(|part| options.wants(part)) {
+        let (outcome, lines) = carry_out(project, options, part);
+        let shortened = options.shortened(part);
+        Record::new(project, &outcome, shortened, lines)?.keep(&folder)?;
+        outcomes.push(outcome);
+    }
+    let records = PARTS.map(|part| (part, Record::read(&folder, part)));
     let path = project.root.join("docs/SOAK.md");
-    fs::write(&path, text).map_err(|error| format!("docs/SOAK.md: {error}"))?;
-    println!("\n{}\nreport: docs/SOAK.md", steps::table(&report.outcomes));
-    steps::verdict(&report.outcomes)
+    fs::write(path, report(&records)).map_err(|error| format!("docs/SOAK.md: {error}"))?;
+    println!("\n{}\nreport: docs/SOAK.md", steps::table(&outcomes));
+    steps::verdict(&outcomes)
 }
 
-#[derive(Default)]
-struct Report {
-    outcomes: Vec<Outcome>,
-    quotes: Vec<(&'static str, Vec<String>)>,
+/// Runs one part; what it printed comes with it.
+fn carry_out(
+    project: &Project,
+    options: &SoakOptions,
+    part: &'static str,
+) -> (Outcome, Vec<String>) {
+    let mut lines = Vec::new();
+    let kept = &mut lines;
+    let work = || match part {
+        "build" => build(project, &["ci", "release"]),
+        "fuzz" => fuzz::run(project, options.fuzz_seconds, Demand::Coverage, kept),
+        "simulator" => simulator(project, options.sim_seeds, kept),
+        "kill" => kill(project, options.kill_rounds, kept),
+        _ => churn(project, options.churn_minutes, kept),
+    };
+    (step(part, || telling(part, work)), lines)
 }
 
-impl Report {
-    fn part(&mut self, name: &'static str, work: impl FnOnce() -> Result<Vec<String>, String>) {
-        let mut lines = Vec::new();
-        self.outcomes.push(step(name, || {
-            lines = work()?;
-            Ok(String::new())
-        }));
-        self.quotes.push((name, lines));
+/// Says once a minute that a part is still running.
+fn telling<T>(part: &str, work: impl FnOnce() -> T) -> T {
+    let (done, wait) = channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let start = Instant::now();
+            while wait.recv_timeout(TELL_EVERY) == Err(RecvTimeoutError::Timeout) {
+                println!("... {part}: {:.0} min", start.elapsed().as_secs_f64() / 60.0);
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
+}
+
+fn build(project: &Project, profiles: &[&str]) -> Result<String, String> {
+    for profile in profiles {
+        test::build(project, profile)?;
     }
-
-    fn write(&self, machine: &str) -> String {
-        let table = steps::table(&self.outcomes);
-        let mut text =
-            format!("# Soak report\n\nWritten by `cargo xtask soak`.\n\n{machine}\n\n{table}");
-        for (name, lines) in self.quotes.iter().filter(|(_, lines)| !lines.is_empty()) {
-            let quoted = &lines[lines.len().saturating_sub(QUOTED_LINES_MAX)..];
-            let quoted: Vec<_> = quoted.iter().map(|line| line.trim_end()).collect();
-            text += &format!("\n## {name}\n\n```text\n{}\n```\n", quoted.join("\n"));
-        }
-        text
-    }
+    Ok(profiles.join(", "))
 }
 
-/// What the figures were taken on: commit, kernel, processor.
-fn machine(project: &Project) -> Result<String, String> {
-    let commit = process::output(&project.root, "git", &["describe", "--always", "--dirty"])?;
-    let kernel = process::output(&project.root, "uname", &["-srm"])?;
-    let rustc = process::output(&project.root, "rustc", &["--version"])?;
-    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let models =
-        || cpuinfo.lines().filter_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let model = models().next().map_or("unknown processor", |(_, model)| model);
-    let cores = models().count();
-    Ok(format!(
-        "Commit {}, {}, {}, {cores} cores of {model}.",
-        commit.trim(),
-        kernel.trim(),
-        rustc.trim()
-    ))
+/// The swarm, which must not take longer than its limit, and then the other scenarios.
+fn simulator(project: &Project, seeds: u64, kept: &mut Vec<String>) -> Result<String, String> {
+    build(project, &["ci"])?;
+    let mut list = test::proof(project, "ci", "piecework-sim")?;
+    list.arg("--list");
+    let mut scenarios = Vec::new();
+    process::run_keeping_lines(list, TELL_EVERY, &mut scenarios)?;
+    let start = Instant::now();
+    play(project, SWARM, seeds, kept)?;
+    let took = start.elapsed();
+    let note = format!(
+        "{seeds} seeds of the swarm in {:.1} s, {} s are allowed",
+        took.as_secs_f64(),
+        SIM_LIMIT.as_secs()
+    );
+    kept.push(note.clone());
+    let names = scenarios.iter().filter_map(|line| line.split_whitespace().next());
+    for name in names.filter(|name| *name != SWARM) {
+        play(project, name, seeds.div_ceil(SIM_OTHERS_SHARE), kept)?;
+    }
+    if took > SIM_LIMIT { Err(note) } else { Ok(note) }
+}
+
+fn play(
+    project: &Project,
+    scenario: &str,
+    seeds: u64,
+    kept: &mut Vec<String>,
+) -> Result<(), String> {
+    let mut command = test::proof(project, "ci", "piecework-sim")?;
+    command.args(["--scenario", scenario, "--seeds", &seeds.to_string()]);
+    // Longer than its limit: how much longer it takes is worth knowing.
+    process::run_keeping_lines(command, 4 * SIM_LIMIT, kept)
+}
+
+fn kill(project: &Project, rounds: u64, kept: &mut Vec<String>) -> Result<String, String> {
+    build(project, &["ci"])?;
+    test::install_libtorrent(project)?;
+    process::run_keeping_lines(test::kill(project, rounds)?, KILL_LIMIT, kept)?;
+    Ok(format!("{rounds} rounds"))
+}
+
+/// Peers that come and go, and the memory of the build that users get.
+fn churn(project: &Project, minutes: u64, kept: &mut Vec<String>) -> Result<String, String> {
+    build(project, &["release"])?;
+    let mut command = test::proof(project, "release", "piecework-churn")?;
+    command.args(["--minutes", &minutes.to_string(), "--peers", CHURN_PEERS]);
+    process::run_keeping_lines(command, Duration::from_secs(minutes * 60) + CHURN_EXTRA, kept)?;
+    Ok(format!("{minutes} min, {CHURN_PEERS} peers"))
 }
 
 #[cfg(test)]
@@ -90,13 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_report_shows_failures_and_the_last_lines_of_the_rest() {
-        let mut report = Report::default();
-        report.part("kill", || Err("no such program".into()));
-        report.part("bench", || Ok((0..100).map(|line| format!("line {line} ")).collect()));
-        let text = report.write("A machine.");
-        assert!(text.contains("| kill  | FAILED |") && text.contains("no such program"));
-        assert!(text.contains("line 99\n") && !text.contains("line 39\n"));
-        assert!(!text.lines().any(|line| line.ends_with(' ')));
+    fn a_part_that_is_done_says_no_more_and_gives_its_result() {
+        assert_eq!(telling("part", || 7), 7);
     }
 }

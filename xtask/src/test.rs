@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every proof that fits into an hour on two cores, the fast ones first.
 
-use crate::options::TestOptions;
+use crate::fuzz::Demand;
+use crate::options::{PEERS, TestOptions};
 use crate::project::Project;
 use crate::steps::{self, step};
 use crate::{fuzz, process, tidy, tools};
@@ -16,7 +17,7 @@ const FUZZ_SECONDS: u64 = 10;
 /// Simulated swarms.
 const SIM_SEEDS: &str = "200";
 /// Kills of a process that downloads; the long form is a part of `soak`.
-const KILL_ROUNDS: &str = "50";
+const KILL_ROUNDS: u64 = 50;
 
 /// Runs the steps and prints their table.
 ///
@@ -34,12 +35,15 @@ pub(crate) fn run(project: &Project, options: &TestOptions) -> Result<(), String
         outcomes.extend([
             step("build", || build(project, "ci")),
             step("rustdoc", || rustdoc(project)),
-            step("simulator", || simulator(project, SIM_SEEDS).map(last_line)),
-            step("fuzz", || fuzz::run(project, FUZZ_SECONDS)),
+            step("simulator", || simulator(project)),
+            step("fuzz", || {
+                let mut table = Vec::new();
+                fuzz::run(project, FUZZ_SECONDS, Demand::NoFindings, &mut table)
+            }),
             step("deny", || deny(project)),
             step("interop", || interop(project, options)),
-            step("kill", || kill(project, KILL_ROUNDS).map(last_line)),
-            step("bench", || bench(project, Bench::Smoke).map(last_line)),
+            step("kill", || kill(project, KILL_ROUNDS).and_then(last_line_of)),
+            step("bench", || bench(project)),
         ]);
     }
     println!("\n{}", steps::table(&outcomes));
@@ -123,46 +127,41 @@ fn interop(project: &Project, options: &TestOptions) -> Result<String, String> {
     Ok(if without.is_empty() { String::new() } else { format!("without {}", without.join(", ")) })
 }
 
-/// The swarms of `seeds` seeds in virtual time.
-///
-/// # Errors
-/// When a checker finds something.
-pub(crate) fn simulator(project: &Project, seeds: &str) -> Result<Vec<String>, String> {
+fn simulator(project: &Project) -> Result<String, String> {
     let mut command = proof(project, "ci", "piecework-sim")?;
-    command.args(["--seeds", seeds]);
-    process::run_keeping_lines(command, 4 * STEP_LIMIT)
+    command.args(["--seeds", SIM_SEEDS]);
+    last_line_of(command)
 }
 
-/// Kills and restarts at seeded moments.
+/// Installs the one peer that the kills need.
 ///
 /// # Errors
-/// When a restart lost or claimed what it must not.
-pub(crate) fn kill(project: &Project, rounds: &str) -> Result<Vec<String>, String> {
+/// When it cannot be installed.
+pub(crate) fn install_libtorrent(project: &Project) -> Result<(), String> {
     let mut command = proof(project, "ci", "piecework-interop")?;
-    command.args(["kill", "--rounds", rounds]);
-    process::run_keeping_lines(command, 4 * STEP_LIMIT)
+    command.arg("install");
+    for peer in PEERS.into_iter().filter(|peer| *peer != "libtorrent") {
+        command.args(["--without", peer]);
+    }
+    process::run(command, STEP_LIMIT)
 }
 
-/// How much of the bench to run.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Bench {
-    /// That it works, with the build of the tests.
-    Smoke,
-    /// Figures worth comparing, with the build that users get.
-    Full,
-}
-
-/// The bench, side by side with other people's clients.
+/// Kills and restarts at seeded moments, as a command that is to be run.
 ///
 /// # Errors
-/// When it cannot run; being slow is for its reader to judge.
-pub(crate) fn bench(project: &Project, how: Bench) -> Result<Vec<String>, String> {
-    let mut command = match how {
-        Bench::Smoke => proof(project, "ci", "piecework-bench")?,
-        Bench::Full => proof(project, "release", "piecework-bench")?,
-    };
-    command.args(matches!(how, Bench::Smoke).then_some("--smoke"));
-    process::run_keeping_lines(command, 4 * STEP_LIMIT)
+/// When it was not built.
+pub(crate) fn kill(project: &Project, rounds: u64) -> Result<Command, String> {
+    let mut command = proof(project, "ci", "piecework-interop")?;
+    command.args(["kill", "--rounds", &rounds.to_string()]);
+    Ok(command)
+}
+
+/// That the bench works, side by side with other people's clients, with the build of the tests. Being
+/// slow is for the reader of its full form to judge.
+fn bench(project: &Project) -> Result<String, String> {
+    let mut command = proof(project, "ci", "piecework-bench")?;
+    command.arg("--smoke");
+    last_line_of(command)
 }
 
 /// Builds the client, and the programs that prove something about it, in one go.
@@ -175,7 +174,10 @@ pub(crate) fn build(project: &Project, profile: &str) -> Result<String, String> 
 }
 
 /// A program of the proof layer as [`build`] left it, with the client beside it.
-fn proof(project: &Project, profile: &str, name: &str) -> Result<Command, String> {
+///
+/// # Errors
+/// When it is not there.
+pub(crate) fn proof(project: &Project, profile: &str, name: &str) -> Result<Command, String> {
     let binary = project.binary(profile, name);
     if !binary.is_file() {
         return Err(format!("there is no program {name}"));
@@ -185,6 +187,8 @@ fn proof(project: &Project, profile: &str, name: &str) -> Result<Command, String
     Ok(command)
 }
 
-fn last_line(lines: Vec<String>) -> String {
-    lines.into_iter().rev().find(|line| !line.trim().is_empty()).unwrap_or_default()
+fn last_line_of(command: Command) -> Result<String, String> {
+    let mut lines = Vec::new();
+    process::run_keeping_lines(command, 4 * STEP_LIMIT, &mut lines)?;
+    Ok(lines.into_iter().rev().find(|line| !line.trim().is_empty()).unwrap_or_default())
 }
