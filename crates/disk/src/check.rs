@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::drive::{Drive, DriveKind};
-use crate::fault::LocalFault;
+use crate::fault::{FaultKind, LocalFault};
 use crate::lanes::{Group, GroupShape, LanePiece, PieceDigests};
 use crate::mailbox::StoreEvent;
 use crate::store::{CheckScope, StoreShared};
@@ -42,10 +42,22 @@ impl CancelFlag {
     }
 }
 
+/// What a check is for, which decides what its results mean.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Purpose {
+    /// What is there is not known: it is told as a whole.
+    Survey,
+    /// Verified pieces may be lost.
+    Doubt,
+    /// Lost pieces may be there again.
+    Return,
+}
+
 /// One check of one store.
 #[derive(Debug)]
 struct Check {
     store: Arc<StoreShared>,
+    purpose: Purpose,
     layers: Option<Arc<PieceLayers>>,
     pieces: Vec<u32>,
     next: AtomicUsize,
@@ -68,11 +80,7 @@ pub(crate) struct CheckStep {
 
 impl CheckStep {
     /// Forgets the pieces in `scope` and puts the check into the queue.
-    pub(crate) fn start(
-        store: &Arc<StoreShared>,
-        layers: Option<Arc<PieceLayers>>,
-        scope: CheckScope,
-    ) -> CancelFlag {
+    pub(crate) fn start(store: &Arc<StoreShared>, scope: CheckScope) -> CancelFlag {
         let set = match scope {
             CheckScope::All => Bitfield::full(store.storage.info.grid().piece_count()),
             CheckScope::Pieces(set) => set,
@@ -82,15 +90,26 @@ impl CheckStep {
             store.unknown.insert(piece);
             store.piece_gone(piece);
         }
+        store.losses.clear();
+        Self::queue(store, Purpose::Survey, pieces)
+    }
+
+    /// Puts a check of these pieces into the queue.
+    pub(crate) fn queue(
+        store: &Arc<StoreShared>,
+        purpose: Purpose,
+        pieces: Vec<u32>,
+    ) -> CancelFlag {
         let disk = &store.storage.disk;
         let workers = match store.storage.drive.kind {
             DriveKind::Hdd => 1,
-            DriveKind::Ssd | DriveKind::Nvme => disk.worker_count(),
+            DriveKind::Ssd | DriveKind::Nvme => disk.worker_count().min(pieces.len().max(1)),
         };
         let cancel = CancelFlag(Arc::new(AtomicBool::new(false)));
         let check = Arc::new(Check {
             store: Arc::clone(store),
-            layers,
+            purpose,
+            layers: store.layers(),
             pieces,
             next: AtomicUsize::new(0),
             checked: AtomicU32::new(0),
@@ -149,7 +168,9 @@ impl CheckStep {
             {
                 let (results, buffer) = group.finish();
                 self.buffer = buffer;
-                results.into_iter().for_each(|(piece, result)| check.judge(piece.piece, result));
+                results
+                    .into_iter()
+                    .for_each(|(piece, result)| check.judge(piece.piece, result, outbox));
                 check.tell_progress(outbox);
             }
         }
@@ -170,7 +191,6 @@ impl Check {
     /// Takes the next pieces; those that cannot be there are judged at once. `None` at the end.
     fn claim(&self, hasher: &Hasher) -> Option<Vec<LanePiece>> {
         let storage = &self.store.storage;
-        let sizes = self.sizes.get_or_init(|| storage.sizes());
         let lanes = self.shape(hasher).lanes;
         // Towards the end smaller groups, so that all workers end together.
         let left = self.pieces.len().saturating_sub(self.next.load(Ordering::Relaxed));
@@ -179,12 +199,8 @@ impl Check {
         let claimed = self.pieces.get(start..).filter(|rest| !rest.is_empty())?;
         let mut pieces = Vec::with_capacity(count);
         for piece in claimed.iter().take(count).map(|&piece| PieceIndex::trusted(piece)) {
-            let mut segments = storage.info.layout().piece_segments(piece);
-            let may_be_there = segments.all(|at| {
-                at.is_pad
-                    || sizes[at.file].is_some_and(|size| size >= at.offset + u64::from(at.length))
-            });
-            if may_be_there {
+            // A piece in doubt is read in any case: that says in which way it is gone.
+            if self.purpose == Purpose::Doubt || self.may_be_there(piece) {
                 pieces.push(LanePiece {
                     piece,
                     bytes: storage.info.grid().piece_bytes(piece),
@@ -196,6 +212,15 @@ impl Check {
             }
         }
         Some(pieces)
+    }
+
+    fn may_be_there(&self, piece: PieceIndex) -> bool {
+        let storage = &self.store.storage;
+        let sizes = self.sizes.get_or_init(|| storage.sizes());
+        let mut segments = storage.info.layout().piece_segments(piece);
+        segments.all(|at| {
+            at.is_pad || sizes[at.file].is_some_and(|size| size >= at.offset + u64::from(at.length))
+        })
     }
 
     fn read(&self, span: Block, place: &mut [u8]) -> Result<(), LocalFault> {
@@ -214,14 +239,30 @@ impl Check {
         storage.read(span, vec![place]).map_err(|failed| failed.fault)
     }
 
-    fn judge(&self, piece: PieceIndex, result: Result<PieceDigests, LocalFault>) {
-        match result {
-            Ok(digests) => {
-                if self.is_good(&digests) && !self.is_cancelled() {
+    fn judge(
+        &self,
+        piece: PieceIndex,
+        result: Result<PieceDigests, LocalFault>,
+        outbox: &mut Outbox,
+    ) {
+        let verdict = result.and_then(|digests| match self.is_good(&digests) {
+            true => Ok(()),
+            false => Err(self.store.damage(piece)),
+        });
+        if let Err(fault) = &verdict
+            && fault.kind() != FaultKind::Damaged
+        {
+            tracing::warn!(piece = piece.get(), %fault, "a piece cannot be checked");
+        }
+        if !self.is_cancelled() {
+            match (self.purpose, verdict) {
+                (Purpose::Survey, Ok(())) => {
                     self.store.verified.insert(piece);
                 }
+                (Purpose::Return, Ok(())) => self.store.piece_found(piece, outbox),
+                (Purpose::Doubt, verdict) => self.store.doubt_ended(piece, verdict, outbox),
+                (Purpose::Survey | Purpose::Return, Err(_)) => {}
             }
-            Err(fault) => tracing::warn!(piece = piece.get(), %fault, "a piece cannot be checked"),
         }
         self.is_checked(piece);
     }
@@ -246,6 +287,9 @@ impl Check {
     }
 
     fn tell_progress(&self, outbox: &mut Outbox) {
+        if self.purpose != Purpose::Survey {
+            return;
+        }
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.elapsed() < PROGRESS_INTERVAL {
             return;
@@ -260,10 +304,18 @@ impl Check {
 
     /// The last worker that has nothing left to do says so.
     fn worker_ended(&self, outbox: &mut Outbox) {
-        if self.working.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let is_complete = self.checked.load(Ordering::Relaxed) as usize == self.pieces.len();
-            let have = self.store.verified.snapshot();
-            outbox.push(&self.store, StoreEvent::CheckFinished { have, is_complete });
+        if self.working.fetch_sub(1, Ordering::AcqRel) != 1 {
+            return;
+        }
+        match self.purpose {
+            Purpose::Survey => {
+                let is_complete =
+                    self.checked.load(Ordering::Relaxed) as usize == self.pieces.len();
+                let have = self.store.verified.snapshot();
+                outbox.push(&self.store, StoreEvent::CheckFinished { have, is_complete });
+            }
+            Purpose::Doubt => {}
+            Purpose::Return => self.store.look_ended(outbox),
         }
     }
 }

@@ -53,6 +53,8 @@ pub enum FaultKind {
     Io,
     /// The file has another size than a moment ago.
     Changed,
+    /// What the file holds is not what was verified.
+    Damaged,
 }
 
 /// Something this machine could not do. Retried by the store where that can help.
@@ -111,6 +113,7 @@ impl fmt::Display for LocalFault {
             (FaultKind::Changed, _) => {
                 f.write_str("its size changed; try again when it is finished")
             }
+            (FaultKind::Damaged, _) => f.write_str("it no longer holds what was verified"),
             (FaultKind::Denied | FaultKind::Io, source) => match source {
                 Some(error) => write!(f, "{error}; look at the drive, it is tried again"),
                 None => f.write_str("the drive failed; it is tried again"),

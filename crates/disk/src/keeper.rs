@@ -18,7 +18,7 @@ use crate::pool;
 use crate::resume::{Record, ResumeLock};
 use crate::storage::FileStamp;
 use crate::store::StoreShared;
-use crate::worker::Outbox;
+use crate::worker::{Outbox, Task};
 
 /// How often deleted files are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -137,6 +137,18 @@ fn look_after(store: &Arc<StoreShared>, now: Instant, is_last: bool) -> Instant 
         due = due.min(*plan.retry_at.get_or_insert(now + retry_interval));
     }
 
+    if !store.losses.are_there() {
+        plan.look_at = None;
+    } else if plan.look_at.is_some_and(|at| at <= now) {
+        if store.losses.begin_look() {
+            store.storage.disk.queue().push_background(Task::Look(Arc::clone(store)));
+        }
+        plan.look_at = Some(now + retry_interval);
+    }
+    if store.losses.are_there() {
+        due = due.min(*plan.look_at.get_or_insert(now + retry_interval));
+    }
+
     let request = saving.take_request(store.is_idle() || is_last);
     let interval_is_over = plan.saved_at.is_none_or(|at| at + save_interval <= now);
     if request.count > 0 {
@@ -186,6 +198,7 @@ pub(crate) struct Plan {
     lock: Option<ResumeLock>,
     saved_at: Option<Instant>,
     retry_at: Option<Instant>,
+    look_at: Option<Instant>,
     stamps: Vec<Option<FileStamp>>,
 }
 

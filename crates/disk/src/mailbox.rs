@@ -77,7 +77,8 @@ pub enum StoreEvent {
         /// False when it was cancelled: the rest is unknown and counts as missing.
         is_complete: bool,
     },
-    /// A file that had verified pieces is gone or too short; these pieces are missing now.
+    /// A file that had verified pieces is gone or too short; these pieces are missing now. A read-only
+    /// storage looks for the file every few seconds.
     FileMissing {
         /// Its number in the torrent.
         file: usize,
@@ -86,6 +87,17 @@ pub enum StoreEvent {
         /// The pieces that lie in it.
         pieces: Range<u32>,
     },
+    /// A verified piece cannot be read, or is not what it was, which a check of it has shown: it is
+    /// missing now.
+    PieceUnreadable {
+        /// Which.
+        piece: PieceIndex,
+        /// Why.
+        fault: LocalFault,
+    },
+    /// All pieces that a read-only storage lost by [`Self::FileMissing`] and [`Self::PieceUnreadable`]
+    /// are there again; each was told by [`Self::PieceVerified`].
+    FilesFound,
     /// The answer to [`PieceStore::save_resume`](crate::PieceStore::save_resume): everything that was
     /// handed over before is written, and so are the resume data.
     ResumeSaved {

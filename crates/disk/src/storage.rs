@@ -233,8 +233,10 @@ impl StorageShared {
             }
         }
         let handle = self.handle(at.file, Access::Read)?;
-        read_exact_at(&*handle, part, at.offset)
-            .map_err(|error| LocalFault::new(Action::Read, self.path_of(at.file), error))
+        let fault = |error| LocalFault::new(Action::Read, self.path_of(at.file), error);
+        #[cfg(test)]
+        crate::testing::strike(&self.dir, at).map_err(fault)?;
+        read_exact_at(&*handle, part, at.offset).map_err(fault)
     }
 
     /// As [`Self::read`], only from memory and from files that are open: false when that does not
@@ -277,6 +279,8 @@ impl StorageShared {
             return Ok(false);
         };
         let fault = |error| LocalFault::new(Action::Read, self.path_of(at.file), error);
+        #[cfg(test)]
+        crate::testing::strike(&self.dir, at).map_err(fault)?;
         if self.drive.has_nowait() {
             match read_cached_at(&*handle, places, at.offset).map_err(fault)? {
                 Cached::Whole => return Ok(true),
@@ -327,6 +331,12 @@ impl StorageShared {
             self.stamp(at).map(|stamp| stamp.bytes).or(in_parts)
         });
         sizes.collect()
+    }
+
+    /// Whether each file of the piece has exactly its size, when these are the sizes of all files.
+    pub(crate) fn has_right_sizes(&self, piece: PieceIndex, sizes: &[Option<u64>]) -> bool {
+        let mut segments = self.info.layout().piece_segments(piece);
+        segments.all(|at| at.is_pad || sizes[at.file] == Some(self.info.files()[at.file].length()))
     }
 
     /// Whether the file was written since the last call.

@@ -3,9 +3,9 @@
 //! Owns the blocks that were received and wait for their neighbours. Invariant: what a shard calls here
 //! waits for no drive and no worker. It must not know which peer sent what.
 
+mod losses;
 mod shared;
 
-use piecework_metainfo::PieceLayers;
 use piecework_types::{BLOCK_BYTES, Bitfield, Block, PieceIndex, Sha256Digest};
 use std::collections::BTreeMap;
 use std::io::IoSliceMut;
@@ -63,7 +63,6 @@ pub struct Totals {
 pub struct PieceStore {
     shared: Arc<StoreShared>,
     storage: Storage,
-    layers: Option<Arc<PieceLayers>>,
     /// Pieces of which a block has come and no verdict.
     open: BTreeMap<u32, OpenPiece>,
     /// Blocks in memory, over all open pieces.
@@ -89,8 +88,7 @@ impl PieceStore {
             shared.work_began();
             storage.shared.disk.queue().push_urgent(Task::CreateEmpty(Arc::clone(&shared)));
         }
-        let layers = storage.shared.layers.clone().map(Arc::new);
-        Self { shared, storage, layers, open: BTreeMap::new(), held: 0, check: None }
+        Self { shared, storage, open: BTreeMap::new(), held: 0, check: None }
     }
 
     /// Takes a block that was received. Blocks of verified pieces, second copies, and spans that are
@@ -104,14 +102,14 @@ impl PieceStore {
             return;
         }
         let open = self.open.entry(block.piece.get()).or_insert_with(|| {
-            let work = PieceWork::new(&self.shared, self.layers.as_ref(), block.piece);
+            let work = PieceWork::new(&self.shared, block.piece);
             let assembly = Assembly::new(grid.block_count(block.piece));
             OpenPiece { assembly, work: Arc::new(work) }
         });
         if open.work.is_over() {
             // It was lost or failed, and this is the first block of another try.
             self.held -= open.assembly.held();
-            let work = PieceWork::new(&self.shared, self.layers.as_ref(), block.piece);
+            let work = PieceWork::new(&self.shared, block.piece);
             let assembly = Assembly::new(grid.block_count(block.piece));
             *open = OpenPiece { assembly, work: Arc::new(work) };
         }
@@ -158,11 +156,8 @@ impl PieceStore {
     /// Adds the hashes of the file with this root, which were verified against it. Hashes that do not
     /// lead to the root are ignored.
     pub fn set_layer(&mut self, pieces_root: Sha256Digest, hashes: &[Sha256Digest]) {
-        if let Some(layers) = &mut self.layers {
-            let added = Arc::make_mut(layers).insert(&pieces_root, hashes.to_vec());
-            if let Err(error) = added {
-                tracing::debug!(%error, "a piece layer was not taken");
-            }
+        if let Err(error) = self.shared.add_layer(&pieces_root, hashes) {
+            tracing::debug!(%error, "a piece layer was not taken");
         }
     }
 
@@ -196,7 +191,7 @@ impl PieceStore {
     }
 
     /// Reads adjacent blocks of one verified piece into `places`, one place a block and as long as it,
-    /// if that needs no waiting for a drive.
+    /// if that needs no waiting for a drive. After a failure a worker checks the piece.
     ///
     /// # Errors
     /// When the drive fails, the piece is not verified, or the blocks are not adjacent.
@@ -208,7 +203,8 @@ impl PieceStore {
         let span = joined(blocks).filter(|span| self.has(span.piece)).ok_or_else(|| {
             LocalFault::of_kind(Action::Read, self.storage.dir(), FaultKind::Missing)
         })?;
-        let is_done = self.shared.storage.read_cached(span, places)?;
+        let read = self.shared.storage.read_cached(span, places);
+        let is_done = read.inspect_err(|_| self.shared.doubt(span.piece))?;
         Ok(if is_done { ReadNow::Done } else { ReadNow::WouldBlock })
     }
 
@@ -224,8 +220,7 @@ impl PieceStore {
     /// accepted for the same pieces. A check that still runs is cancelled first.
     pub fn check(&mut self, scope: CheckScope) {
         self.cancel_check();
-        let layers = self.layers.clone();
-        self.check = Some(CheckStep::start(&self.shared, layers, scope));
+        self.check = Some(CheckStep::start(&self.shared, scope));
     }
 
     /// Ends a check early; it answers with what it found.
@@ -239,15 +234,12 @@ impl PieceStore {
     /// (`--trust`), the others for missing, and returns all pieces that the store now has.
     pub fn trust(&mut self) -> Bitfield {
         self.cancel_check();
+        self.shared.losses.trust();
         let storage = &self.shared.storage;
         let sizes = storage.sizes();
         for piece in storage.info.grid().pieces() {
             self.shared.unknown.remove(piece);
-            let mut files = storage.info.layout().piece_segments(piece);
-            let is_there = files.all(|at| {
-                at.is_pad || sizes[at.file] == Some(storage.info.files()[at.file].length())
-            });
-            if is_there {
+            if storage.has_right_sizes(piece, &sizes) {
                 self.shared.verified.insert(piece);
             } else {
                 self.shared.piece_gone(piece);

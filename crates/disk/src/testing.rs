@@ -3,8 +3,12 @@
 
 use piecework_hash::{sha1, sha256};
 use piecework_metainfo::create::{Details, Plan, Shape, Source};
-use piecework_metainfo::{Info, Metainfo, Version};
+use piecework_metainfo::{Info, Metainfo, Segment, Version};
 use piecework_types::{Bitfield, Block, PieceIndex, Rng};
+use rustix::io::Errno;
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
@@ -107,6 +111,24 @@ fn fill(place: &mut [u8], file: usize, offset: u64) {
     }
 }
 
+/// Places of files, by number, where reads below a folder fail.
+type ReadFaults = BTreeMap<PathBuf, Vec<(usize, Range<u64>)>>;
+
+static READ_FAULTS: Mutex<ReadFaults> = Mutex::new(BTreeMap::new());
+
+/// Fails if a read of this segment does, as on a drive that fails: see [`Bench::set_read_faults`].
+pub(crate) fn strike(dir: &Path, at: Segment) -> io::Result<()> {
+    let end = at.offset + u64::from(at.length);
+    let is_struck = |(file, bad): &(usize, Range<u64>)| {
+        *file == at.file && at.offset < bad.end && bad.start < end
+    };
+    let faults = READ_FAULTS.lock().unwrap();
+    match faults.get(dir).is_some_and(|faults| faults.iter().any(is_struck)) {
+        true => Err(Errno::IO.into()),
+        false => Ok(()),
+    }
+}
+
 pub(crate) fn piece(index: u32) -> PieceIndex {
     PieceIndex::trusted(index)
 }
@@ -183,6 +205,12 @@ impl Bench {
             may_overwrite: false,
             is_read_only: false,
         }
+    }
+
+    /// From now on reads of these places fail with EIO, and no others.
+    pub(crate) fn set_read_faults(&self, faults: &[(usize, Range<u64>)]) {
+        let dir = self.folder.canonicalize().unwrap().join("data");
+        READ_FAULTS.lock().unwrap().insert(dir, faults.to_vec());
     }
 
     pub(crate) fn storage(&self, fixture: &Fixture) -> Storage {

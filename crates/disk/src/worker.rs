@@ -62,6 +62,7 @@ fn carry_out(disk: &Disk, hasher: &Hasher, task: Task, outbox: &mut Outbox) {
             runs::set_wanted(&store, &wanted, outbox);
             store.work_ended();
         }
+        Task::Look(store) => store.look(outbox),
         Task::Check(step) => {
             if let Some(more) = step.run(hasher, outbox) {
                 disk.queue().push_background(Task::Check(more));

@@ -1,11 +1,13 @@
 //! What the engine and a torrent are told at their start.
 
+use piecework_disk::DiskConfig;
 use piecework_metainfo::{Info, Magnet, Metainfo};
 use piecework_net::PortChoice;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Network shards at most: more would only share one network card's queues.
 const SHARDS_MAX: usize = 8;
@@ -29,6 +31,8 @@ pub struct EngineConfig {
     pub peers_max: usize,
     /// Connections being opened at once.
     pub half_open_max: usize,
+    /// How long a disk that cannot be written, or files that are gone, are left alone.
+    pub retry_interval: Duration,
 }
 
 impl EngineConfig {
@@ -44,6 +48,7 @@ impl EngineConfig {
             workers: cores,
             peers_max: 2000,
             half_open_max: 100,
+            retry_interval: DiskConfig::default().retry_interval,
         }
     }
 }

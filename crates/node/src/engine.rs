@@ -123,7 +123,8 @@ impl Engine {
         let mut seeds = Rng::new(system_random()?);
         let resume = ResumeStore::open(&config.state_dir)?;
         let trackers = TrackerClient::start(seeds.next_u64())?;
-        let disk = Disk::start(DiskConfig { workers: config.workers, ..DiskConfig::default() })?;
+        let &EngineConfig { workers, retry_interval, .. } = config;
+        let disk = Disk::start(DiskConfig { workers, retry_interval, ..DiskConfig::default() })?;
         let (sender, events) = sync_channel(EVENTS_MAX);
         let shared = Arc::new(Shared {
             resume,

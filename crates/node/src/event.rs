@@ -38,7 +38,7 @@ pub enum What {
     Done,
     /// Something needs attention or was refused; the torrent goes on if it can.
     Problem(Problem),
-    /// An earlier problem with the storage is gone.
+    /// An earlier problem with the storage is gone: it can be written again, or what was lost is back.
     Recovered,
     /// The torrent has ended and left no work behind.
     Stopped,

@@ -139,16 +139,13 @@ fn a_folder_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn a_file_removed_while_seeding_is_named_and_the_others_are_served_on() {
+fn a_file_removed_while_seeding_is_named_and_served_again_once_it_is_back() {
     let folder = FixtureBuilder::folder("content").with("gone", 65_536).with("stays", 65_536);
     let (fixture, sandbox) = (folder.build(), Sandbox::new(BINARY));
     fixture.write_payload(&sandbox.dir()).expect("a folder that can be written");
-    let seed = || {
-        let mut command = sandbox.seed(sandbox.torrent(&fixture), &[]);
-        command.arg("--trust");
-        Run::start(command)
-    };
-    let mut run = seed();
+    let mut command = sandbox.seed(sandbox.torrent(&fixture), &[]);
+    command.arg("--trust");
+    let mut run = Run::start(command);
     let address = run.wait_ready();
     let (file, aside) = (sandbox.dir().join("content/gone"), sandbox.root().join("aside"));
     fs::rename(&file, &aside).expect("a file that can be moved");
@@ -157,10 +154,11 @@ fn a_file_removed_while_seeding_is_named_and_the_others_are_served_on() {
     run.wait_stderr("content/gone");
     let claimed = claimed_pieces(&fixture, address).expect("a greeting");
     assert_eq!(claimed.iter().map(PieceIndex::get).collect::<Vec<_>>(), [2, 3]);
-    assert_eq!(run.end(Signal::TERM, Duration::from_secs(3)), 0, "{}", run.stderr());
     fs::rename(&aside, &file).expect("a file that can be moved");
-    let downloaded = download(&fixture, seed().wait_ready()).expect("a download");
+    run.wait_stderr("can be read again");
+    let downloaded = download(&fixture, address).expect("a download");
     assert_eq!(downloaded.bytes, 131_072);
+    assert_eq!(run.end(Signal::TERM, Duration::from_secs(3)), 0, "{}", run.stderr());
 }
 
 #[test]

@@ -29,5 +29,5 @@ pub use fixture::{Fixture, FixtureBuilder, corrupt, payload};
 pub use patience::{PATIENCE, Watched};
 pub use peer::{Behaviour, FakePeer, FakePeerBuilder, PeerStats};
 pub use process::{Run, Sandbox, Signal};
-pub use stream::{PeerStream, StreamError};
+pub use stream::{Incoming, PeerStream, StreamError};
 pub use tracker::{FakeTracker, TrackerAnswer};

@@ -55,8 +55,10 @@ impl From<WireFault> for StreamError {
 
 /// What came in.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Incoming {
+pub enum Incoming {
+    /// A message without payload.
     Message(Message),
+    /// A block and its bytes.
     Block(Request, Vec<u8>),
 }
 
@@ -157,7 +159,7 @@ impl PeerStream {
     ///
     /// # Errors
     /// When the connection is closed or the other side breaks the protocol.
-    pub(crate) fn receive(&mut self, wait: Duration) -> Result<Option<Incoming>, StreamError> {
+    pub fn receive(&mut self, wait: Duration) -> Result<Option<Incoming>, StreamError> {
         let deadline = Instant::now() + wait;
         loop {
             if let Some(incoming) = self.next_buffered()? {

@@ -3,15 +3,17 @@
 //! Invariant: a piece is in `verified` only after its hash was right and its last write returned (or
 //! the user vouched for it), and is taken out before its bytes are given up.
 
-use piecework_types::{Bitfield, PieceIndex};
+use piecework_metainfo::{LayerError, PieceLayers};
+use piecework_types::{Bitfield, PieceIndex, Sha256Digest};
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Totals;
+use super::losses::Losses;
 use crate::bits::AtomicBits;
 use crate::chunk::Chunk;
-use crate::fault::{FaultKind, LocalFault};
+use crate::fault::LocalFault;
 use crate::keeper::Saving;
 use crate::mailbox::{MailSender, StoreEvent, TorrentKey};
 use crate::storage::{Storage, StorageShared};
@@ -35,6 +37,9 @@ pub(crate) struct StoreShared {
     is_closed: AtomicBool,
     is_blocked: AtomicBool,
     blocked: Mutex<Blocked>,
+    /// Stored pieces that cannot be read.
+    pub(crate) losses: Losses,
+    layers: Mutex<Option<Arc<PieceLayers>>>,
 }
 
 #[derive(Debug, Default)]
@@ -70,6 +75,8 @@ impl StoreShared {
             is_closed: AtomicBool::new(false),
             is_blocked: AtomicBool::new(false),
             blocked: Mutex::default(),
+            losses: Losses::default(),
+            layers: Mutex::new(storage.shared.layers.clone().map(Arc::new)),
         }
     }
 
@@ -89,6 +96,24 @@ impl StoreShared {
     pub(crate) fn is_changed(&self) {
         if self.saving.mark_changed() {
             self.storage.disk.keeper().nudge();
+        }
+    }
+
+    /// The v2 hashes that are known now.
+    pub(crate) fn layers(&self) -> Option<Arc<PieceLayers>> {
+        self.layers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Adds the hashes of the file with this root.
+    pub(crate) fn add_layer(
+        &self,
+        root: &Sha256Digest,
+        hashes: &[Sha256Digest],
+    ) -> Result<(), LayerError> {
+        let mut layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *layers {
+            Some(layers) => Arc::make_mut(layers).insert(root, hashes.to_vec()),
+            None => Ok(()),
         }
     }
 
@@ -216,23 +241,6 @@ impl StoreShared {
             outbox.push(self, StoreEvent::StorageRecovered);
             // Nothing is held while it is tried; a second one cannot have been kept meanwhile.
             debug_assert!(held.is_none(), "data are held by one retry at a time");
-        }
-    }
-
-    /// A file could not be read. If it is gone or short its pieces are gone too.
-    pub(crate) fn file_failed(&self, file: usize, fault: &LocalFault, outbox: &mut Outbox) {
-        if !matches!(fault.kind(), FaultKind::Missing | FaultKind::Short) {
-            return;
-        }
-        let pieces = self.storage.info.layout().pieces_of(file);
-        let mut is_news = false;
-        for piece in self.storage.pieces_of(file) {
-            is_news |= self.piece_gone(piece);
-        }
-        if is_news {
-            self.is_changed();
-            let path = self.storage.path_of(file);
-            outbox.push(self, StoreEvent::FileMissing { file, path, pieces });
         }
     }
 

@@ -56,18 +56,14 @@ struct Steps {
 }
 
 impl PieceWork {
-    pub(crate) fn new(
-        store: &Arc<StoreShared>,
-        layers: Option<&Arc<PieceLayers>>,
-        piece: PieceIndex,
-    ) -> Self {
+    pub(crate) fn new(store: &Arc<StoreShared>, piece: PieceIndex) -> Self {
         let info = &store.storage.info;
         Self {
             piece,
             bytes: info.grid().piece_bytes(piece),
             v2_bytes: info.v2_piece_bytes(piece).unwrap_or(0),
             v1: info.v1_hash(piece),
-            layers: layers.cloned(),
+            layers: store.layers(),
             store: Arc::clone(store),
             is_over: AtomicBool::new(false),
             steps: Mutex::default(),

@@ -32,6 +32,8 @@ pub(crate) enum Task {
     Unblock(Arc<StoreShared>),
     CreateEmpty(Arc<StoreShared>),
     SetWanted(Arc<StoreShared>, Vec<bool>),
+    /// Look for the files of lost pieces.
+    Look(Arc<StoreShared>),
     Check(CheckStep),
 }
 
@@ -232,9 +234,11 @@ fn take_task(tasks: &mut VecDeque<Task>) -> Option<(Task, Option<DriveTurn>)> {
         let turn = match &tasks[at] {
             Task::Read(read) => read.drive().begin_read(),
             Task::Check(step) => step.drive().begin_check(),
-            Task::Retry(_) | Task::Unblock(_) | Task::CreateEmpty(_) | Task::SetWanted(..) => {
-                return tasks.remove(at).map(|task| (task, None));
-            }
+            Task::Retry(_)
+            | Task::Unblock(_)
+            | Task::CreateEmpty(_)
+            | Task::SetWanted(..)
+            | Task::Look(_) => return tasks.remove(at).map(|task| (task, None)),
         };
         if turn.is_some() {
             return tasks.remove(at).map(|task| (task, turn));
@@ -259,7 +263,7 @@ mod tests {
         let have = piecework_types::Bitfield::new(64);
         let key = crate::TorrentKey(1);
         let store = Arc::new(StoreShared::new(&storage, bench.mailbox.sender(), key, &have));
-        let works = (0..64).map(|index| Arc::new(PieceWork::new(&store, None, piece(index))));
+        let works = (0..64).map(|index| Arc::new(PieceWork::new(&store, piece(index))));
         (Queue { lanes: 16, ..Queue::new(ChunkPool::new(1 << 20)) }, works.collect(), bench)
     }
 

@@ -49,6 +49,13 @@ impl Shard {
             StoreEvent::FileMissing { path, pieces, .. } => {
                 self.file_missing(key, &path, pieces, now);
             }
+            StoreEvent::PieceUnreadable { piece, fault } => {
+                self.piece_unreadable(key, piece, &fault, now);
+            }
+            StoreEvent::FilesFound => {
+                torrent.publish();
+                self.tell(key, What::Recovered);
+            }
             StoreEvent::ResumeSaved { result } => self.saved(key, result, now),
         }
         self.touch(key);
@@ -56,7 +63,39 @@ impl Shard {
 
     /// A file that we served is gone or cut: its pieces are missing, the rest goes on.
     fn file_missing(&mut self, key: TorrentKey, path: &Path, pieces: Range<u32>, now: Time) {
-        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        let Some(is_seed_only) = self.stored_lost(key, pieces, now) else { return };
+        let remedy = match is_seed_only {
+            true => "put it back, it is looked for every few seconds",
+            false => "it is fetched again",
+        };
+        let text = format!("{} is gone or shorter than it was; {remedy}", path.display());
+        self.tell(key, What::Problem(Problem { blame: Blame::Local, is_fatal: false, text }));
+    }
+
+    /// A piece that we served cannot be read any more: it is missing, the rest goes on.
+    fn piece_unreadable(
+        &mut self,
+        key: TorrentKey,
+        piece: PieceIndex,
+        fault: &LocalFault,
+        now: Time,
+    ) {
+        let Some(is_seed_only) =
+            self.stored_lost(key, piece.get()..piece.get().saturating_add(1), now)
+        else {
+            return;
+        };
+        let remedy = match is_seed_only {
+            true => "not offered until the file changes",
+            false => "fetched again",
+        };
+        let text = format!("{fault}; piece {piece} is {remedy}");
+        self.tell(key, What::Problem(Problem { blame: Blame::Local, is_fatal: false, text }));
+    }
+
+    /// Stored pieces are missing; whether nobody fetches them again.
+    fn stored_lost(&mut self, key: TorrentKey, pieces: Range<u32>, now: Time) -> Option<bool> {
+        let torrent = self.torrents.get_mut(&key)?;
         for piece in pieces.map(PieceIndex::trusted) {
             torrent.swarm.handle(Input::PieceLost { piece }, now);
         }
@@ -65,12 +104,7 @@ impl Shard {
         if !torrent.spec.is_seed_only {
             torrent.dialer.handle(DialerInput::Active(true), now);
         }
-        let remedy = match torrent.spec.is_seed_only {
-            true => "put it back and start again",
-            false => "it is fetched again",
-        };
-        let text = format!("{} is gone or shorter than it was; {remedy}", path.display());
-        self.tell(key, What::Problem(Problem { blame: Blame::Local, is_fatal: false, text }));
+        Some(torrent.spec.is_seed_only)
     }
 
     fn late_read(&mut self, key: TorrentKey, token: u64, chunks: &[Chunk], now: Time) {
@@ -136,11 +170,10 @@ impl Shard {
         connection.is_some_and(|connection| connection.sender.awaits(token))
     }
 
-    /// Stored data cannot be read: it is told, and the peer that waits for it goes.
+    /// Stored data cannot be read: the peer that waits for it goes. The store finds out whether the piece is
+    /// lost, and tells it once however many ask.
     pub(super) fn read_failed(&mut self, id: u32, fault: &LocalFault, now: Time) {
-        let Some(connection) = self.connections.get(id) else { return };
-        let key = connection.torrent;
-        self.tell(key, What::Problem(problem(fault)));
+        tracing::warn!(%fault, "a peer cannot be served");
         self.close(id, Ending::Lost { is_fault: false }, now);
     }
 }

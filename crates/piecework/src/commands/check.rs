@@ -68,6 +68,8 @@ fn check(disk: &Disk, storage: Storage, info: &Info, progress: &mut Progress) ->
                 | StoreEvent::Read { .. }
                 | StoreEvent::StorageBlocked { .. }
                 | StoreEvent::StorageRecovered
+                | StoreEvent::PieceUnreadable { .. }
+                | StoreEvent::FilesFound
                 | StoreEvent::ResumeSaved { .. } => {}
             }
         }
