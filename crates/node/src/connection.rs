@@ -6,6 +6,7 @@ use mio::net::TcpStream;
 use piecework_disk::Chunk;
 use piecework_net::{Flushed, FramePool, Receiver, Sender};
 use piecework_types::{Block, PeerSlot, Time};
+use piecework_wire::PIECES_MAX;
 use std::io;
 use std::net::SocketAddr;
 
@@ -14,8 +15,10 @@ use std::net::SocketAddr;
 const SEND_TARGET_MIN: usize = 128 * 1024;
 /// Payload queued for the fastest socket, bytes: two reads of 16 blocks.
 const SEND_TARGET_MAX: usize = 512 * 1024;
-/// Messages a peer may leave unread before it is dropped, bytes.
-const UNREAD_MESSAGES_MAX: usize = 4 * 1024 * 1024;
+/// Messages a peer may leave unread before it is dropped, bytes: the longest bitfield, or the 256 KiB
+/// that the machine answers ahead and more of haves and rejects.
+const UNREAD_MESSAGES_MAX: usize = 640 * 1024;
+const _: () = assert!(UNREAD_MESSAGES_MAX > PIECES_MAX as usize / 8 + 64 * 1024);
 
 /// How far a connection has come.
 #[derive(Debug)]
@@ -99,12 +102,16 @@ impl Connection {
 
     /// Writes what is queued, and learns from it how much to queue the next time.
     pub(crate) fn flush(&mut self, frames: &mut FramePool) -> io::Result<()> {
+        if self.can_write && self.sender.has_work() {
+            self.write(frames)?;
+        }
         if self.sender.message_bytes() > UNREAD_MESSAGES_MAX {
             return Err(io::Error::other("the peer asks and does not read the answers"));
         }
-        if !self.can_write || !self.sender.has_work() {
-            return Ok(());
-        }
+        Ok(())
+    }
+
+    fn write(&mut self, frames: &mut FramePool) -> io::Result<()> {
         let had_payload = self.sender.payload_bytes();
         match self.sender.flush(&mut self.stream, |buffer| frames.give_back(buffer))? {
             Flushed::Empty if had_payload * 2 >= self.send_target => {

@@ -56,6 +56,9 @@ pub enum DropReason {
     /// Too many requests for spans that do not exist.
     #[error("too many requests for spans that do not exist")]
     BadRequests,
+    /// Requests and questions that are refused, by the thousand.
+    #[error("too many requests that cannot be served")]
+    RequestFlood,
     /// Messages that only serve to keep us busy.
     #[error("too many messages without effect")]
     Flood,
@@ -86,6 +89,7 @@ impl DropReason {
             | Self::NotNegotiated
             | Self::Extension(_)
             | Self::BadRequests
+            | Self::RequestFlood
             | Self::Flood
             | Self::BadData
             | Self::BadMetadata

@@ -168,21 +168,22 @@ impl HashExchange {
         }
     }
 
-    /// The hashes that answer a peer's request; `None` rejects it.
-    pub(crate) fn serve(
-        &mut self,
-        slot: PeerSlot,
-        span: &HashSpan,
-        now: Time,
-    ) -> Option<Vec<Sha256Digest>> {
+    /// Whether the peer may have another answer in this second.
+    pub(crate) fn has_share(&mut self, slot: PeerSlot, now: Time) -> bool {
         self.join(slot);
-        let peer = self.peers.get_mut(&slot)?;
+        let Some(peer) = self.peers.get_mut(&slot) else { return false };
         let second = now.as_micros() / 1_000_000;
         if peer.served_in != second {
             (peer.served_in, peer.served) = (second, 0);
         }
-        peer.served += 1;
-        if peer.served > SERVED_MAX || span.length > SPAN_HASHES {
+        peer.served < SERVED_MAX
+    }
+
+    /// The hashes that answer a peer's request; `None` rejects it.
+    pub(crate) fn serve(&mut self, slot: PeerSlot, span: &HashSpan) -> Option<Vec<Sha256Digest>> {
+        self.join(slot);
+        self.peers.get_mut(&slot)?.served += 1;
+        if span.length > SPAN_HASHES {
             return None;
         }
         self.layers.tree(&span.pieces_root)?.answer(from_wire(span))

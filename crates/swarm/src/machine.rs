@@ -80,7 +80,8 @@ pub enum Input {
         /// How many since the last report.
         bytes: u32,
     },
-    /// The peer's send buffer can take so many more bytes of payload now (absolute, not a delta).
+    /// The peer's send buffer can take so many more bytes of payload now (absolute, not a delta), and
+    /// the messages given before have left.
     Room {
         /// Whose.
         slot: PeerSlot,

@@ -198,24 +198,25 @@ impl MetadataExchange {
         }
     }
 
-    /// The message that answers a peer's request.
-    pub(crate) fn serve(&mut self, slot: PeerSlot, block: u32, now: Time) -> MetadataMessage<'_> {
-        let reject = MetadataMessage::Reject { block };
-        let Some(known) = &self.known else { return reject };
-        let (next_ticket, entry) = (&mut self.next_ticket, self.peers.entry(slot));
-        let peer = entry.or_insert_with(|| Peer::new(take_ticket(next_ticket)));
+    /// Whether the peer may have another block in this second.
+    pub(crate) fn has_share(&mut self, slot: PeerSlot, now: Time) -> bool {
+        let peer = self.peer(slot);
         let second = now.as_micros() / 1_000_000;
         if peer.served_in != second {
             (peer.served_in, peer.served) = (second, 0);
         }
+        peer.served < SERVED_MAX
+    }
+
+    /// The message that answers a peer's request; `None` rejects it.
+    pub(crate) fn serve(&mut self, slot: PeerSlot, block: u32) -> Option<MetadataMessage<'_>> {
+        self.peer(slot).served += 1;
+        let known = self.known.as_ref()?;
         let start = block as usize * METADATA_BLOCK_BYTES;
-        let Ok(total_bytes) = u32::try_from(known.len()) else { return reject };
+        let total_bytes = u32::try_from(known.len()).ok()?;
         let end = start + MetadataMessage::block_bytes(block, total_bytes);
-        if peer.served >= SERVED_MAX || start >= end {
-            return reject;
-        }
-        peer.served += 1;
-        MetadataMessage::Data { block, total_bytes, data: &known[start..end] }
+        let data = known.get(start..end).filter(|data| !data.is_empty())?;
+        Some(MetadataMessage::Data { block, total_bytes, data })
     }
 
     /// Whether blocks are asked and may expire.

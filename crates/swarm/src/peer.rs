@@ -7,8 +7,10 @@ use crate::machine::Hello;
 use crate::picker::{Origin, Work};
 use crate::rate::Meter;
 use crate::requests::RequestQueue;
+use crate::swarm::Question;
 use piecework_types::{Bitfield, PeerSlot, PieceIndex, Time};
 use piecework_wire::extension::ExtensionIds;
+use std::collections::VecDeque;
 
 /// Pieces of an allowed-fast set or of suggestions that are remembered.
 pub(crate) const REMEMBERED_MAX: usize = 64;
@@ -70,6 +72,13 @@ pub(crate) struct Peer {
     pub(crate) received_at: Time,
     pub(crate) sent_at: Time,
     pub(crate) strikes: u32,
+    /// What it asked and we have not answered, and the bytes of answers that its connection has yet to
+    /// take.
+    pub(crate) questions: VecDeque<Question>,
+    pub(crate) answered_bytes: usize,
+    /// The second in which it was refused something, and how often.
+    pub(crate) refused_in: u64,
+    pub(crate) refused: u32,
     /// When its last peer exchange message came.
     pub(crate) pex_at: Option<Time>,
 }
@@ -104,6 +113,10 @@ impl Peer {
             received_at: now,
             sent_at: now,
             strikes: 0,
+            questions: VecDeque::new(),
+            answered_bytes: 0,
+            refused_in: 0,
+            refused: 0,
             pex_at: None,
         }
     }

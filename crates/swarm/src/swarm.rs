@@ -22,6 +22,7 @@ use piecework_types::{BLOCK_BYTES, Bitfield, PeerSlot, Rng, Time};
 use piecework_wire::{Message, Request};
 use std::collections::VecDeque;
 
+mod answer;
 mod consistency;
 mod content;
 mod download;
@@ -32,6 +33,11 @@ mod outcome;
 mod receive;
 mod tick;
 mod upload;
+
+pub(crate) use answer::Question;
+
+/// Outputs whose memory is kept for the next ones: a flood must not leave its traces.
+const OUTPUTS_KEPT_MAX: usize = 8192;
 
 /// One torrent's protocol and policy. See the crate documentation for the run loop.
 #[derive(Debug)]
@@ -144,7 +150,10 @@ impl Swarm {
                     peer.received_at = self.now;
                 }
             }
-            Input::Room { slot, bytes } => self.uplink.set_room(slot, bytes),
+            Input::Room { slot, bytes } => {
+                self.uplink.set_room(slot, bytes);
+                self.answers_left(slot);
+            }
             Input::PieceVerified { piece } => self.piece_verified(piece),
             Input::PieceFailed { piece, block_digests } => {
                 self.piece_failed(piece, &block_digests);
@@ -183,6 +192,9 @@ impl Swarm {
         loop {
             if let Some(output) = self.outputs.pop_front() {
                 return Some(output);
+            }
+            if self.outputs.capacity() > OUTPUTS_KEPT_MAX {
+                self.outputs = VecDeque::new();
             }
             if let Some(decision) = self.choker.poll() {
                 self.carry_out(decision);

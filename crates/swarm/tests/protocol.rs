@@ -10,7 +10,8 @@ use piecework_types::{
     PieceIndex, Sha256Digest, Time,
 };
 use piecework_wire::extension::{
-    Extension, ExtensionHandshake, ExtensionIds, ExtensionMessage, Pex, PexFlags, PexPeer,
+    Extension, ExtensionHandshake, ExtensionIds, ExtensionMessage, MetadataMessage, Pex, PexFlags,
+    PexPeer,
 };
 use piecework_wire::{Message, Request};
 use proptest::prelude::*;
@@ -579,6 +580,113 @@ mod blame {
             length: 2,
             proof_layers: 0,
         }
+    }
+}
+
+mod flooding {
+    use super::*;
+
+    /// A seed with 4 MiB of metadata.
+    fn bench() -> Bench {
+        let mut bench = Bench::without_metadata();
+        bench.tell(Input::ContentReady(Content {
+            grid: grid(),
+            have: Bitfield::full(PIECES),
+            priorities: vec![4; PIECES as usize],
+            metadata: vec![7; 4 << 20].into(),
+            layers: None,
+        }));
+        bench.peer(A, true, [handshake(|_| ()), Message::HaveNone]);
+        bench.said();
+        bench
+    }
+
+    fn asks(bench: &mut Bench, blocks: std::ops::Range<u32>) {
+        for block in blocks {
+            let id = ExtensionIds::ours(|_| true).get(Extension::Metadata).unwrap();
+            let payload = MetadataMessage::Request { block }.encode();
+            bench.hear(A, Message::Extended { id, payload });
+        }
+    }
+
+    /// Blocks of metadata that were sent, and rejects.
+    fn answered(messages: &[Message]) -> (usize, usize) {
+        let long = |message: &&Message| match message {
+            Message::Extended { payload, .. } => payload.len() > 16_384,
+            other => panic!("unexpected {other:?}"),
+        };
+        let blocks = messages.iter().filter(long).count();
+        (blocks, messages.len() - blocks)
+    }
+
+    #[test]
+    fn metadata_leaves_only_as_fast_as_the_peer_reads_and_nothing_is_rejected() {
+        let mut bench = bench();
+        asks(&mut bench, 0..64);
+        assert_eq!(answered(&bench.messages(A)), (16, 0), "256 KiB, then the rest waits");
+        let ticked = bench.pass(Duration::from_secs(3));
+        assert!(!ticked.iter().any(|said| matches!(said, Output::Send { .. })));
+        bench.tell(Input::Room { slot: A, bytes: 1 << 20 });
+        assert_eq!(answered(&bench.messages(A)), (16, 0));
+    }
+
+    #[test]
+    fn a_fast_reader_gets_a_mebibyte_of_metadata_a_second_and_waits_for_more() {
+        let mut bench = bench();
+        let mut sent = 0;
+        for turn in 0..12 {
+            asks(&mut bench, 8 * turn..8 * turn + 8);
+            bench.tell(Input::Room { slot: A, bytes: 1 << 20 });
+            let (blocks, rejects) = answered(&bench.messages(A));
+            assert_eq!(rejects, 0);
+            sent += blocks;
+        }
+        assert_eq!(sent, 64);
+        let said = bench.pass(Duration::from_secs(1));
+        assert_eq!(said.iter().filter(|said| matches!(said, Output::Send { .. })).count(), 16);
+    }
+
+    #[test]
+    fn questions_that_would_wait_in_too_long_a_row_are_rejected() {
+        let mut bench = bench();
+        asks(&mut bench, 0..100);
+        assert_eq!(answered(&bench.messages(A)), (16, 100 - 16 - 64));
+    }
+
+    #[test]
+    fn a_flood_of_what_cannot_be_served_ends_the_connection_and_costs_little() {
+        let cancelled = |message: Message| {
+            let mut bench = bench();
+            for _ in 0..100_000 {
+                bench.hear(A, message.clone());
+            }
+            let said = bench.said();
+            let bytes = said.iter().map(|said| match said {
+                Output::Send { message: Message::Reject(_), .. } => 17,
+                Output::Send { message: Message::Extended { payload, .. }, .. } => payload.len(),
+                _ => 0,
+            });
+            assert!(bytes.sum::<usize>() < 512 * 1024, "after {message:?}");
+            said.into_iter().find_map(|said| match said {
+                Output::Disconnect { reason, ban, .. } => Some((reason, ban)),
+                _ => None,
+            })
+        };
+        let id = ExtensionIds::ours(|_| true).get(Extension::Metadata).unwrap();
+        let payload = MetadataMessage::Request { block: 0 }.encode();
+        for flood in [Message::Request(block_of(0, 0)), Message::Extended { id, payload }] {
+            assert_eq!(cancelled(flood), Some((DropReason::RequestFlood, false)));
+        }
+    }
+
+    #[test]
+    fn two_thousand_requests_that_were_on_their_way_when_we_choked_are_no_flood() {
+        let mut bench = bench();
+        for _ in 0..2_000 {
+            bench.hear(A, Message::Request(block_of(0, 0)));
+        }
+        assert_eq!(bench.messages(A).len(), 2_000);
+        assert_eq!(bench.swarm.view().peer_count, 1);
     }
 }
 

@@ -58,7 +58,7 @@ fn a_layer_comes_in_proven_spans_and_frees_its_pieces() {
     let asked = requests(&mut leech, at(0));
     assert_eq!(asked.len(), 3);
     for (nth, (slot, span)) in asked.into_iter().enumerate() {
-        let answer = seed.serve(B, &span, at(0)).expect("a seed has it");
+        let answer = seed.serve(B, &span).expect("a seed has it");
         match leech.receive(slot, &span, &answer) {
             Received::Nothing => assert!(nth < 2),
             Received::Layer { pieces_root, hashes: got, pieces } => {
@@ -68,7 +68,7 @@ fn a_layer_comes_in_proven_spans_and_frees_its_pieces() {
         }
     }
     assert!(!leech.is_waiting());
-    assert!(leech.serve(A, &HashSpan { index: 512, ..first_span(root) }, at(1)).is_some());
+    assert!(leech.serve(A, &HashSpan { index: 512, ..first_span(root) }).is_some());
 }
 
 const fn first_span(pieces_root: Sha256Digest) -> HashSpan {
@@ -80,7 +80,7 @@ fn a_lie_is_found_at_once_and_the_span_is_asked_elsewhere() {
     let (mut seed, mut leech, _) = sides();
     leech.join(A);
     let (slot, span) = requests(&mut leech, at(0))[0];
-    let mut answer = seed.serve(B, &span, at(0)).expect("a seed has it");
+    let mut answer = seed.serve(B, &span).expect("a seed has it");
     answer[7] = Sha256Digest([0; 32]);
     assert_eq!(leech.receive(slot, &span, &answer), Received::Lie);
     leech.leave(A);
@@ -106,21 +106,24 @@ fn what_was_not_asked_changes_nothing() {
     let (mut seed, mut leech, root) = sides();
     leech.join(A);
     let (slot, span) = requests(&mut leech, at(0))[0];
-    let answer = seed.serve(B, &span, at(0)).expect("a seed has it");
+    let answer = seed.serve(B, &span).expect("a seed has it");
     assert_eq!(leech.receive(B, &span, &answer), Received::Nothing);
     let other = HashSpan { length: 2, ..span };
     assert_eq!(leech.receive(slot, &other, &answer), Received::Nothing);
     let unknown = HashSpan { pieces_root: Sha256Digest([1; 32]), ..span };
     assert_eq!(leech.receive(slot, &unknown, &answer), Received::Nothing);
-    assert_eq!(seed.serve(A, &unknown, at(0)), None);
-    assert_eq!(seed.serve(A, &HashSpan { length: 8192, ..first_span(root) }, at(0)), None);
+    assert_eq!(seed.serve(A, &unknown), None);
+    assert_eq!(seed.serve(A, &HashSpan { length: 8192, ..first_span(root) }), None);
 }
 
 #[test]
 fn a_flood_of_requests_is_answered_at_a_bounded_rate() {
     let (mut seed, _, root) = sides();
     let span = first_span(root);
-    let served = (0..100).filter(|_| seed.serve(A, &span, at(0)).is_some()).count();
+    let mut serve = |second| {
+        seed.has_share(A, at(second)).then(|| seed.serve(A, &span).expect("a seed has it"))
+    };
+    let served = (0..100).filter(|_| serve(0).is_some()).count();
     assert_eq!(served, SERVED_MAX as usize);
-    assert!(seed.serve(A, &span, at(1)).is_some());
+    assert!(serve(1).is_some());
 }

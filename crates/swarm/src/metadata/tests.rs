@@ -329,17 +329,16 @@ fn what_was_not_asked_is_ignored() {
 fn serves_known_metadata_block_by_block_at_a_bounded_rate() {
     let metadata = metadata();
     let mut exchange = exchange(&metadata);
-    assert_eq!(exchange.serve(A, 0, at(0)), MetadataMessage::Reject { block: 0 });
+    assert_eq!(exchange.serve(A, 0), None);
     exchange.set_known(metadata.as_slice().into());
     let data = block(&metadata, 6);
     let last = MetadataMessage::Data { block: 6, total_bytes: 100_000, data };
-    assert_eq!(exchange.serve(A, 6, at(0)), last);
-    assert_eq!(exchange.serve(A, 7, at(0)), MetadataMessage::Reject { block: 7 });
-    let served = (0..200)
-        .filter(|_| matches!(exchange.serve(B, 0, at(1)), MetadataMessage::Data { .. }))
-        .count();
-    assert_eq!(served, SERVED_MAX as usize);
-    assert!(matches!(exchange.serve(B, 0, at(2)), MetadataMessage::Data { .. }));
+    assert_eq!(exchange.serve(A, 6), Some(last));
+    assert_eq!(exchange.serve(A, 7), None);
+    assert_eq!(exchange.serve(A, u32::MAX), None);
+    let mut serve = |second| exchange.has_share(B, at(second)) && exchange.serve(B, 0).is_some();
+    assert_eq!((0..200).filter(|_| serve(1)).count(), SERVED_MAX as usize);
+    assert!(serve(2));
 }
 
 proptest! {

@@ -1,6 +1,6 @@
 //! Extension messages (BEP 10): handshakes, metadata, peer exchange, lost pieces, upload only.
 
-use super::Swarm;
+use super::{Question, Swarm};
 use crate::drop_reason::DropReason;
 use crate::machine::Output;
 use crate::metadata::Received;
@@ -59,8 +59,7 @@ impl Swarm {
     ) -> Result<(), DropReason> {
         match *message {
             MetadataMessage::Request { block } => {
-                let answer = self.metadata.serve(slot, block, self.now).encode();
-                self.send_extension(slot, Extension::Metadata, answer);
+                self.questioned(slot, Question::Metadata { block })?;
             }
             MetadataMessage::Data { block, total_bytes, data } => {
                 match self.metadata.receive(slot, block, total_bytes, data, self.now) {
@@ -98,7 +97,12 @@ impl Swarm {
         Ok(())
     }
 
-    fn send_extension(&mut self, slot: PeerSlot, extension: Extension, payload: Vec<u8>) {
+    pub(super) fn send_extension(
+        &mut self,
+        slot: PeerSlot,
+        extension: Extension,
+        payload: Vec<u8>,
+    ) {
         let id = self.peers.get(slot).and_then(|peer| peer.extensions.get(extension));
         if let Some(id) = id {
             self.send(slot, Message::Extended { id, payload });

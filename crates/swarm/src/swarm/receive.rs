@@ -1,6 +1,6 @@
 //! Messages of peers: checked against what was negotiated, then given to the part they concern.
 
-use super::Swarm;
+use super::{Question, Swarm};
 use crate::choker::ChokerInput;
 use crate::drop_reason::DropReason;
 use crate::hashes;
@@ -9,7 +9,7 @@ use crate::peer::REMEMBERED_MAX;
 use crate::picker::Speed;
 use crate::requests::Standing;
 use piecework_types::{PeerSlot, PieceIndex};
-use piecework_wire::{HashSpan, Message, Request};
+use piecework_wire::{Message, Request};
 
 impl Swarm {
     pub(super) fn received(&mut self, slot: PeerSlot, message: Message) {
@@ -55,12 +55,12 @@ impl Swarm {
             Message::HaveAll => self.have_all(slot)?,
             Message::HaveNone => self.have_none(slot)?,
             Message::Request(request) => self.requested(slot, request)?,
-            Message::Cancel(request) => self.cancelled(slot, request),
+            Message::Cancel(request) => self.cancelled(slot, request)?,
             Message::Suggest(index) => self.suggested(slot, index)?,
             Message::AllowedFast(index) => self.allowed(slot, index)?,
             Message::Reject(request) => self.rejected(slot, request),
             Message::Extended { id, payload } => self.extended(slot, id, &payload)?,
-            Message::HashRequest(span) => self.hashes_requested(slot, span),
+            Message::HashRequest(span) => self.questioned(slot, Question::Hashes(span))?,
             Message::Hashes(span, digests) => {
                 let received =
                     self.hashes.as_mut().map(|hashes| hashes.receive(slot, &span, &digests));
@@ -156,14 +156,6 @@ impl Swarm {
             picker.disown(slot, Speed::Slow);
             self.ask_everybody();
         }
-    }
-
-    fn hashes_requested(&mut self, slot: PeerSlot, span: HashSpan) {
-        let now = self.now;
-        let answer = self.hashes.as_mut().and_then(|hashes| hashes.serve(slot, &span, now));
-        let message =
-            answer.map_or(Message::HashReject(span), |digests| Message::Hashes(span, digests));
-        self.send(slot, message);
     }
 
     fn hashes_received(&mut self, received: Option<hashes::Received>) -> Result<(), DropReason> {

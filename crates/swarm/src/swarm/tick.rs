@@ -82,6 +82,8 @@ impl Swarm {
         if was_paused || is_overdue {
             self.ask_later(slot);
         }
+        // Its share of the next second.
+        self.answer_or_drop(slot);
     }
 
     fn count_peers(&mut self) {

@@ -18,8 +18,7 @@ const CHOKED_QUEUE_MAX: usize = 64;
 impl Swarm {
     pub(super) fn requested(&mut self, slot: PeerSlot, request: Request) -> Result<(), DropReason> {
         let (Some(picker), Some(peer)) = (&self.picker, self.peers.get_mut(slot)) else {
-            self.refuse(slot, request);
-            return Ok(());
+            return self.refuse(slot, request);
         };
         let Request { piece, begin, length } = request;
         let span = picker.grid().span_padded(piece, begin, length);
@@ -27,8 +26,7 @@ impl Swarm {
             if peer.strike() {
                 return Err(DropReason::BadRequests);
             }
-            self.refuse(slot, request);
-            return Ok(());
+            return self.refuse(slot, request);
         };
         let is_allowed = peer.allowed_to_it.contains(&block.piece)
             && peer.have.count() <= ALLOWED_FAST_COUNT as u32
@@ -37,26 +35,20 @@ impl Swarm {
         let is_served =
             picker.have().contains(block.piece) && is_shown && (!peer.am_choking || is_allowed);
         if !is_served || self.uplink.push(slot, block).is_err() {
-            self.refuse(slot, request);
+            return self.refuse(slot, request);
         }
         Ok(())
     }
 
-    /// Without BEP 6 a request that is not served gets no answer.
-    fn refuse(&mut self, slot: PeerSlot, request: Request) {
-        if self.is_fast(slot) {
-            self.send(slot, Message::Reject(request));
-        }
-    }
-
-    pub(super) fn cancelled(&mut self, slot: PeerSlot, request: Request) {
-        let Some(picker) = &self.picker else { return };
+    pub(super) fn cancelled(&mut self, slot: PeerSlot, request: Request) -> Result<(), DropReason> {
+        let Some(picker) = &self.picker else { return Ok(()) };
         let Request { piece, begin, length } = request;
         if let Some(block) = picker.grid().span_padded(piece, begin, length)
             && self.uplink.cancel(slot, block)
         {
-            self.refuse(slot, request);
+            return self.refuse(slot, request);
         }
+        Ok(())
     }
 
     /// Does what the choker decided, unless it has changed its mind since: a peer whose interest ended
@@ -75,7 +67,7 @@ impl Swarm {
         self.send(slot, Message::Choke);
         self.uplink.set_class(slot, Class::BACKGROUND);
         for block in self.uplink.clear(slot) {
-            self.refuse(slot, ask_for(block));
+            self.send_reject(slot, ask_for(block));
         }
     }
 
