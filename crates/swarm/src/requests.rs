@@ -2,7 +2,7 @@
 //!
 //! Owns the request queue: the blocks asked of one peer that have not come, and how many there may be.
 //! Invariants: never more than the peer said it takes (`reqq`, BEP 10); a block stands in the queue
-//! until it comes, is rejected, or the peer chokes us. It must not know what to ask (that is
+//! until it comes, is rejected, the peer chokes us, or it must have been overlooked. It must not know what to ask (that is
 //! `Picker`) or other peers.
 //!
 //! The depth starts small and doubles each round trip until that no longer makes the peer faster; then
@@ -36,6 +36,9 @@ const SNUB_MIN: Duration = Duration::from_secs(5);
 const SNUB_MAX: Duration = Duration::from_secs(60);
 /// Fewer bytes than this are no sign of life: some peers send one a second to keep a piece from us.
 const PROGRESS_BYTES_MIN: u32 = 1024;
+
+/// A request this old is taken for overlooked if the peer has answered later ones, or nothing since.
+const OVERLOOKED_AFTER: Duration = Duration::from_secs(60);
 
 /// Rounds shorter than this measure the scheduler, not the link.
 const ROUND_MIN: Duration = Duration::from_micros(200);
@@ -93,6 +96,8 @@ pub struct RequestQueue {
     progress_bytes: u32,
     /// When the last whole block came.
     block_at: Time,
+    /// When the latest of the requests that were answered was made.
+    answered_to: Time,
 }
 
 impl RequestQueue {
@@ -117,6 +122,7 @@ impl RequestQueue {
             progress: now,
             progress_bytes: 0,
             block_at: now,
+            answered_to: Time::ZERO,
         }
     }
 
@@ -234,6 +240,7 @@ impl RequestQueue {
         let at = self.position(request)?;
         let asked = self.remove(at)?;
         self.note_wait(now.since(asked.at));
+        self.answered_to = self.answered_to.max(asked.at);
         (self.progress, self.progress_bytes, self.block_at) = (now, 0, now);
         self.round_bytes += u64::from(asked.block.length);
         self.round_left = self.round_left.saturating_sub(1);
@@ -297,6 +304,24 @@ impl RequestQueue {
             }
         }
         (self.counted, self.released) = (0, self.len());
+    }
+
+    /// Forgets requests that the peer must have overlooked, for without BEP 6 it need not say that it
+    /// drops one, and what it never answers would fill its queue for ever. The blocks that were counted
+    /// on are given to `released`.
+    pub fn forget_overlooked(&mut self, now: Time, mut released: impl FnMut(Block)) {
+        let (answered_to, alive) = (self.answered_to, self.progress.max(self.block_at));
+        let is_silent = self.is_snubbed && now.since(alive) >= OVERLOOKED_AFTER;
+        // In the order in which they were asked.
+        while let Some(asked) = self.asked.front().copied()
+            && now.since(asked.at) >= OVERLOOKED_AFTER
+            && (is_silent || asked.at < answered_to)
+        {
+            self.remove(0);
+            if asked.standing == Standing::Counted {
+                released(asked.block);
+            }
+        }
     }
 
     /// Blocks that were asked at least this long ago and are counted on.

@@ -481,6 +481,92 @@ mod asking {
     }
 }
 
+mod forgetful {
+    use super::*;
+
+    /// A peer without the fast extension that is alive, has everything, and drops the first so many
+    /// requests without a word. The second at which all is there.
+    fn complete_with_a_peer_that_drops(dropped: usize, seconds_max: u64) -> Option<u64> {
+        let mut bench = Bench::leech();
+        let full = Message::Bitfield(Bitfield::full(PIECES).to_wire());
+        bench.peer(A, false, [full, Message::Unchoke]);
+        let mut said = bench.said();
+        let (mut seen, mut stored) = (0, [0; PIECES as usize]);
+        for second in 0..seconds_max {
+            while !said.is_empty() {
+                let messages: Vec<_> = said.drain(..).filter_map(message).collect();
+                for request in requests(&messages) {
+                    seen += 1;
+                    if seen <= dropped {
+                        continue;
+                    }
+                    let answer = bench.block(A, request);
+                    if answer.iter().any(|said| matches!(said, Output::Store { .. })) {
+                        stored[request.piece as usize] += 1;
+                        if stored[request.piece as usize] == BLOCKS {
+                            let piece = PieceIndex::trusted(request.piece);
+                            bench.tell(Input::PieceVerified { piece });
+                        }
+                    }
+                    said.extend(answer);
+                    said.extend(bench.said());
+                }
+            }
+            if bench.swarm.view().is_complete {
+                return Some(second);
+            }
+            bench.hear(A, Message::KeepAlive);
+            said = bench.pass(Duration::from_secs(1));
+        }
+        None
+    }
+
+    fn message(said: Output) -> Option<Message> {
+        match said {
+            Output::Send { message, .. } => Some(message),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn one_dropped_request_is_asked_again_of_the_only_peer_that_has_the_piece() {
+        let second = complete_with_a_peer_that_drops(1, 1_000);
+        assert!(second.is_some_and(|second| second <= 65), "{second:?}");
+    }
+
+    #[test]
+    fn a_peer_that_drops_all_it_was_asked_at_first_gets_its_queue_back_with_the_first_block() {
+        let second = complete_with_a_peer_that_drops(4, 1_000);
+        assert!(second.is_some_and(|second| second <= 65), "{second:?}");
+    }
+
+    #[test]
+    fn a_slow_peer_is_asked_for_nothing_twice() {
+        let mut bench = Bench::leech();
+        let full = Message::Bitfield(Bitfield::full(PIECES).to_wire());
+        bench.peer(A, false, [full, Message::Unchoke]);
+        let mut asked = requests(&bench.messages(A));
+        let mut next = 0;
+        for _ in 0..8 {
+            // A block in 40 s, bytes every second: 4 blocks take longer than anything is remembered.
+            for _ in 0..40 {
+                bench.tell(Input::PayloadProgress { slot: A, bytes: 1024 });
+                let said = bench.pass(Duration::from_secs(1));
+                let messages: Vec<_> = said.into_iter().filter_map(message).collect();
+                asked.extend(requests(&messages));
+            }
+            let answer = bench.block(A, asked[next]);
+            next += 1;
+            let messages: Vec<_> = answer.into_iter().filter_map(message).collect();
+            asked.extend(requests(&messages));
+        }
+        let count = asked.len();
+        asked.sort_unstable();
+        asked.dedup();
+        assert_eq!(asked.len(), count);
+    }
+}
+
 mod blame {
     use super::*;
 

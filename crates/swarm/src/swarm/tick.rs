@@ -76,14 +76,27 @@ impl Swarm {
         if is_overdue {
             self.snub(slot);
         }
+        let has_overlooked = self.forget_overlooked(slot);
         if self.choker.is_unchoked(slot) {
             self.classify(slot);
         }
-        if was_paused || is_overdue {
+        if was_paused || is_overdue || has_overlooked {
             self.ask_later(slot);
         }
         // Its share of the next second.
         self.answer_or_drop(slot);
+    }
+
+    /// What the peer seems to have dropped without a word may be asked anew, of itself too.
+    fn forget_overlooked(&mut self, slot: PeerSlot) -> bool {
+        let (Some(peer), Some(picker)) = (self.peers.get_mut(slot), &mut self.picker) else {
+            return false;
+        };
+        let before = peer.requests.len();
+        peer.requests.forget_overlooked(self.now, |block| picker.release(block));
+        let forgotten = before - peer.requests.len();
+        self.asked_count -= u64::from(forgotten);
+        forgotten > 0
     }
 
     fn count_peers(&mut self) {
