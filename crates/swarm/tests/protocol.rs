@@ -546,8 +546,7 @@ mod forgetful {
         let full = Message::Bitfield(Bitfield::full(PIECES).to_wire());
         bench.peer(A, false, [full, Message::Unchoke]);
         let mut asked = requests(&bench.messages(A));
-        let mut next = 0;
-        for _ in 0..8 {
+        for next in 0..8 {
             // A block in 40 s, bytes every second: 4 blocks take longer than anything is remembered.
             for _ in 0..40 {
                 bench.tell(Input::PayloadProgress { slot: A, bytes: 1024 });
@@ -556,7 +555,6 @@ mod forgetful {
                 asked.extend(requests(&messages));
             }
             let answer = bench.block(A, asked[next]);
-            next += 1;
             let messages: Vec<_> = answer.into_iter().filter_map(message).collect();
             asked.extend(requests(&messages));
         }
