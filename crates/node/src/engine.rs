@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::config::{AddTorrent, EngineConfig, Source};
 use crate::event::{Event, StatusCell, TorrentKey, What};
 use crate::limits::NodeLimits;
+use crate::prepare::Jobs;
 use crate::setup::{self, SetupError};
 use crate::shard::{Command, Shard, ShardHandle};
 use crate::torrent::NewTorrent;
@@ -57,6 +58,7 @@ struct Route {
 pub(crate) struct Shared {
     pub(crate) disk: Disk,
     pub(crate) resume: ResumeStore,
+    pub(crate) jobs: Jobs,
     pub(crate) limits: NodeLimits,
     pub(crate) trackers: TrackerClient,
     pub(crate) port: u16,
@@ -128,6 +130,7 @@ impl Engine {
         let (sender, events) = sync_channel(EVENTS_MAX);
         let shared = Arc::new(Shared {
             resume,
+            jobs: Jobs::default(),
             disk,
             limits: NodeLimits::new(config, clock.now()),
             trackers,
@@ -174,6 +177,7 @@ impl Engine {
         };
         let key = TorrentKey(self.next_key.fetch_add(1, Ordering::Relaxed));
         let shard = self.claim(key, info_hashes)?;
+        let mut metadata = None;
         let content = match &spec.source {
             Source::Metainfo(metainfo) => {
                 let info = Arc::clone(metainfo.info());
@@ -185,13 +189,16 @@ impl Engine {
                     }
                 }
             }
-            Source::Magnet(_) => None,
+            Source::Magnet(_) => {
+                metadata = self.shared.resume.load_info(&info_hashes);
+                None
+            }
         };
         let status = StatusCell::default();
         let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         statuses.insert(key, status.clone());
         drop(statuses);
-        let new = NewTorrent { key, info_hashes, spec, content, status };
+        let new = NewTorrent { key, info_hashes, spec, content, metadata, status };
         self.shards[shard].0.send(Command::Add(Box::new(new)));
         Ok(key)
     }

@@ -12,6 +12,7 @@ mod connection;
 mod engine;
 mod event;
 mod limits;
+mod prepare;
 mod setup;
 mod shard;
 mod slots;

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::connection::Connection;
 use crate::engine::Shared;
 use crate::event::TorrentKey;
+use crate::prepare::Outcome;
 use crate::slots::Slots;
 use crate::torrent::{NewTorrent, Torrent};
 use mio::{Events, Poll, Token, Waker};
@@ -52,6 +53,11 @@ pub(crate) enum Command {
     Arrival {
         arrival: Arrival,
         key: TorrentKey,
+    },
+    /// What became of a magnet's metadata.
+    Prepared {
+        key: TorrentKey,
+        outcome: Outcome,
     },
     Stop {
         key: TorrentKey,
@@ -264,6 +270,7 @@ impl Shard {
             match self.commands.try_recv() {
                 Ok(Command::Add(new)) => self.add(*new, now),
                 Ok(Command::Arrival { arrival, key }) => self.arrive(arrival, key, now),
+                Ok(Command::Prepared { key, outcome }) => self.outcome(key, outcome, now),
                 Ok(Command::Stop { key }) => self.stop(key, now),
                 Ok(Command::Shutdown) => {
                     self.is_stopping = true;

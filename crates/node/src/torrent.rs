@@ -38,6 +38,8 @@ pub(crate) struct NewTorrent {
     pub(crate) spec: AddTorrent,
     /// Absent for a magnet link.
     pub(crate) content: Option<Prepared>,
+    /// What an earlier run got for this magnet link.
+    pub(crate) metadata: Option<Vec<u8>>,
     pub(crate) status: StatusCell,
 }
 
@@ -57,6 +59,8 @@ pub(crate) struct Torrent {
     pub(crate) announcer: Announcer,
     pub(crate) content: Option<Prepared>,
     pub(crate) store: Option<PieceStore>,
+    /// A thread prepares the content.
+    pub(crate) preparing: Option<Arc<()>>,
     pub(crate) status: StatusCell,
     pub(crate) phase: Phase,
     pub(crate) wire_limits: Limits,
@@ -97,7 +101,7 @@ pub(crate) struct Torrent {
 
 impl Torrent {
     pub(crate) fn new(new: NewTorrent, shared: &Shared, now: Time) -> Self {
-        let NewTorrent { key: _, info_hashes, spec, content, status } = new;
+        let NewTorrent { key: _, info_hashes, spec, content, metadata: _, status } = new;
         let mut rng = Rng::new(shared.random());
         let peer_id = shared.peer_id();
         let is_private = content.as_ref().is_some_and(|content| content.info.is_private());
@@ -125,6 +129,7 @@ impl Torrent {
             spec,
             content,
             store: None,
+            preparing: None,
             status,
             phase: Phase::Metadata,
             wire_limits: Limits::default(),
@@ -182,7 +187,11 @@ impl Torrent {
 
     /// Whether strangers are welcome now.
     pub(crate) fn takes_peers(&self) -> bool {
-        matches!(self.phase, Phase::Metadata | Phase::Active)
+        match self.phase {
+            Phase::Metadata => self.preparing.is_none(),
+            Phase::Active => true,
+            Phase::Checking | Phase::Stopping => false,
+        }
     }
 
     /// Gives a peer whose handshake is done its slot.

@@ -5,14 +5,15 @@ use super::Shard;
 use super::complete::problem;
 use super::inbound::Ending;
 use crate::announce::Announced;
-use crate::event::{Phase, Problem, TorrentKey, What};
-use crate::setup::{self, Prepared};
+use crate::event::{Phase, TorrentKey, What};
+use crate::prepare::{Job, Jobs, Metadata, Outcome};
+use crate::setup::Prepared;
 use crate::torrent::{NewTorrent, Torrent};
 use piecework_disk::{CheckScope, LocalFault, PieceStore, TorrentKey as StoreKey};
 use piecework_metainfo::{Info, PieceLayers};
 use piecework_swarm::{Content, Input, Source as Gossip};
 use piecework_tracker::Input as ScheduleInput;
-use piecework_types::{Bitfield, Blame, Sha256Digest, Time};
+use piecework_types::{Bitfield, Sha256Digest, Time};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,59 +30,60 @@ const SAVE_AGAIN_AFTER: Duration = Duration::from_secs(5);
 const PEERS_ENOUGH: usize = 40;
 
 impl Shard {
-    pub(super) fn add(&mut self, new: NewTorrent, now: Time) {
+    pub(super) fn add(&mut self, mut new: NewTorrent, now: Time) {
         let key = new.key;
+        let metadata = new.metadata.take();
         let mut torrent = Torrent::new(new, &self.shared, now);
         let content = torrent.content.take();
         self.torrents.insert(key, torrent);
-        match content {
-            Some(content) => self.prepared(key, content, now),
-            None => self.begin_magnet(key, now),
+        match (content, metadata) {
+            (Some(content), _) => self.prepared(key, content, now),
+            // The info dictionary of an earlier run serves as well as one from peers.
+            (None, Some(bytes)) => self.metadata_received(key, Metadata::FromEarlierRun(bytes)),
+            (None, None) => self.start_announcing(key, now),
         }
         self.touch(key);
     }
 
-    /// The info dictionary of an earlier run serves as well as one from peers.
-    fn begin_magnet(&mut self, key: TorrentKey, now: Time) {
-        let known = self
-            .torrents
-            .get(&key)
-            .and_then(|torrent| self.shared.resume.load_info(&torrent.info_hashes));
-        match known {
-            Some(bytes) => self.metadata_received(key, &bytes, now),
-            None => self.start_announcing(key, now),
+    /// There is an info dictionary: a thread parses it and looks at the files.
+    pub(super) fn metadata_received(&mut self, key: TorrentKey, metadata: Metadata) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        let is_late = torrent.preparing.is_some() || torrent.store.is_some();
+        if is_late || torrent.phase == Phase::Stopping {
+            return;
         }
+        let token = Arc::new(());
+        let job = Job {
+            key,
+            info_hashes: torrent.info_hashes,
+            spec: torrent.spec.clone(),
+            metadata,
+            torrent: Arc::downgrade(&token),
+            shard: self.handle.clone(),
+        };
+        torrent.preparing = Some(token);
+        Jobs::push(&self.shared, job);
     }
 
-    /// The machine has an info dictionary with the right hash.
-    pub(super) fn metadata_received(&mut self, key: TorrentKey, bytes: &[u8], now: Time) {
+    /// What the thread made of the metadata.
+    pub(super) fn outcome(&mut self, key: TorrentKey, outcome: Outcome, now: Time) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
-        let info = match Info::parse_wanted(bytes, &torrent.info_hashes) {
-            Ok(info) => Arc::new(info),
-            Err(error) => {
-                // The hash is right, so every peer would send the same bytes: nobody can help.
-                let text = format!("the torrent's metadata is refused: {error}");
-                let problem = Problem { blame: Blame::Peer, is_fatal: true, text };
-                self.tell(key, What::Problem(problem));
-                return self.stop(key, now);
-            }
-        };
-        let layers = info.unknown_layers();
-        if torrent.spec.is_metadata_only {
-            return self.metadata_only(key, info, layers, now);
+        torrent.preparing = None;
+        if torrent.phase == Phase::Stopping {
+            // Its lock goes before anybody hears of the end.
+            drop(outcome);
+            return self.finish_stopping(key, now);
         }
-        if let Err(error) = self.shared.resume.save_info(&torrent.info_hashes, bytes) {
-            tracing::warn!(%error, "the metadata is not kept for the next run");
-        }
-        match setup::prepare(&self.shared, &torrent.spec, info, layers) {
-            Ok(content) => self.prepared(key, content, now),
-            Err(error) => {
-                let text = error.to_string();
-                let problem = Problem { blame: Blame::Local, is_fatal: true, text };
+        match outcome {
+            Outcome::Content(content) => self.prepared(key, content, now),
+            Outcome::Metadata { info, layers } => self.metadata_only(key, info, layers, now),
+            Outcome::Useless => self.start_announcing(key, now),
+            Outcome::Problem(problem) => {
                 self.tell(key, What::Problem(problem));
                 self.stop(key, now);
             }
         }
+        self.touch(key);
     }
 
     /// Only the torrent file is wanted: for v2 the piece layers belong to it, so fetch them as well.
@@ -313,7 +315,8 @@ impl Shard {
         if torrent.phase != Phase::Stopping {
             return;
         }
-        let is_over = torrent.saves_due == 0 && torrent.announcer.is_finished();
+        let is_saved = torrent.saves_due == 0 && torrent.preparing.is_none();
+        let is_over = is_saved && torrent.announcer.is_finished();
         if !is_over && now < torrent.stop_by {
             return;
         }

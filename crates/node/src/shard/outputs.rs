@@ -4,6 +4,7 @@ use super::Shard;
 use super::inbound::Ending;
 use crate::connection::Stage;
 use crate::event::{TorrentKey, What};
+use crate::prepare::Metadata;
 use piecework_net::FRAME_BLOCKS_MAX;
 use piecework_swarm::{DialerInput, Input, Output, Source as Gossip};
 use piecework_types::{Block, PeerSlot, Time};
@@ -66,7 +67,9 @@ impl Shard {
                 let reason = reason.close_reason();
                 self.close(id, Ending::ByMachine { is_ban: ban, reason }, now);
             }
-            Output::MetadataReceived(bytes) => self.metadata_received(key, &bytes, now),
+            Output::MetadataReceived(bytes) => {
+                self.metadata_received(key, Metadata::FromPeers(bytes));
+            }
             Output::LayerReceived { pieces_root, hashes } => {
                 self.layer_received(key, pieces_root, hashes);
             }
