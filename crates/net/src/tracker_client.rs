@@ -164,7 +164,7 @@ impl Client {
         }
         let patience = match announce.event {
             Event::Stopped => STOPPED_AFTER,
-            Event::Periodic | Event::Started | Event::Completed => HTTP_AFTER,
+            Event::Periodic | Event::Started | Event::Completed | Event::Paused => HTTP_AFTER,
         };
         let rng = Rng::new(self.rng.next_u64());
         let http = match url.scheme() {

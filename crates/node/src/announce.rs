@@ -29,6 +29,8 @@ pub(crate) struct Facts {
     pub(crate) uploaded: u64,
     pub(crate) downloaded: u64,
     pub(crate) left: u64,
+    /// All that is wanted is there, but not all (BEP 21).
+    pub(crate) is_partial_seed: bool,
 }
 
 struct Line {
@@ -88,11 +90,10 @@ impl Announcer {
         &self.statuses
     }
 
-    pub(crate) fn start(&mut self, complete: bool, now: Time) {
-        for line in &mut self.lines {
-            line.is_running = true;
-            line.schedule.handle(Input::Started { complete }, now);
-        }
+    pub(crate) fn start(&mut self, facts: &Facts, now: Time) {
+        self.tell(Input::PartialSeed(facts.is_partial_seed), now);
+        self.tell(Input::Started { complete: facts.left == 0 }, now);
+        self.lines.iter_mut().for_each(|line| line.is_running = true);
     }
 
     pub(crate) fn stop(&mut self, now: Time) {

@@ -347,7 +347,8 @@ impl Torrent {
             uploaded: view.up_bytes,
             downloaded: view.down_bytes,
             // Without metadata anything but 0, which would mean a seed (BEP 3).
-            left: if self.store.is_some() { view.left_bytes } else { 1 },
+            left: if self.store.is_some() { view.missing_bytes } else { 1 },
+            is_partial_seed: self.store.is_some() && view.is_complete && view.missing_bytes > 0,
         }
     }
 

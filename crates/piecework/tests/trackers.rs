@@ -62,6 +62,32 @@ fn complete_data_is_announced_without_completed() {
 }
 
 #[test]
+fn a_complete_selection_is_announced_as_a_partial_seed_with_what_it_lacks() {
+    let tracker = FakeTracker::http(TrackerAnswer::Silence);
+    let builder = FixtureBuilder::folder("films").with("a.mkv", 65_536).with("b.iso", 131_072);
+    let fixture = builder.piece_length(32_768).tracker(tracker.url()).build();
+    let sandbox = Sandbox::new(BINARY);
+    let seed = FakePeer::seed(&fixture);
+    tracker.set_answer(TrackerAnswer::Peers(vec![seed.address()], 1800));
+    let get = || {
+        let mut command = sandbox.get(sandbox.torrent(&fixture), &[]);
+        command.args(["--select", "*.mkv", "--stay"]);
+        let mut run = Run::start(command);
+        run.wait_stdout("DONE ");
+        run
+    };
+    for event in [Event::Started, Event::Paused] {
+        let mut run = get();
+        tracker.wait(event);
+        assert_eq!(run.end(Signal::TERM, POLITE), 0, "{}", run.stderr());
+    }
+    let told: Vec<_> = tracker.announces().iter().map(|it| (it.event, it.left)).collect();
+    let of_the_first = [(Event::Started, 196_608), (Event::Stopped, 131_072)];
+    assert_eq!(told[..2], of_the_first, "nothing was completed");
+    assert_eq!(told[2..], [(Event::Paused, 131_072), (Event::Stopped, 131_072)]);
+}
+
+#[test]
 fn a_hybrid_torrent_is_announced_under_both_of_its_names() {
     let tracker = FakeTracker::http(TrackerAnswer::Peers(Vec::new(), 1800));
     let builder = FixtureBuilder::file("payload", 1000).version(Version::Hybrid);

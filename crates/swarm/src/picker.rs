@@ -94,6 +94,7 @@ pub struct Picker {
     priorities: Vec<u8>,
     wanted_missing: u32,
     left_bytes: u64,
+    missing_bytes: u64,
     rarity: Rarity,
     partials: Partials,
     peer_count: usize,
@@ -112,6 +113,8 @@ impl Picker {
     /// ones count as unwanted), 0 to 7.
     pub fn new(grid: PieceGrid, have: Bitfield, priorities: &[u8], rng: Rng) -> Self {
         let count = grid.piece_count();
+        let missing = grid.pieces().filter(|piece| !have.contains(*piece));
+        let missing_bytes = missing.map(|piece| u64::from(grid.piece_bytes(piece))).sum();
         let mut picker = Self {
             have,
             locked: Bitfield::new(count),
@@ -119,6 +122,7 @@ impl Picker {
             priorities: vec![0; count as usize],
             wanted_missing: 0,
             left_bytes: 0,
+            missing_bytes,
             rarity: Rarity::new(count),
             partials: Partials::new(count),
             peer_count: 0,
@@ -157,6 +161,11 @@ impl Picker {
     /// Bytes of wanted pieces that are not verified.
     pub const fn left_bytes(&self) -> u64 {
         self.left_bytes
+    }
+
+    /// Bytes of all pieces that are not verified, wanted or not.
+    pub const fn missing_bytes(&self) -> u64 {
+        self.missing_bytes
     }
 
     /// Whether blocks of the piece are asked and have not come.
@@ -370,6 +379,7 @@ impl Picker {
         if !self.have.insert(piece) {
             return false;
         }
+        self.missing_bytes -= u64::from(self.grid.piece_bytes(piece));
         self.failed.remove(piece);
         self.rarity.set_open(piece, 0, &mut self.rng);
         if wanted {
@@ -391,6 +401,9 @@ impl Picker {
     pub fn lost(&mut self, piece: PieceIndex) -> bool {
         self.partials.close(piece, &mut Vec::new());
         let had = self.have.remove(piece);
+        if had {
+            self.missing_bytes += u64::from(self.grid.piece_bytes(piece));
+        }
         if had && self.wants(piece) {
             self.wanted_missing += 1;
             self.left_bytes += u64::from(self.grid.piece_bytes(piece));

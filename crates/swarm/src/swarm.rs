@@ -242,6 +242,7 @@ impl Swarm {
             up_bytes: self.up.total(),
             wasted_bytes: self.wasted_bytes,
             left_bytes: picker.map_or(0, Picker::left_bytes),
+            missing_bytes: picker.map_or(0, Picker::missing_bytes),
         }
     }
 

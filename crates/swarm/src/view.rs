@@ -30,6 +30,8 @@ pub struct View<'a> {
     pub wasted_bytes: u64,
     /// Bytes of wanted pieces that are not verified.
     pub left_bytes: u64,
+    /// Bytes of all pieces that are not verified, wanted or not.
+    pub missing_bytes: u64,
 }
 
 /// Figures of one peer.

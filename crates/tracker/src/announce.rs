@@ -23,6 +23,8 @@ pub enum Event {
     Started,
     /// The download has just become complete.
     Completed,
+    /// Every announce of a partial seed but the last one: it has all it wants, but not all (BEP 21).
+    Paused,
     /// The last announce of a run.
     Stopped,
 }

@@ -84,7 +84,9 @@ impl AnnounceGate {
                 self.others.remove(ticket.torrent, ticket.tracker);
                 match ticket.event {
                     Event::Stopped => self.stopped.push(ticket),
-                    Event::Started | Event::Completed | Event::Periodic => self.others.push(ticket),
+                    Event::Started | Event::Completed | Event::Paused | Event::Periodic => {
+                        self.others.push(ticket);
+                    }
                 }
             }
             GateInput::Done { torrent, tracker } => {

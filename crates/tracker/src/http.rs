@@ -66,6 +66,7 @@ pub fn announce_url(base: &TrackerUrl, announce: &Announce) -> String {
         Event::Periodic => {}
         Event::Started => query.add("event", "started"),
         Event::Completed => query.add("event", "completed"),
+        Event::Paused => query.add("event", "paused"),
         Event::Stopped => query.add("event", "stopped"),
     }
     if let Some(tracker_id) = &announce.tracker_id {

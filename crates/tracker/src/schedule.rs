@@ -71,6 +71,9 @@ pub enum Input {
     },
     /// The last missing piece has arrived.
     Completed,
+    /// Whether the torrent has all it wants, but not every piece: then each announce says so (BEP 21).
+    /// False at first; to be told before [`Input::Started`] if it is so from the start.
+    PartialSeed(bool),
     /// A tracker answered the announce in flight.
     Answered {
         /// Which.
@@ -138,6 +141,7 @@ pub struct Schedule {
     rng: Rng,
     phase: Phase,
     wants_peers: bool,
+    is_partial_seed: bool,
     trackers: Vec<Tracker>,
     groups: Vec<Group>,
     /// At most one announce for each tracker and one `Finished`.
@@ -171,6 +175,7 @@ impl Schedule {
             rng,
             phase: Phase::Idle,
             wants_peers: true,
+            is_partial_seed: false,
             trackers,
             groups,
             outputs: VecDeque::new(),
@@ -182,6 +187,7 @@ impl Schedule {
         match input {
             Input::Started { complete } => self.start(complete, now),
             Input::Completed => self.complete(now),
+            Input::PartialSeed(is_partial_seed) => self.is_partial_seed = is_partial_seed,
             Input::Answered { tracker, interval, min_interval } => {
                 self.answered(tracker, interval, min_interval, now);
             }
@@ -239,6 +245,7 @@ impl Schedule {
     fn complete(&mut self, now: Time) {
         let Phase::Running { complete: complete @ false } = &mut self.phase else { return };
         *complete = true;
+        self.is_partial_seed = false;
         for tracker in &mut self.trackers {
             tracker.completed_due = tracker.is_started || tracker.in_flight.is_some();
         }
@@ -360,7 +367,8 @@ impl Schedule {
                 continue;
             };
             let Some(tracker) = find_mut(&mut self.trackers, index) else { continue };
-            let (event, peers_wanted) = (tracker.begin(), self.policy.peers_wanted);
+            let (event, peers_wanted) =
+                (tracker.begin(self.is_partial_seed), self.policy.peers_wanted);
             group.in_flight = Some(index);
             group.is_forced = false;
             self.outputs.push_back(Output::Announce { tracker: index, event, peers_wanted });

@@ -194,8 +194,8 @@ impl Shard {
         if let Some(torrent) = self.torrents.get_mut(&key)
             && torrent.announcer.is_finished()
         {
-            let is_complete = torrent.store.is_some() && torrent.swarm.view().left_bytes == 0;
-            torrent.announcer.start(is_complete, now);
+            let facts = torrent.facts(&self.shared);
+            torrent.announcer.start(&facts, now);
         }
         self.poll_announcer(key);
     }
@@ -205,7 +205,8 @@ impl Shard {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         torrent.done_is_due = true;
         torrent.save(false);
-        if torrent.swarm.view().down_bytes > 0 {
+        let view = torrent.swarm.view();
+        if view.down_bytes > 0 && view.missing_bytes == 0 {
             torrent.announcer.tell(ScheduleInput::Completed, now);
         }
         self.poll_announcer(key);
@@ -232,6 +233,8 @@ impl Shard {
             torrent.save_at = Time::NEVER;
             torrent.save(false);
         }
+        let facts = torrent.facts(&self.shared);
+        torrent.announcer.tell(ScheduleInput::PartialSeed(facts.is_partial_seed), now);
         torrent.announcer.tell(ScheduleInput::Timeout, now);
         if torrent.chores_at <= now {
             torrent.publish();

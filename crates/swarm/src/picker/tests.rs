@@ -254,6 +254,17 @@ fn a_choking_peer_is_asked_for_allowed_pieces_only() {
 }
 
 #[test]
+fn what_is_not_wanted_is_missing_but_not_left() {
+    let mut picker = picker(3, 1);
+    picker.verified(PieceIndex::trusted(0), &mut Vec::new());
+    picker.prioritise(&[4, 4, 0]);
+    let block = u64::from(BLOCK);
+    assert_eq!((picker.left_bytes(), picker.missing_bytes()), (block, 2 * block));
+    picker.verified(PieceIndex::trusted(1), &mut Vec::new());
+    assert_eq!((picker.left_bytes(), picker.missing_bytes()), (0, block));
+}
+
+#[test]
 fn losing_a_verified_piece_makes_it_wanted_again() {
     let mut picker = picker(1, 1);
     let all = Bitfield::full(1);
@@ -263,6 +274,7 @@ fn losing_a_verified_piece_makes_it_wanted_again() {
     assert!(!picker.verified(piece, &mut Vec::new()));
     assert!(picker.lost(piece) && !picker.is_complete());
     assert_eq!(picker.left_bytes(), u64::from(BLOCK));
+    assert_eq!(picker.missing_bytes(), u64::from(BLOCK));
     assert_eq!(pick_pieces(&mut picker, &asker(0, &all), &mut Work::default(), 9), [0]);
 }
 

@@ -90,6 +90,7 @@ fn read(target: &str) -> Option<Announce> {
     let event = match text("event").as_deref() {
         Some("started") => Event::Started,
         Some("completed") => Event::Completed,
+        Some("paused") => Event::Paused,
         Some("stopped") => Event::Stopped,
         Some(_) | None => Event::Periodic,
     };

@@ -67,6 +67,13 @@ fn optional_parameters_appear_when_there_is_something_to_say() {
 }
 
 #[test]
+fn a_partial_seed_is_paused_and_says_what_it_lacks() {
+    let announce = Announce { event: Event::Paused, left: 7, ..announce() };
+    let url = announce_url(&base("http://t/a"), &announce);
+    assert!(url.contains("&left=7&") && url.contains("&event=paused"), "{url}");
+}
+
+#[test]
 fn a_scrape_url_names_every_torrent() {
     let hashes = [InfoHash([b'a'; 20]), InfoHash([b'b'; 20])];
     let url = scrape_url(&base("http://t/announce?pk=1"), &hashes).expect("it scrapes");

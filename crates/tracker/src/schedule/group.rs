@@ -11,7 +11,7 @@ use piecework_types::Time;
 #[derive(Clone, Debug)]
 pub(super) struct Tracker {
     pub(super) tier: u32,
-    /// It answered a started event, so it knows us.
+    /// It answered an announce, so it knows us.
     pub(super) is_started: bool,
     /// It was told of a download and has to hear that it is complete.
     pub(super) completed_due: bool,
@@ -41,8 +41,10 @@ impl Tracker {
     }
 
     /// Notes that an announce begins, and says with which event.
-    pub(super) const fn begin(&mut self) -> Event {
-        let event = if !self.is_started {
+    pub(super) const fn begin(&mut self, is_partial_seed: bool) -> Event {
+        let event = if is_partial_seed {
+            Event::Paused
+        } else if !self.is_started {
             // A torrent that is complete by now starts as a seed: nothing was completed for it.
             self.completed_due = false;
             Event::Started

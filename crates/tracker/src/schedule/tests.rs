@@ -1,7 +1,7 @@
 //! Schedules under virtual time: tiers, lying trackers, events, back-off, jumps of the clock.
 
 use super::*;
-use crate::announce::Event::{Completed, Periodic, Started, Stopped};
+use crate::announce::Event::{Completed, Paused, Periodic, Started, Stopped};
 use piecework_types::Rng;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -347,6 +347,50 @@ fn a_clock_that_jumps_far_ahead_causes_one_announce() {
     answer(&mut schedule, first, Some(1800), later);
     schedule.handle(Input::Timeout, later);
     assert_eq!(announces(&mut schedule), []);
+}
+
+#[test]
+fn a_partial_seed_says_so_in_every_announce_but_the_last() {
+    let mut schedule = schedule(&[1], SchedulePolicy::default());
+    schedule.handle(Input::PartialSeed(true), at(0));
+    schedule.handle(Input::WantPeers(false), at(0));
+    schedule.handle(Input::Started { complete: false }, at(0));
+    assert_eq!(announces(&mut schedule), [(0, Paused)], "the first one too");
+    answer(&mut schedule, 0, Some(1800), at(1));
+    schedule.handle(Input::Timeout, at(1801));
+    assert_eq!(announces(&mut schedule), [(0, Paused)]);
+    answer(&mut schedule, 0, Some(1800), at(1801));
+    schedule.handle(Input::StopRequested, at(1802));
+    assert_eq!(announces(&mut schedule), [(0, Stopped)]);
+}
+
+#[test]
+fn a_selection_that_becomes_complete_is_told_at_the_interval_and_never_as_completed() {
+    let mut schedule = started(&[1], SchedulePolicy::default());
+    schedule.handle(Input::WantPeers(false), at(0));
+    announces(&mut schedule);
+    answer(&mut schedule, 0, Some(1800), at(0));
+    schedule.handle(Input::PartialSeed(true), at(1));
+    assert_eq!(
+        (announces(&mut schedule), wake(&schedule)),
+        (vec![], Some((1800, Reason::Interval)))
+    );
+    schedule.handle(Input::Timeout, at(1800));
+    assert_eq!(announces(&mut schedule), [(0, Paused)]);
+}
+
+#[test]
+fn a_partial_seed_that_wants_the_rest_is_a_downloader_again_and_then_complete() {
+    let mut schedule = schedule(&[1], SchedulePolicy::default());
+    schedule.handle(Input::PartialSeed(true), at(0));
+    schedule.handle(Input::Started { complete: false }, at(0));
+    assert_eq!(announces(&mut schedule), [(0, Paused)]);
+    answer_both(&mut schedule, 0, (Some(1800), Some(60)), at(0));
+    schedule.handle(Input::PartialSeed(false), at(60));
+    assert_eq!(announces(&mut schedule), [(0, Periodic)], "the tracker knows it already");
+    answer(&mut schedule, 0, Some(1800), at(61));
+    schedule.handle(Input::Completed, at(62));
+    assert_eq!(announces(&mut schedule), [(0, Completed)]);
 }
 
 #[test]

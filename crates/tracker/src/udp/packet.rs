@@ -231,7 +231,8 @@ fn encode_announce(announce: &Announce, out: &mut Vec<u8>) {
         out.extend(amount.to_be_bytes());
     }
     let event: u32 = match announce.event {
-        Event::Periodic => 0,
+        // BEP 15 has no number for a partial seed.
+        Event::Periodic | Event::Paused => 0,
         Event::Completed => 1,
         Event::Started => 2,
         Event::Stopped => 3,
