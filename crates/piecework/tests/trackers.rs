@@ -72,7 +72,7 @@ fn a_complete_selection_is_announced_as_a_partial_seed_with_what_it_lacks() {
     let get = || {
         let mut command = sandbox.get(sandbox.torrent(&fixture), &[]);
         command.args(["--select", "*.mkv", "--stay"]);
-        let mut run = Run::start(command);
+        let run = Run::start(command);
         run.wait_stdout("DONE ");
         run
     };

@@ -2,8 +2,8 @@
 //!
 //! Owns the request queue: the blocks asked of one peer that have not come, and how many there may be.
 //! Invariants: never more than the peer said it takes (`reqq`, BEP 10); a block stands in the queue
-//! until it comes, is rejected, the peer chokes us, or it must have been overlooked. It must not know what to ask (that is
-//! `Picker`) or other peers.
+//! until it comes, is rejected, the peer chokes us, or the peer must have overlooked it. It must not
+//! know what to ask (that is `Picker`) or other peers.
 //!
 //! The depth starts small and doubles each round trip until that no longer makes the peer faster; then
 //! it is 1.5 times the bandwidth-delay product plus one second of the peer's rate.
