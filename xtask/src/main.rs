@@ -1,8 +1,9 @@
-//! The project's commands: `tidy`, `run`, `test`, `soak`.
+//! The project's commands: `tidy`, `run`, `test`, `budget`, `soak`.
 //!
 //! Everything a person or a machine does with this repository beyond plain cargo starts here. It links
 //! no crate of the product: it builds the product and watches it from outside, as a user would.
 
+mod budget;
 mod fuzz;
 mod options;
 mod process;
@@ -43,6 +44,7 @@ fn carry_out(command: &Command) -> Result<(), String> {
         Command::Tidy => println!("tidy: {}", tidy::check(&project.root)?),
         Command::Run => run::run(&project)?,
         Command::Test(options) => test::run(&project, options)?,
+        Command::Budget(mode) => println!("budget: {}", budget::run(&project, *mode)?),
         Command::Soak(options) => soak::run(&project, options)?,
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The command line of `cargo xtask`, parsed by hand: it has few words and fewer switches.
 
+use crate::budget::Mode;
 use crate::soak::PARTS;
 use std::collections::BTreeSet;
 
@@ -9,16 +10,22 @@ usage: cargo xtask COMMAND
 
   tidy                               check the house rules (STYLE.md)
   run                                seed and download 64 MiB on loopback, print the figures
-  test [--quick] [--without PEER]... run every test; --quick takes under 5 minutes
+  test [--quick] [--without PROGRAM]...
+                                     run every test; --quick takes under 5 minutes
+  budget [--write]                   count the instructions of the hot paths, compare them with
+                                     bench/BUDGET.json or write it
   soak [--only PART]... [--fuzz-seconds N] [--sim-seeds N] [--kill-rounds N] [--churn-minutes N]
                                      run the long proofs and write docs/SOAK.md; what is shorter
                                      than by default is said to be so
 
-PEER is one of libtorrent, transmission, aria2, opentracker.
+PROGRAM is one of libtorrent, transmission, aria2, opentracker, valgrind.
 PART is one of build, fuzz, simulator, kill, churn.";
 
 /// Programs of other projects that the interop tests install and talk to.
 pub(crate) const PEERS: [&str; 4] = ["libtorrent", "transmission", "aria2", "opentracker"];
+
+/// What counts instructions.
+pub(crate) const VALGRIND: &str = "valgrind";
 
 /// What the user asked for.
 #[derive(Debug, Eq, PartialEq)]
@@ -27,6 +34,7 @@ pub(crate) enum Command {
     Tidy,
     Run,
     Test(TestOptions),
+    Budget(Mode),
     Soak(SoakOptions),
 }
 
@@ -37,6 +45,8 @@ pub(crate) struct TestOptions {
     pub(crate) quick: bool,
     /// Peers whose absence is accepted.
     pub(crate) without: BTreeSet<String>,
+    /// So is that of valgrind.
+    pub(crate) without_valgrind: bool,
 }
 
 /// Which of the long proofs to run, and how long.
@@ -92,6 +102,7 @@ pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, S
         Some("tidy") => Command::Tidy,
         Some("run") => Command::Run,
         Some("test") => return parse_test(args),
+        Some("budget") => return parse_budget(args),
         Some("soak") => return parse_soak(args),
         Some(other) => return Err(format!("unknown command `{other}`")),
     };
@@ -104,16 +115,28 @@ fn parse_test(mut args: impl Iterator<Item = String>) -> Result<Command, String>
         match arg.as_str() {
             "--quick" => options.quick = true,
             "--without" => {
-                let peer = args.next().ok_or("--without needs the name of a peer")?;
-                if !PEERS.contains(&peer.as_str()) {
-                    return Err(format!("unknown peer `{peer}`"));
+                let program = args.next().ok_or("--without needs the name of a program")?;
+                if program == VALGRIND {
+                    options.without_valgrind = true;
+                } else if PEERS.contains(&program.as_str()) {
+                    options.without.insert(program);
+                } else {
+                    return Err(format!("unknown program `{program}`"));
                 }
-                options.without.insert(peer);
             }
             other => return Err(format!("unexpected `{other}`")),
         }
     }
     Ok(Command::Test(options))
+}
+
+fn parse_budget(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
+    let mode = match args.next().as_deref() {
+        None => Mode::Compare,
+        Some("--write") => Mode::Write,
+        Some(other) => return Err(format!("unexpected `{other}`")),
+    };
+    args.next().map_or(Ok(Command::Budget(mode)), |extra| Err(format!("unexpected `{extra}`")))
 }
 
 fn parse_soak(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
@@ -153,9 +176,11 @@ mod tests {
     fn reads_commands_and_switches() {
         assert_eq!(parse_words("tidy"), Ok(Command::Tidy));
         let without = BTreeSet::from(["aria2".to_owned(), "libtorrent".to_owned()]);
-        let options = TestOptions { quick: true, without };
-        let line = "test --without libtorrent --quick --without aria2";
+        let options = TestOptions { quick: true, without, without_valgrind: true };
+        let line = "test --without libtorrent --quick --without aria2 --without valgrind";
         assert_eq!(parse_words(line), Ok(Command::Test(options)));
+        assert_eq!(parse_words("budget"), Ok(Command::Budget(Mode::Compare)));
+        assert_eq!(parse_words("budget --write"), Ok(Command::Budget(Mode::Write)));
     }
 
     #[test]
@@ -175,6 +200,7 @@ mod tests {
             ("run now", "now"),
             ("test --fast", "--fast"),
             ("test --without ktorrent", "ktorrent"),
+            ("budget --read", "--read"),
             ("soak --only bench", "bench"),
             ("soak --sim-seeds 0", "--sim-seeds"),
         ] {

@@ -1,10 +1,11 @@
 //! `cargo xtask test`: every proof that fits into an hour on two cores, the fast ones first.
 
+use crate::budget::Mode;
 use crate::fuzz::Demand;
 use crate::options::{PEERS, TestOptions};
 use crate::project::Project;
 use crate::steps::{self, step};
-use crate::{fuzz, process, tidy, tools};
+use crate::{budget, fuzz, process, tidy, tools};
 use std::process::Command;
 use std::time::Duration;
 
@@ -44,6 +45,10 @@ pub(crate) fn run(project: &Project, options: &TestOptions) -> Result<(), String
             step("interop", || interop(project, options)),
             step("kill", || kill(project, KILL_ROUNDS).and_then(last_line_of)),
             step("bench", || bench(project)),
+            step("budget", || match options.without_valgrind {
+                true => Ok("not run: without valgrind".into()),
+                false => budget::run(project, Mode::Compare),
+            }),
         ]);
     }
     println!("\n{}", steps::table(&outcomes));
