@@ -119,16 +119,41 @@ fn simulator(project: &Project, seeds: u64, kept: &mut Vec<String>) -> Result<St
     if took > SIM_LIMIT { Err(note) } else { Ok(note) }
 }
 
+/// One scenario, its seeds dealt out to as many processes as there are cores.
 fn play(
     project: &Project,
     scenario: &str,
     seeds: u64,
     kept: &mut Vec<String>,
 ) -> Result<(), String> {
-    let mut command = test::proof(project, "ci", "piecework-sim")?;
-    command.args(["--scenario", scenario, "--seeds", &seeds.to_string()]);
-    // Longer than its limit: how much longer it takes is worth knowing.
-    process::run_keeping_lines(command, 4 * SIM_LIMIT, kept)
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let share = |first: u64, seeds: u64| {
+        let mut command = test::proof(project, "ci", "piecework-sim")?;
+        command.args(["--scenario", scenario, "--seed", &first.to_string()]);
+        command.args(["--seeds", &seeds.to_string()]);
+        let mut lines = Vec::new();
+        // Longer than its limit: how much longer it takes is worth knowing.
+        let result = process::run_keeping_lines(command, 4 * SIM_LIMIT, &mut lines);
+        Ok::<_, String>((lines, result))
+    };
+    std::thread::scope(|scope| {
+        let run = |(first, seeds)| scope.spawn(move || share(first, seeds));
+        let runs: Vec<_> = shares(seeds, cores).into_iter().map(run).collect();
+        let mut outcome = Ok(());
+        for run in runs {
+            let (lines, result) = run.join().map_err(|_| "a simulator's watcher panicked")??;
+            kept.extend(lines);
+            outcome = outcome.and(result);
+        }
+        outcome
+    })
+}
+
+/// First seed and number of seeds of each process: together 1 to `seeds`.
+fn shares(seeds: u64, cores: u64) -> Vec<(u64, u64)> {
+    let start = |nth: u64| 1 + seeds * nth / cores;
+    let all = (0..cores).map(|nth| (start(nth), start(nth + 1) - start(nth)));
+    all.filter(|(_, count)| *count > 0).collect()
 }
 
 fn kill(project: &Project, rounds: u64, kept: &mut Vec<String>) -> Result<String, String> {
@@ -150,6 +175,13 @@ fn churn(project: &Project, minutes: u64, kept: &mut Vec<String>) -> Result<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_seed_is_played_by_one_process() {
+        assert_eq!(shares(10_000, 2), [(1, 5_000), (5_001, 5_000)]);
+        assert_eq!(shares(7, 3), [(1, 2), (3, 2), (5, 3)]);
+        assert_eq!(shares(1, 4), [(1, 1)]);
+    }
 
     #[test]
     fn a_part_that_is_done_says_no_more_and_gives_its_result() {
