@@ -1,14 +1,14 @@
 //! The threads and memory that all torrents of a node share.
 //!
-//! Owns the workers and the keeper. Invariant: after [`Disk::shutdown`] no thread of ours runs. It must
-//! not know torrents.
+//! Owns the workers and the keeper. Invariant: after [`Disk::shutdown`] no thread of ours runs; after
+//! [`Disk::shutdown_within`] none but those that a drive holds. It must not know torrents.
 
 use std::fmt;
 use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::drive::Drives;
 use crate::files::FileCache;
@@ -16,6 +16,9 @@ use crate::keeper::Keeper;
 use crate::mailbox::Mailbox;
 use crate::pool::ChunkPool;
 use crate::worker::{Queue, work};
+
+/// Between two looks at threads that are to end: they cannot be waited for with a limit.
+const END_POLL: Duration = Duration::from_millis(2);
 
 /// How much of the machine the disk side may use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -129,15 +132,29 @@ impl Disk {
     /// Finishes what was handed over, saves resume data, and ends the threads. What is asked of stores
     /// afterwards is never answered.
     pub fn shutdown(&self) {
-        let threads = {
-            let mut threads = self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner);
-            mem::take(&mut *threads)
-        };
+        let threads = self.take_threads();
         // First the workers, so that the last resume data have everything.
         self.queue().close();
         join(threads.workers);
         self.keeper().close();
         join(threads.keepers);
+    }
+
+    /// As [`Self::shutdown`], but waits no longer than this: threads that a drive holds are left to
+    /// themselves, and die with the process. False if there are any.
+    pub fn shutdown_within(&self, patience: Duration) -> bool {
+        let start = Instant::now();
+        let threads = self.take_threads();
+        self.queue().close();
+        // Half, because resume data may lie on another drive than the one that holds a worker.
+        let have_ended = join_until(threads.workers, start + patience / 2);
+        self.keeper().close();
+        join_until(threads.keepers, start + patience) && have_ended
+    }
+
+    fn take_threads(&self) -> Threads {
+        let mut threads = self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        mem::take(&mut *threads)
     }
 
     pub(crate) fn files(&self) -> &FileCache {
@@ -177,6 +194,19 @@ fn join(threads: Vec<JoinHandle<()>>) {
             tracing::error!("a thread of the disk side ended by a panic");
         }
     }
+}
+
+/// Joins those that end in time.
+fn join_until(threads: Vec<JoinHandle<()>>, deadline: Instant) -> bool {
+    while !threads.iter().all(JoinHandle::is_finished) {
+        if Instant::now() >= deadline {
+            tracing::warn!("a drive does not answer, and a thread is left behind");
+            return false;
+        }
+        thread::sleep(END_POLL);
+    }
+    join(threads);
+    true
 }
 
 /// As many threads as asked for, or as cores.

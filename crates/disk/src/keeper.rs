@@ -7,7 +7,7 @@
 use piecework_types::{Bitfield, PieceIndex};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::bits::AtomicBits;
@@ -222,9 +222,14 @@ impl Saving {
         self.lock().lock = Some(lock);
     }
 
-    /// Nothing is saved any more, and the lock is let go.
+    /// Nothing is saved any more, and the lock is let go: now, or with the store by a keeper that is in the
+    /// middle of a save. A shard calls this, and a drive may hang.
     pub(crate) fn end(&self) {
-        self.lock().lock = None;
+        match self.plan.try_lock() {
+            Ok(mut plan) => plan.lock = None,
+            Err(TryLockError::Poisoned(plan)) => plan.into_inner().lock = None,
+            Err(TryLockError::WouldBlock) => {}
+        }
     }
 
     /// True if nothing was to be saved before.

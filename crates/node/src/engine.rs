@@ -140,24 +140,31 @@ impl Engine {
             events: sender,
             seeds: Mutex::new(seeds),
         });
-        let shards: Vec<_> = (0..config.shards.max(1))
-            .map(|index| Shard::start(index, clock, Arc::clone(&shared)))
-            .collect::<io::Result<_>>()?;
-        let handles: Vec<_> = shards.iter().map(|(handle, _)| handle.clone()).collect();
-        let router = Arc::clone(&shared);
-        let acceptor = Acceptor::start(listeners, move |arrival| {
+        // From here on a drop ends what has been started.
+        let mut engine = Self {
+            shared,
+            shards: Vec::new(),
+            acceptor: None,
+            events,
+            next_key: AtomicU64::new(1),
+            statuses: Mutex::default(),
+        };
+        for index in 0..config.shards.max(1) {
+            engine.shards.push(Shard::start(index, clock, Arc::clone(&engine.shared))?);
+        }
+        engine.acceptor = Some(engine.accept(listeners)?);
+        Ok(engine)
+    }
+
+    /// Starts the thread that hands connections to their shards.
+    fn accept(&self, listeners: Listeners) -> io::Result<Acceptor> {
+        let handles: Vec<_> = self.shards.iter().map(|(handle, _)| handle.clone()).collect();
+        let router = Arc::clone(&self.shared);
+        Acceptor::start(listeners, move |arrival| {
             let routes = router.routes.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(&Route { key, shard }) = routes.get(&arrival.info_hash) {
                 handles[shard].offer(Command::Arrival { arrival, key });
             }
-        })?;
-        Ok(Self {
-            shared,
-            shards,
-            acceptor: Some(acceptor),
-            events,
-            next_key: AtomicU64::new(1),
-            statuses: Mutex::default(),
         })
     }
 
@@ -243,7 +250,8 @@ impl Engine {
     }
 
     /// Stops politely: no new requests, verified pieces and resume data written, trackers told. Returns
-    /// when that is done or `patience` has passed, whichever comes first.
+    /// when that is done or `patience` has passed, whichever comes first: a thread that a drive holds is
+    /// left behind.
     pub fn shutdown(mut self, patience: Duration) {
         self.acceptor = None;
         for (shard, _) in &self.shards {
@@ -259,7 +267,8 @@ impl Engine {
                 drop(thread.join());
             }
         }
-        self.shared.disk.shutdown();
+        let rest = deadline.saturating_duration_since(std::time::Instant::now());
+        self.shared.disk.shutdown_within(rest);
     }
 }
 
