@@ -174,3 +174,29 @@ fn a_file_removed_while_downloading_does_not_become_a_false_done() {
     assert_eq!(run.wait(), 0, "{}", run.stderr());
     assert_eq!(fixture.faults(&sandbox.dir()), [""; 0], "{}", run.stderr());
 }
+
+#[test]
+fn done_is_said_once_and_again_only_after_a_file_was_lost_and_fetched_again() {
+    let folder = FixtureBuilder::folder("content").with("kept", 65_536).with("lost", 65_536);
+    let (fixture, sandbox) = (folder.build(), Sandbox::new(BINARY));
+    let seed = FakePeer::seed(&fixture);
+    let mut command = sandbox.get(sandbox.torrent(&fixture), &[seed.address()]);
+    command.arg("--stay");
+    let mut run = Run::start(command);
+    let address = run.wait_ready();
+    run.wait_stdout("DONE ");
+    let file = sandbox.dir().join("content/lost");
+    fs::remove_file(&file).expect("a file that can be removed");
+    // As long as it is open it is served, and what is served completes nothing.
+    while download(&fixture, address).is_ok() {}
+    let line = run.wait_stderr("fetched again");
+    assert!(line.contains("content/lost"), "{line}");
+    run.wait_stdout_times("DONE ", 2);
+    for _ in 0..3 {
+        download(&fixture, address).expect("a download");
+    }
+    assert_eq!(run.end(Signal::TERM, Duration::from_secs(3)), 0, "{}", run.stderr());
+    let done = run.stdout().into_iter().filter(|line| line.starts_with("DONE "));
+    assert_eq!(done.count(), 2, "{}", run.stderr());
+    assert_eq!(fixture.faults(&sandbox.dir()), [""; 0]);
+}

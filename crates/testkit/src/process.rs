@@ -166,6 +166,18 @@ impl Run {
         self.wait_for(&self.stdout, start, |line| line.starts_with(start))
     }
 
+    /// Waits until so many lines on stdout begin so.
+    ///
+    /// # Panics
+    /// After [`PATIENCE`], with all that was printed.
+    pub fn wait_stdout_times(&self, start: &str, times: usize) {
+        let found = self.stdout.wait(PATIENCE, |printed| {
+            let lines = printed.lines.iter().filter(|line| line.starts_with(start));
+            (lines.count() >= times).then_some(())
+        });
+        assert!(found.is_some(), "not {times} times {start:?}\n{}", self.report());
+    }
+
     /// Waits for a line on stderr that contains this text, and gives it.
     ///
     /// # Panics

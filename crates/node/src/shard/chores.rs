@@ -203,6 +203,10 @@ impl Shard {
     /// Every wanted piece is verified: save, then say so.
     pub(super) fn wanted_complete(&mut self, key: TorrentKey, now: Time) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        // A file may have been lost since the machine said so: then it says so again.
+        if !torrent.swarm.view().is_complete {
+            return;
+        }
         torrent.done_is_due = true;
         torrent.save(false);
         let view = torrent.swarm.view();

@@ -99,8 +99,8 @@ impl Shard {
         for piece in pieces.map(PieceIndex::trusted) {
             torrent.swarm.handle(Input::PieceLost { piece }, now);
         }
-        // Not complete after all: the machine says so again once everything is back.
-        torrent.done_is_due = false;
+        // If a wanted one is among them, the machine says so again once everything is back.
+        torrent.done_is_due &= torrent.swarm.view().is_complete;
         if !torrent.spec.is_seed_only {
             torrent.dialer.handle(DialerInput::Active(true), now);
         }
