@@ -1,7 +1,7 @@
 //! Sockets: listening, accepting, receiving into chunks, sending framed payload, asking trackers.
 //!
 //! Start with [`Acceptor`] for how a connection comes in, [`Receiver`] and [`Sender`] for its two halves,
-//! [`TrackerClient`] for announces. The poll loop itself is the shard's, in `node`.
+//! [`TrackerClient`] for announces and scrapes. The poll loop itself is the shard's, in `node`.
 //!
 //! This crate must not know torrents, pieces' owners, files or policy: it moves bytes and says what came.
 
@@ -19,4 +19,4 @@ pub use frame::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, FrameBuffer, FramePool};
 pub use listen::{DEFAULT_PORTS, ListenError, Listeners, PortChoice};
 pub use receive::{ReceiveError, Received, Receiver, SCRATCH_BYTES, Sink};
 pub use send::{Flushed, ReadToken, Sender};
-pub use tracker_client::{AnnounceError, AnnounceJob, TrackerClient};
+pub use tracker_client::{AnnounceError, AnnounceJob, ScrapeJob, Scraped, TrackerClient};

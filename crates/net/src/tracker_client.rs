@@ -1,40 +1,35 @@
-//! Carries announces to trackers over HTTP, HTTPS and UDP, at most 32 at a time.
+//! Carries announces to trackers over HTTP, HTTPS and UDP, at most 32 at a time, and scrapes likewise.
 //!
 //! Owns one thread with a small runtime, the sockets of the exchanges and nothing else. When to announce
 //! is decided by `tracker::Schedule`, which announce goes first by `tracker::AnnounceGate`.
 
 use piecework_tracker::{
-    ANNOUNCES_IN_FLIGHT_MAX, Announce, AnnounceAnswer, AnnounceGate, Event, Family, GateInput,
-    Host, Scheme, Ticket, TrackerFault, TrackerIndex, TrackerUrl,
-    http::{announce_url, decode_announce},
-    udp::{PACKET_BYTES_MAX, UdpAnswer, UdpExchange, UdpPolicy, UdpQuery},
+    ANNOUNCES_IN_FLIGHT_MAX, Announce, AnnounceAnswer, AnnounceGate, GateInput, Scheme,
+    ScrapeCounts, Ticket, TrackerFault, TrackerIndex, TrackerUrl,
 };
-use piecework_types::{InfoHash, Rng, Time};
-use std::collections::BTreeMap;
+use piecework_types::{InfoHash, Rng};
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, LocalSet};
 
-/// Longest answer read, bytes: [`piecework_tracker::PEERS_MAX`] peers as dictionaries fit well.
-const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+mod exchange;
+
+use exchange::Way;
+pub(crate) use exchange::describe;
 
 /// Jobs that wait for the thread to take them.
 const JOBS_MAX: usize = 16 * 1024;
 
-/// Time for a whole HTTP exchange, name look-up included.
-const HTTP_AFTER: Duration = Duration::from_secs(30);
-
-/// The same for the last announce of a torrent: somebody waits for the program to end.
-const STOPPED_AFTER: Duration = Duration::from_secs(2);
+/// Scrapes in flight, and scrapes that wait for them.
+const SCRAPES_IN_FLIGHT_MAX: usize = 32;
+const SCRAPES_WAITING_MAX: usize = 1024;
 
 /// Redirects followed.
 const REDIRECTS_MAX: usize = 5;
 
-/// Why an announce got no answer.
+/// Why an announce or a scrape got no answer.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AnnounceError {
     /// The tracker answered with a fault or not as a tracker.
@@ -59,9 +54,38 @@ pub struct AnnounceJob {
     pub reply: Box<dyn FnOnce(Result<AnnounceAnswer, AnnounceError>) + Send>,
 }
 
+/// What came of a scrape: the counts in the order of the torrents, `None` for those that the tracker
+/// does not mention.
+pub type Scraped = Result<Vec<Option<ScrapeCounts>>, AnnounceError>;
+
+/// One scrape to make (BEP 48, BEP 15).
+pub struct ScrapeJob {
+    /// Where the tracker is: its announce address.
+    pub url: TrackerUrl,
+    /// Of which torrents; more than [`piecework_tracker::SCRAPE_MAX`] are asked for in turns.
+    pub info_hashes: Vec<InfoHash>,
+    /// Takes the counts, on the client's thread; must not block.
+    pub reply: Box<dyn FnOnce(Scraped) + Send>,
+}
+
+enum Job {
+    Announce(Box<AnnounceJob>),
+    Scrape(ScrapeJob),
+}
+
+impl Job {
+    fn refuse(self) {
+        let error = AnnounceError::Transport("too many announces are waiting".into());
+        match self {
+            Self::Announce(job) => (job.reply)(Err(error)),
+            Self::Scrape(job) => (job.reply)(Err(error)),
+        }
+    }
+}
+
 /// The running client; ends when dropped, and with it every exchange.
 pub struct TrackerClient {
-    jobs: Option<mpsc::Sender<AnnounceJob>>,
+    jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -84,10 +108,18 @@ impl TrackerClient {
 
     /// Queues an announce. When the queue is full the reply comes at once, as an error.
     pub fn announce(&self, job: AnnounceJob) {
+        self.queue(Job::Announce(Box::new(job)));
+    }
+
+    /// Queues a scrape; the same holds.
+    pub fn scrape(&self, job: ScrapeJob) {
+        self.queue(Job::Scrape(job));
+    }
+
+    fn queue(&self, job: Job) {
         let Some(jobs) = &self.jobs else { return };
         if let Err(refused) = jobs.try_send(job) {
-            let job = refused.into_inner();
-            (job.reply)(Err(AnnounceError::Transport("too many announces are waiting".into())));
+            refused.into_inner().refuse();
         }
     }
 }
@@ -110,6 +142,8 @@ struct Client {
     /// Exchanges under way; each ends with the key of its job.
     under_way: JoinSet<JobKey>,
     aborts: BTreeMap<JobKey, tokio::task::AbortHandle>,
+    waiting_scrapes: VecDeque<ScrapeJob>,
+    scrapes: JoinSet<()>,
     rng: Rng,
 }
 
@@ -121,17 +155,21 @@ impl Client {
             waiting: BTreeMap::new(),
             under_way: JoinSet::new(),
             aborts: BTreeMap::new(),
+            waiting_scrapes: VecDeque::new(),
+            scrapes: JoinSet::new(),
             rng: Rng::new(seed),
         }
     }
 
-    async fn run(mut self, mut jobs: mpsc::Receiver<AnnounceJob>) {
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         loop {
             tokio::select! {
                 job = jobs.recv() => match job {
-                    Some(job) => self.take(job),
+                    Some(Job::Announce(job)) => self.take(*job),
+                    Some(Job::Scrape(job)) => self.take_scrape(job),
                     None => return,
                 },
+                Some(_) = self.scrapes.join_next() => {}
                 Some(done) = self.under_way.join_next_with_id() => {
                     // An exchange that was superseded, in vain or not: its successor reports the pair.
                     if let Ok((id, key)) = done
@@ -145,7 +183,30 @@ impl Client {
             while let Some(ticket) = self.gate.poll() {
                 self.begin(ticket);
             }
+            while self.scrapes.len() < SCRAPES_IN_FLIGHT_MAX
+                && let Some(job) = self.waiting_scrapes.pop_front()
+            {
+                self.begin_scrape(job);
+            }
         }
+    }
+
+    fn take_scrape(&mut self, job: ScrapeJob) {
+        if self.waiting_scrapes.len() >= SCRAPES_WAITING_MAX {
+            return Job::Scrape(job).refuse();
+        }
+        self.waiting_scrapes.push_back(job);
+    }
+
+    fn begin_scrape(&mut self, job: ScrapeJob) {
+        let ScrapeJob { url, info_hashes, reply } = job;
+        let way = self.way(&url);
+        self.scrapes.spawn_local(async move {
+            reply(match way {
+                Ok(way) => exchange::scrape(way, &url, &info_hashes).await,
+                Err(error) => Err(error),
+            });
+        });
     }
 
     fn take(&mut self, job: AnnounceJob) {
@@ -162,25 +223,23 @@ impl Client {
         if let Some(superseded) = self.aborts.remove(&key) {
             superseded.abort();
         }
-        let patience = match announce.event {
-            Event::Stopped => STOPPED_AFTER,
-            Event::Periodic | Event::Started | Event::Completed | Event::Paused => HTTP_AFTER,
-        };
-        let rng = Rng::new(self.rng.next_u64());
-        let http = match url.scheme() {
-            Scheme::Http | Scheme::Https => Some(self.http()),
-            Scheme::Udp => None,
-        };
+        let way = self.way(&url);
         let abort = self.under_way.spawn_local(async move {
-            let answer = match http {
-                Some(Ok(client)) => over_http(&client, &url, &announce, patience).await,
-                Some(Err(error)) => Err(error),
-                None => over_udp(&url, announce, patience, rng).await,
+            let answer = match way {
+                Ok(way) => exchange::announce(way, &url, announce).await,
+                Err(error) => Err(error),
             };
             reply(answer);
             key
         });
         self.aborts.insert(key, abort);
+    }
+
+    fn way(&mut self, url: &TrackerUrl) -> Result<Way, AnnounceError> {
+        match url.scheme() {
+            Scheme::Http | Scheme::Https => self.http().map(Way::Http),
+            Scheme::Udp => Ok(Way::Udp(Rng::new(self.rng.next_u64()))),
+        }
     }
 
     /// The HTTP client, made when the first HTTP tracker appears: it loads the system's certificates.
@@ -198,124 +257,4 @@ impl Client {
         self.http = Some(client.clone());
         Ok(client)
     }
-}
-
-async fn over_http(
-    client: &reqwest::Client,
-    url: &TrackerUrl,
-    announce: &Announce,
-    patience: Duration,
-) -> Result<AnnounceAnswer, AnnounceError> {
-    let transport = |error: reqwest::Error| AnnounceError::Transport(describe(&error));
-    let request = client.get(announce_url(url, announce)).timeout(patience);
-    let mut response = request.send().await.map_err(transport)?;
-    let status = response.status();
-    let mut body = Vec::new();
-    while let Some(part) = response.chunk().await.map_err(transport)? {
-        if body.len() + part.len() > ANSWER_BYTES_MAX {
-            let got_bytes = body.len() + part.len();
-            return Err(TrackerFault::TooLong { most_bytes: ANSWER_BYTES_MAX, got_bytes }.into());
-        }
-        body.extend_from_slice(&part);
-    }
-    // Some trackers explain a refusal in the body of a 4xx answer.
-    match decode_announce(&body) {
-        Err(TrackerFault::Bencode { .. }) if !status.is_success() => {
-            Err(AnnounceError::Transport(format!("it answered with HTTP status {status}")))
-        }
-        decoded => Ok(decoded?),
-    }
-}
-
-/// The error and its causes on one line, without the URL, which may hold a secret.
-pub(crate) fn describe(error: &reqwest::Error) -> String {
-    let mut text = if error.is_timeout() { "no answer in time".to_owned() } else { String::new() };
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    if text.is_empty() { "the request could not be made".into() } else { text }
-}
-
-async fn over_udp(
-    url: &TrackerUrl,
-    announce: Announce,
-    patience: Duration,
-    rng: Rng,
-) -> Result<AnnounceAnswer, AnnounceError> {
-    let is_last = announce.event == Event::Stopped;
-    let exchange = udp_exchange(url, announce, rng);
-    if !is_last {
-        return exchange.await;
-    }
-    match tokio::time::timeout(patience, exchange).await {
-        Ok(answer) => answer,
-        Err(_) => Err(AnnounceError::Transport("no answer in time".into())),
-    }
-}
-
-async fn udp_exchange(
-    url: &TrackerUrl,
-    announce: Announce,
-    rng: Rng,
-) -> Result<AnnounceAnswer, AnnounceError> {
-    let transport = |error: io::Error| AnnounceError::Transport(error.to_string());
-    let (socket, address) = udp_socket(url).await.map_err(transport)?;
-    let family = Family::of(address.ip());
-    let url_data = url.path_and_query().as_bytes().to_vec();
-    let query = UdpQuery::Announce { announce, url_data };
-    let mut exchange = UdpExchange::new(query, family, UdpPolicy::default(), None, rng);
-    let epoch = Instant::now();
-    let now = || Time::from_micros(u64::try_from(epoch.elapsed().as_micros()).unwrap_or(u64::MAX));
-    let mut packet = vec![0; PACKET_BYTES_MAX];
-    loop {
-        while let Some(bytes) = exchange.poll_transmit(now()) {
-            socket.send(&bytes).await.map_err(transport)?;
-        }
-        match exchange.take_outcome() {
-            Some(Ok(UdpAnswer::Announce(answer))) => return Ok(answer),
-            Some(Ok(UdpAnswer::Scrape(_))) => {
-                return Err(AnnounceError::Transport("a scrape answered an announce".into()));
-            }
-            Some(Err(fault)) => return Err(fault.into()),
-            None => {}
-        }
-        let wait = exchange.poll_timeout().map_or(Duration::ZERO, |at| at.since(now()));
-        match tokio::time::timeout(wait, socket.recv(&mut packet)).await {
-            Ok(Ok(bytes)) => exchange.handle(&packet[..bytes], now()),
-            Ok(Err(error)) => return Err(transport(error)),
-            Err(_) => {}
-        }
-    }
-}
-
-/// A socket connected to the tracker, so that packets from elsewhere never reach us.
-async fn udp_socket(url: &TrackerUrl) -> io::Result<(UdpSocket, SocketAddr)> {
-    let port = url.port();
-    let addresses: Vec<SocketAddr> = match url.host() {
-        Host::V4(ip) => vec![(*ip, port).into()],
-        Host::V6(ip) => vec![(*ip, port).into()],
-        Host::Name(name) => tokio::net::lookup_host((name.as_str(), port)).await?.collect(),
-    };
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in addresses {
-        let any: IpAddr = match address {
-            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        let connected = async {
-            let socket = UdpSocket::bind((any, 0)).await?;
-            socket.connect(address).await?;
-            io::Result::Ok(socket)
-        };
-        match connected.await {
-            Ok(socket) => return Ok((socket, address)),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }

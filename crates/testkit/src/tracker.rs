@@ -1,4 +1,4 @@
-//! A tracker that answers as it is told and remembers every announce.
+//! A tracker that answers as it is told and remembers every announce and scrape.
 //!
 //! Owns one thread and one loopback socket. The codecs of UDP are the tracker crate's; HTTP is so
 //! little of it that it stands in [`http`].
@@ -7,11 +7,13 @@ mod http;
 mod udp;
 
 use crate::patience::{PATIENCE, Watched};
-use piecework_tracker::{Announce, Event};
+use piecework_tracker::{Announce, Event, ScrapeCounts};
+use piecework_types::InfoHash;
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread::JoinHandle;
 
-/// Announces remembered; more would mean that somebody announces in a loop.
+/// Announces and scrapes remembered; more would mean that somebody announces in a loop.
 const ANNOUNCES_MAX: usize = 10_000;
 
 /// What to answer.
@@ -31,6 +33,8 @@ pub enum TrackerAnswer {
 struct State {
     answer: TrackerAnswer,
     announces: Vec<Announce>,
+    counts: BTreeMap<InfoHash, ScrapeCounts>,
+    scrapes: Vec<Vec<InfoHash>>,
     is_over: bool,
     /// Connections that wait in vain.
     silent: Vec<TcpStream>,
@@ -42,6 +46,19 @@ impl State {
             self.announces.push(announce);
         }
         self.answer.clone()
+    }
+
+    /// What to answer to a scrape of these torrents, and their counts as far as it knows them.
+    fn take_scrape(
+        &mut self,
+        info_hashes: Vec<InfoHash>,
+    ) -> (TrackerAnswer, Vec<(InfoHash, Option<ScrapeCounts>)>) {
+        let count = |hash: &InfoHash| (*hash, self.counts.get(hash).copied());
+        let counts = info_hashes.iter().map(count).collect();
+        if self.scrapes.len() < ANNOUNCES_MAX {
+            self.scrapes.push(info_hashes);
+        }
+        (self.answer.clone(), counts)
     }
 }
 
@@ -85,8 +102,14 @@ impl FakeTracker {
         answer: TrackerAnswer,
         serve: impl FnOnce(&Watched<State>) + Send + 'static,
     ) -> Self {
-        let (announces, silent) = (Vec::new(), Vec::new());
-        let state = Watched::new(State { answer, announces, is_over: false, silent });
+        let state = Watched::new(State {
+            answer,
+            announces: Vec::new(),
+            counts: BTreeMap::new(),
+            scrapes: Vec::new(),
+            is_over: false,
+            silent: Vec::new(),
+        });
         let served = state.clone();
         let thread = Some(std::thread::spawn(move || serve(&served)));
         Self { url, address, is_http, state, thread }
@@ -100,6 +123,16 @@ impl FakeTracker {
     /// Answers differently from now on.
     pub fn set_answer(&self, answer: TrackerAnswer) {
         self.state.change(|state| state.answer = answer);
+    }
+
+    /// Answers scrapes of this torrent so from now on, as long as it answers with peers at all.
+    pub fn set_counts(&self, info_hash: InfoHash, counts: ScrapeCounts) {
+        self.state.change(|state| state.counts.insert(info_hash, counts));
+    }
+
+    /// The torrents of every scrape so far, in order.
+    pub fn scrapes(&self) -> Vec<Vec<InfoHash>> {
+        self.state.look(|state| state.scrapes.clone())
     }
 
     /// Every announce so far, in order.

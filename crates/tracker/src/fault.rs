@@ -51,6 +51,9 @@ pub enum TrackerFault {
         /// What should stand there.
         expected: &'static str,
     },
+    /// An HTTP address from which no scrape address follows (BEP 48).
+    #[error("tracker does not offer scrapes: its address does not end in /announce")]
+    NoScrape,
     /// A packet too short for what its action says it is (BEP 15).
     #[error(
         "tracker packet with action {action} needs at least {least_bytes} bytes, got {got_bytes}"

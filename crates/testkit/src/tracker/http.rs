@@ -1,10 +1,10 @@
-//! As much HTTP as an announce needs.
+//! As much HTTP as an announce and a scrape need.
 
 use super::{State, TrackerAnswer};
 use crate::patience::Watched;
 use percent_encoding::percent_decode_str;
 use piecework_bencode::encode_dict;
-use piecework_tracker::{Announce, Event};
+use piecework_tracker::{Announce, Event, ScrapeCounts};
 use piecework_types::{InfoHash, PeerId};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -36,17 +36,18 @@ fn answer(mut socket: TcpStream, state: &Watched<State>) -> std::io::Result<()> 
         }
     }
     let target = first.split(' ').nth(1).unwrap_or_default();
-    let Some(announce) = read(target) else {
+    let (answer, body) = if let Some(announce) = read(target) {
+        let answer = state.change(|state| state.take(announce));
+        let body = announce_body(&answer);
+        (answer, body)
+    } else if let Some(info_hashes) = read_scrape(target) {
+        let (answer, counts) = state.change(|state| state.take_scrape(info_hashes));
+        (answer, scrape_body(counts))
+    } else {
         return respond(&mut socket, "404 Not Found", b"");
     };
-    match state.change(|state| state.take(announce)) {
-        TrackerAnswer::Peers(peers, interval) => {
-            let body = encode_dict(|dict| {
-                dict.int("interval", interval);
-                dict.bytes("peers", compact(&peers));
-            });
-            respond(&mut socket, "200 OK", &body)
-        }
+    match answer {
+        TrackerAnswer::Peers(..) => respond(&mut socket, "200 OK", &body),
         TrackerAnswer::Failure(reason) => {
             let body = encode_dict(|dict| dict.bytes("failure reason", reason));
             respond(&mut socket, "200 OK", &body)
@@ -57,6 +58,32 @@ fn answer(mut socket: TcpStream, state: &Watched<State>) -> std::io::Result<()> 
             Ok(())
         }
     }
+}
+
+fn announce_body(answer: &TrackerAnswer) -> Vec<u8> {
+    let TrackerAnswer::Peers(peers, interval) = answer else { return Vec::new() };
+    encode_dict(|dict| {
+        dict.int("interval", *interval);
+        dict.bytes("peers", compact(peers));
+    })
+}
+
+/// As BEP 48 says; unknown torrents are left out.
+fn scrape_body(mut counts: Vec<(InfoHash, Option<ScrapeCounts>)>) -> Vec<u8> {
+    // Keys of a dictionary stand in order.
+    counts.sort_unstable_by_key(|(info_hash, _)| *info_hash);
+    encode_dict(|dict| {
+        dict.dict("files", |files| {
+            for (info_hash, counts) in counts {
+                let Some(counts) = counts else { continue };
+                files.dict(info_hash.0, |entry| {
+                    entry.int("complete", counts.complete);
+                    entry.int("downloaded", counts.downloaded);
+                    entry.int("incomplete", counts.incomplete);
+                });
+            }
+        });
+    })
 }
 
 fn respond(socket: &mut TcpStream, status: &str, body: &[u8]) -> std::io::Result<()> {
@@ -75,6 +102,17 @@ fn compact(peers: &[SocketAddr]) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// The torrents that a scrape names; `None` if it is no scrape.
+fn read_scrape(target: &str) -> Option<Vec<InfoHash>> {
+    let query = target.strip_prefix("/scrape?")?;
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let hashes = pairs.filter(|(name, _)| *name == "info_hash").map(|(_, value)| {
+        let bytes: Vec<u8> = percent_decode_str(value).collect();
+        bytes.try_into().ok().map(InfoHash)
+    });
+    hashes.collect()
 }
 
 /// Reads the target of a request; `None` if it is no announce.

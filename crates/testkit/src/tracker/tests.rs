@@ -40,7 +40,7 @@ fn an_announce_over_udp_is_read_and_refused() {
     let response = ask(UdpRequest::Connect { transaction: 1 });
     let UdpResponse::Connect { connection, .. } = response else { panic!("{response:?}") };
     let announce = Announce {
-        info_hash: piecework_types::InfoHash([1; 20]),
+        info_hash: InfoHash([1; 20]),
         peer_id: piecework_types::PeerId([2; 20]),
         port: 3,
         uploaded: 0,

@@ -49,6 +49,19 @@ fn answer(request: UdpRequest, state: &Watched<State>) -> Option<Vec<u8>> {
                 TrackerAnswer::Silence => return None,
             }
         }
+        UdpRequest::Scrape { connection, info_hashes, .. } if connection == CONNECTION => {
+            let (answer, counts) = state.change(|state| state.take_scrape(info_hashes));
+            match answer {
+                TrackerAnswer::Peers(..) => {
+                    // Unknown torrents count zero, for the answer has no keys.
+                    let counts = counts.into_iter().map(|(_, counts)| counts.unwrap_or_default());
+                    UdpResponse::Scrape { transaction, counts: counts.collect() }
+                }
+                TrackerAnswer::Failure(reason) => UdpResponse::Error { transaction, reason },
+                TrackerAnswer::Noise => return Some(vec![0xa5; 100]),
+                TrackerAnswer::Silence => return None,
+            }
+        }
         UdpRequest::Announce { .. } | UdpRequest::Scrape { .. } => {
             UdpResponse::Error { transaction, reason: "connection id expected".to_owned() }
         }
