@@ -287,7 +287,10 @@ impl Drop for Engine {
 }
 
 /// Eight bytes from the operating system.
-fn system_random() -> io::Result<u64> {
+///
+/// # Errors
+/// When it has none to give.
+pub fn system_random() -> io::Result<u64> {
     let mut bytes = [0; 8];
     let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
     if got < bytes.len() {

@@ -190,6 +190,9 @@ pub(crate) struct CheckArgs {
 pub(crate) struct ShowArgs {
     /// A torrent file, a magnet link, or the http(s) address of a torrent file.
     pub(crate) source: String,
+    /// Ask each tracker for its seeds, leechers and downloads. Without it no tracker is contacted.
+    #[arg(long)]
+    pub(crate) scrape: bool,
 }
 
 /// `piecework metadata`

@@ -6,6 +6,7 @@ mod failure;
 mod out;
 mod progress;
 mod rate;
+mod scrape;
 mod session;
 mod signals;
 mod source;

@@ -4,6 +4,7 @@ use crate::args::ShowArgs;
 use crate::failure::Failure;
 use crate::out::Out;
 use crate::rate::human;
+use crate::scrape::{self, Told};
 use crate::source::{self, Loaded};
 use piecework_metainfo::{File, Info, Magnet, Metainfo};
 use piecework_types::InfoHashes;
@@ -12,10 +13,23 @@ use std::fmt::Write;
 
 /// Runs the command.
 pub(crate) fn run(args: &ShowArgs, out: Out) -> Result<(), Failure> {
-    match source::load(&args.source)? {
-        Loaded::Torrent(metainfo) => out.say(&torrent_text(&metainfo), &torrent_object(&metainfo)),
-        Loaded::Magnet(magnet) => out.say(&magnet_text(&magnet), &magnet_object(&magnet)),
+    let (mut lines, mut object, told) = match source::load(&args.source)? {
+        Loaded::Torrent(metainfo) => {
+            let trackers = metainfo.trackers().iter().flatten();
+            let told = args.scrape.then(|| scrape::ask(trackers, &metainfo.info().hashes()));
+            (torrent_lines(&metainfo), torrent_object(&metainfo), told)
+        }
+        Loaded::Magnet(magnet) => {
+            let told = args.scrape.then(|| scrape::ask(&magnet.trackers, &magnet.info_hashes));
+            (magnet_lines(&magnet), magnet_object(&magnet), told)
+        }
+    };
+    if let Some(told) = told.transpose()? {
+        lines.add_each("scrape", told.iter().map(Told::text));
+        let counts: Vec<Value> = told.iter().map(Told::object).collect();
+        merge(&mut object, json!({ "scrape": counts }));
     }
+    out.say(&lines.0, &object);
     Ok(())
 }
 
@@ -38,7 +52,7 @@ impl Lines {
     }
 }
 
-fn torrent_text(metainfo: &Metainfo) -> String {
+fn torrent_lines(metainfo: &Metainfo) -> Lines {
     let info = metainfo.info();
     let mut lines = Lines(String::new());
     lines.add("name", info.name());
@@ -67,7 +81,7 @@ fn torrent_text(metainfo: &Metainfo) -> String {
         lines.add("renamed", format_args!("{} -> {} ({})", change.from, change.to, change.why));
     }
     lines.add("magnet", metainfo.magnet());
-    lines.0
+    lines
 }
 
 fn shown_files(info: &Info) -> impl Iterator<Item = &File> {
@@ -166,7 +180,7 @@ fn torrent_object(metainfo: &Metainfo) -> Value {
     object
 }
 
-fn magnet_text(magnet: &Magnet) -> String {
+fn magnet_lines(magnet: &Magnet) -> Lines {
     let mut lines = Lines(String::new());
     lines.add_each("name", magnet.name.as_deref().map(str::escape_debug));
     add_hashes(&mut lines, &magnet.info_hashes);
@@ -174,7 +188,7 @@ fn magnet_text(magnet: &Magnet) -> String {
     lines.add_each("web seed", &magnet.web_seeds);
     lines.add_each("peer", &magnet.peers);
     lines.add("files", "unknown until the metadata is fetched: piecework metadata MAGNET");
-    lines.0
+    lines
 }
 
 fn magnet_object(magnet: &Magnet) -> Value {
