@@ -3,6 +3,10 @@
 //! Owns the layers and what is asked of them. Invariant: a hash leaves here for the piece store only
 //! as part of a layer that leads to its file's root; every span is proven on its own when it comes, so
 //! a lie is found at once and has one culprit. Knows slots, no messages.
+//!
+//! Requests below the piece layer are rejected, as BEP 52 allows: block hashes are in no torrent file and
+//! are not kept, so an answer would cost reading and hashing a piece for whoever asks. We ask for none
+//! either: a bad block is found by its sender's digest (smart ban), not by its own hash.
 
 use piecework_metainfo::PieceLayers;
 use piecework_metainfo::merkle::{self, TreeShape};
