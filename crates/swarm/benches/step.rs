@@ -2,10 +2,12 @@
 
 use divan::counter::ItemsCount;
 use piecework_swarm::{
-    Asker, Config, Content, Hello, Input, Origin, Output, Picker, Speed, Swarm, Work,
+    Asker, Class, Config, Content, Hello, Input, Origin, Output, Picker, QUANTUM_BYTES, Speed,
+    Swarm, TURN_QUANTA, Uplink, UplinkConfig, Work,
 };
 use piecework_types::{
-    BLOCK_BYTES, Bitfield, ChunkId, InfoHashes, PeerId, PeerSlot, PieceGrid, Rng, Sha1Digest, Time,
+    BLOCK_BYTES, Bitfield, Block, ChunkId, InfoHashes, PeerId, PeerSlot, PieceGrid, PieceIndex,
+    Rng, Sha1Digest, Time,
 };
 use piecework_wire::{Message, Request};
 use std::time::Duration;
@@ -87,6 +89,41 @@ fn seed(bencher: divan::Bencher<'_, '_>, peers: u32) {
             }
             swarm
         });
+}
+
+/// The uplink's turns under a limit, while `peers` compete: each block that leaves is asked for anew.
+#[divan::bench(args = [1, 50, 1_000])]
+fn uplink_turn(bencher: divan::Bencher<'_, '_>, peers: u32) {
+    bencher.counter(ItemsCount::new(BLOCKS)).with_inputs(|| busy_uplink(peers)).bench_local_values(
+        |mut uplink| {
+            let mut sent = 0;
+            while sent < BLOCKS {
+                divan::black_box(uplink.quota_wanted());
+                uplink.grant(TURN_QUANTA * QUANTUM_BYTES);
+                while let Some((slot, block)) = uplink.poll() {
+                    uplink.push(slot, divan::black_box(block)).expect("it has left the queue");
+                    sent += 1;
+                }
+            }
+            uplink
+        },
+    );
+}
+
+/// Peers of two classes with sixteen blocks queued and room for all that is sent.
+fn busy_uplink(peers: u32) -> Uplink {
+    let mut uplink = Uplink::new(&UplinkConfig::default());
+    uplink.set_limited(true);
+    for slot in (0..peers).map(PeerSlot) {
+        let class = if slot.0 % 5 == 0 { Class::ALTRUISTIC } else { Class::RECIPROCAL };
+        uplink.join(slot, class);
+        uplink.set_room(slot, u64::from(BLOCKS) * u64::from(BLOCK_BYTES) * 2);
+        for piece in (0..16).map(PieceIndex::trusted) {
+            let block = Block { piece, begin: 0, length: BLOCK_BYTES };
+            uplink.push(slot, block).expect("an empty queue has room");
+        }
+    }
+    uplink
 }
 
 struct Leech {
