@@ -104,7 +104,8 @@ fn simulator(project: &Project, seeds: u64, kept: &mut Vec<String>) -> Result<St
     let mut scenarios = Vec::new();
     process::run_keeping_lines(list, TELL_EVERY, &mut scenarios)?;
     let start = Instant::now();
-    play(project, SWARM, seeds, kept)?;
+    let mut failed: Vec<&str> = Vec::new();
+    failed.extend(play(project, SWARM, seeds, kept).is_err().then_some(SWARM));
     let took = start.elapsed();
     let note = format!(
         "{seeds} seeds of the swarm in {:.1} s, {} s are allowed",
@@ -114,7 +115,11 @@ fn simulator(project: &Project, seeds: u64, kept: &mut Vec<String>) -> Result<St
     kept.push(note.clone());
     let names = scenarios.iter().filter_map(|line| line.split_whitespace().next());
     for name in names.filter(|name| *name != SWARM) {
-        play(project, name, seeds.div_ceil(SIM_OTHERS_SHARE), kept)?;
+        let seeds = seeds.div_ceil(SIM_OTHERS_SHARE);
+        failed.extend(play(project, name, seeds, kept).is_err().then_some(name));
+    }
+    if !failed.is_empty() {
+        return Err(format!("failed: {}; {note}", failed.join(", ")));
     }
     if took > SIM_LIMIT { Err(note) } else { Ok(note) }
 }
