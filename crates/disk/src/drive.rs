@@ -38,11 +38,28 @@ impl DriveKind {
         let mut rotational = [node.join("queue"), node.join("../queue")]
             .into_iter()
             .filter_map(|queue| fs::read_to_string(queue.join("rotational")).ok());
-        if rotational.next().is_some_and(|text| text.trim() == "1") {
-            return Self::Hdd;
+        let claims_to_rotate = rotational.next().is_some_and(|text| text.trim() == "1");
+        Self::of_node(&fs::canonicalize(&node).unwrap_or_default(), claims_to_rotate)
+    }
+
+    /// A virtual machine's drive (virtio, Xen) claims to rotate whatever its host has: what looks like
+    /// one is flash, or a host with a cache of its own, more often than a bare disk.
+    fn of_node(node: &Path, claims_to_rotate: bool) -> Self {
+        let is_named = |part: &str, prefix: &str| {
+            part.strip_prefix(prefix)
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        let has_part = |prefixes: &[&str]| {
+            let mut parts = node.iter().filter_map(|part| part.to_str());
+            parts.any(|part| prefixes.iter().any(|prefix| is_named(part, prefix)))
+        };
+        if claims_to_rotate && !has_part(&["virtio", "vbd-"]) {
+            Self::Hdd
+        } else if has_part(&["nvme"]) {
+            Self::Nvme
+        } else {
+            Self::Ssd
         }
-        let target = fs::canonicalize(&node).unwrap_or_default();
-        if target.to_string_lossy().contains("/nvme") { Self::Nvme } else { Self::Ssd }
     }
 }
 
@@ -145,6 +162,20 @@ mod tests {
         assert!(check.is_some() && drive.begin_check().is_none());
         drop((turns, check));
         assert!(drive.begin_read().is_some() && drive.begin_check().is_some());
+    }
+
+    #[test]
+    fn a_drive_is_what_it_claims_to_be_unless_it_is_virtual() {
+        let kind = |node: &str, rotates| DriveKind::of_node(Path::new(node), rotates);
+        let disk = "/sys/devices/pci0000:00/0000:00:17.0/ata1/host0/target0:0:0/0:0:0:0/block/sda";
+        assert_eq!(kind(disk, true), DriveKind::Hdd);
+        assert_eq!(kind(disk, false), DriveKind::Ssd);
+        let virtual_disk = "/sys/devices/pci0000:00/0000:00:02.0/virtio1/block/vda/vda1";
+        assert_eq!(kind(virtual_disk, true), DriveKind::Ssd);
+        assert_eq!(kind("/sys/devices/vbd-51712/block/xvda", true), DriveKind::Ssd);
+        let nvme = "/sys/devices/pci0000:00/0000:01:00.0/nvme/nvme0/nvme0n1/nvme0n1p2";
+        assert_eq!(kind(nvme, false), DriveKind::Nvme);
+        assert_eq!(kind("", false), DriveKind::Ssd);
     }
 
     #[test]
