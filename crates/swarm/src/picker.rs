@@ -183,6 +183,11 @@ impl Picker {
         self.partials.len()
     }
 
+    /// Gives back memory that only a download needs, once nothing is wanted.
+    pub(crate) fn shrink(&mut self) {
+        self.rarity.shrink();
+    }
+
     /// The moment that deadlines are compared with.
     pub const fn set_now(&mut self, now: Time) {
         self.now = now;

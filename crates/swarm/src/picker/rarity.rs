@@ -30,6 +30,7 @@ struct Entry {
 #[derive(Debug)]
 pub(super) struct Rarity {
     entries: Vec<Entry>,
+    /// Empty while no piece is open, as in a seed: there would be 42 KiB of them.
     buckets: Vec<Vec<PieceIndex>>,
     /// Bit `b` of the whole: bucket `b` is not empty.
     occupied: [u64; WORDS],
@@ -44,7 +45,7 @@ impl Rarity {
         let entry = Entry { availability: 0, open: 0, place: 0 };
         Self {
             entries: vec![entry; piece_count as usize],
-            buckets: vec![Vec::new(); BUCKETS],
+            buckets: Vec::new(),
             occupied: [0; WORDS],
             open_count: 0,
             rare_count: 0,
@@ -76,6 +77,13 @@ impl Rarity {
         self.take_out(piece);
         self.entries[piece.as_usize()].open = priority.min(PRIORITY_MAX);
         self.put_in(piece, rng);
+    }
+
+    /// Gives back memory that only open pieces need, if there are none.
+    pub(super) fn shrink(&mut self) {
+        if self.open_count == 0 {
+            self.buckets = Vec::new();
+        }
     }
 
     pub(super) fn seed_joined(&mut self) {
@@ -117,7 +125,8 @@ impl Rarity {
         let absent = usize::from(self.seeds == 0);
         (0..PRIORITY_MAX as usize)
             .flat_map(move |level| (absent..STEPS).rev().map(move |step| level * STEPS + step))
-            .flat_map(|bucket| self.buckets[bucket].iter().copied())
+            .filter_map(|bucket| self.buckets.get(bucket))
+            .flat_map(|bucket| bucket.iter().copied())
     }
 
     /// Open pieces of `have` from a random place on, each once.
@@ -168,6 +177,9 @@ impl Rarity {
         if entry.open == 0 {
             return;
         }
+        if self.buckets.is_empty() {
+            self.buckets.resize_with(BUCKETS, Vec::new);
+        }
         let at = Self::bucket(entry);
         let bucket = &mut self.buckets[at];
         // Appended, then swapped with a random one: the bucket stays shuffled.
@@ -213,6 +225,22 @@ mod tests {
         rarity.seed_joined();
         assert_eq!((rarity.rarest().count(), rarity.available_count()), (1, 1));
         assert_eq!(rarity.availability(piece(0)), 1);
+    }
+
+    #[test]
+    fn without_open_pieces_there_are_no_buckets_and_they_come_back() {
+        let mut rng = Rng::new(1);
+        let mut rarity = Rarity::new(2);
+        rarity.seed_joined();
+        assert_eq!((rarity.buckets.len(), rarity.commonest().count()), (0, 0));
+        rarity.set_open(piece(1), 4, &mut rng);
+        rarity.shrink();
+        assert!(rarity.rarest().eq([piece(1)]), "an open piece keeps its place");
+        rarity.set_open(piece(1), 0, &mut rng);
+        rarity.shrink();
+        assert_eq!((rarity.buckets.len(), rarity.rarest().count()), (0, 0));
+        rarity.set_open(piece(0), 1, &mut rng);
+        assert!(rarity.commonest().eq([piece(0)]));
     }
 
     #[test]
