@@ -65,6 +65,17 @@ pub enum Source {
 /// Chooses a priority (0 skip, 1 to 7) for each file once the files are known.
 pub type FilePriorities = Arc<dyn Fn(&Info) -> Vec<u8> + Send + Sync>;
 
+/// Where a reader plays in a torrent, and how fast.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Playback {
+    /// Which file, by its number in the torrent.
+    pub file: usize,
+    /// The byte of the file that is read next; behind its end counts as its end.
+    pub offset: u64,
+    /// Bytes read a second; 0 when that is not known.
+    pub rate_bytes: u64,
+}
+
 /// A torrent to take part in.
 #[derive(Clone)]
 pub struct AddTorrent {

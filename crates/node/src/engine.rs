@@ -1,7 +1,7 @@
 //! The engine as the faces see it: start it, add torrents, take events, stop it.
 
 use crate::clock::Clock;
-use crate::config::{AddTorrent, EngineConfig, Source};
+use crate::config::{AddTorrent, EngineConfig, Playback, Source};
 use crate::event::{Event, StatusCell, TorrentKey, What};
 use crate::limits::NodeLimits;
 use crate::prepare::Jobs;
@@ -236,6 +236,16 @@ impl Engine {
     pub fn status(&self, key: TorrentKey) -> Option<crate::Status> {
         let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         statuses.get(&key).map(StatusCell::get)
+    }
+
+    /// From now on what a reader needs next is fetched before anything else; `None` ends that. A new call
+    /// takes the place of the last one, so call it again after a seek. May be called before the files
+    /// are known. Nothing that is not wanted is fetched for it, and a file that does not exist ends it.
+    pub fn stream(&self, key: TorrentKey, playback: Option<Playback>) {
+        // Only one shard knows the key.
+        for (shard, _) in &self.shards {
+            shard.send(Command::Stream { key, playback });
+        }
     }
 
     /// Ends a torrent politely; [`What::Stopped`] follows. Its files stay.

@@ -18,7 +18,7 @@ mod shard;
 mod slots;
 mod torrent;
 
-pub use config::{AddTorrent, EngineConfig, FilePriorities, Source};
+pub use config::{AddTorrent, EngineConfig, FilePriorities, Playback, Source};
 pub use engine::{AddError, Engine, StartError, system_random};
 pub use event::{Event, Phase, Problem, Status, TorrentKey, TrackerStatus, What};
 pub use piecework_net::PortChoice;

@@ -13,6 +13,7 @@ mod upload;
 
 use crate::announce::Announced;
 use crate::clock::Clock;
+use crate::config::Playback;
 use crate::connection::Connection;
 use crate::engine::Shared;
 use crate::event::TorrentKey;
@@ -58,6 +59,10 @@ pub(crate) enum Command {
     Prepared {
         key: TorrentKey,
         outcome: Outcome,
+    },
+    Stream {
+        key: TorrentKey,
+        playback: Option<Playback>,
     },
     Stop {
         key: TorrentKey,
@@ -271,6 +276,7 @@ impl Shard {
                 Ok(Command::Add(new)) => self.add(*new, now),
                 Ok(Command::Arrival { arrival, key }) => self.arrive(arrival, key, now),
                 Ok(Command::Prepared { key, outcome }) => self.outcome(key, outcome, now),
+                Ok(Command::Stream { key, playback }) => self.stream(key, playback, now),
                 Ok(Command::Stop { key }) => self.stop(key, now),
                 Ok(Command::Shutdown) => {
                     self.is_stopping = true;

@@ -3,7 +3,7 @@
 //! It may not hold: sockets, a clock, open files, statistics of its own, payments.
 
 use crate::announce::{Announcer, Facts};
-use crate::config::{AddTorrent, Source};
+use crate::config::{AddTorrent, Playback, Source};
 use crate::connection::Connection;
 use crate::engine::Shared;
 use crate::event::{Phase, Status, StatusCell, TorrentKey};
@@ -15,7 +15,8 @@ use piecework_disk::{Chunk, PieceStore, Totals};
 use piecework_metainfo::{Info, PieceLayers};
 use piecework_net::ReadToken;
 use piecework_swarm::{
-    CloseReason, Config, Dialer, DialerConfig, DialerInput, Input, Source as Gossip, Swarm,
+    CloseReason, Config, Dialer, DialerConfig, DialerInput, Input, Source as Gossip, StreamWindow,
+    Swarm,
 };
 use piecework_types::{
     Bitfield, Block, InfoHash, InfoHashes, PeerId, PeerSlot, PieceIndex, Rng, Time,
@@ -54,6 +55,8 @@ pub(crate) enum LateRead {
 pub(crate) struct Torrent {
     pub(crate) info_hashes: InfoHashes,
     pub(crate) spec: AddTorrent,
+    /// Where a reader plays.
+    playback: Option<Playback>,
     pub(crate) swarm: Swarm,
     pub(crate) dialer: Dialer,
     pub(crate) announcer: Announcer,
@@ -130,6 +133,7 @@ impl Torrent {
             content,
             store: None,
             preparing: None,
+            playback: None,
             status,
             phase: Phase::Metadata,
             wire_limits: Limits::default(),
@@ -167,6 +171,23 @@ impl Torrent {
             self.swarm.handle(Input::SuperSeed(true), now);
         }
         self.learn(self.spec.peers.clone(), Gossip::Given, now);
+    }
+
+    /// A reader plays from here, or has ended.
+    pub(crate) fn play(&mut self, playback: Option<Playback>, now: Time) {
+        self.playback = playback;
+        self.stream(now);
+    }
+
+    /// Tells the machine where the reader is, once the files are known.
+    pub(crate) fn stream(&mut self, now: Time) {
+        let Some(content) = &self.content else { return };
+        let window = self.playback.and_then(|Playback { file, offset, rate_bytes }| {
+            let extent = content.info.layout().extents().get(file)?;
+            let position = extent.offset + offset.min(extent.length);
+            Some(StreamWindow { position, bitrate_bytes: rate_bytes })
+        });
+        self.swarm.handle(Input::Stream(window), now);
     }
 
     /// What we say first on a connection that was opened for this info-hash.

@@ -5,6 +5,7 @@ use super::Shard;
 use super::complete::problem;
 use super::inbound::Ending;
 use crate::announce::Announced;
+use crate::config::Playback;
 use crate::event::{Phase, TorrentKey, What};
 use crate::prepare::{Job, Jobs, Metadata, Outcome};
 use crate::setup::Prepared;
@@ -161,6 +162,13 @@ impl Shard {
         self.tell(key, What::Metadata { info, layers });
     }
 
+    pub(super) fn stream(&mut self, key: TorrentKey, playback: Option<Playback>, now: Time) {
+        if let Some(torrent) = self.torrents.get_mut(&key) {
+            torrent.play(playback, now);
+            self.touch(key);
+        }
+    }
+
     /// Existing data is known: join the swarm.
     pub(super) fn activate(&mut self, key: TorrentKey, have: Bitfield, now: Time) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
@@ -183,6 +191,7 @@ impl Shard {
             layers: content.layers.clone(),
         };
         torrent.phase = Phase::Active;
+        torrent.stream(now);
         torrent.swarm.handle(Input::ContentReady(machine_content), now);
         torrent.publish();
         self.tell(key, What::Ready { port: self.shared.port });
