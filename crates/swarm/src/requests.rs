@@ -2,7 +2,7 @@
 //!
 //! Owns the request queue: the blocks asked of one peer that have not come, and how many there may be.
 //! Invariants: never more than the peer said it takes (`reqq`, BEP 10); a block stands in the queue
-//! until it comes, is rejected, the peer chokes us, or the peer must have overlooked it. It must not
+//! until it comes, is rejected, or, without BEP 6, the peer chokes us or must have overlooked it. It must not
 //! know what to ask (that is `Picker`) or other peers.
 //!
 //! The depth starts small and doubles each round trip until that no longer makes the peer faster; then

@@ -541,6 +541,21 @@ mod forgetful {
     }
 
     #[test]
+    fn a_peer_that_must_answer_each_request_is_asked_for_nothing_twice_however_slow_it_is() {
+        let mut bench = Bench::leech();
+        bench.peer(A, true, [Message::HaveAll, Message::Unchoke]);
+        let mut asked = requests(&bench.messages(A));
+        for _ in 0..300 {
+            bench.hear(A, Message::KeepAlive);
+            let said = bench.pass(Duration::from_secs(1));
+            let messages: Vec<_> = said.into_iter().filter_map(message).collect();
+            asked.extend(requests(&messages));
+        }
+        assert_eq!(asked.len(), 4);
+        assert!(matches!(bench.block(A, asked[0])[0], Output::Store { .. }));
+    }
+
+    #[test]
     fn a_slow_peer_is_asked_for_nothing_twice() {
         let mut bench = Bench::leech();
         let full = Message::Bitfield(Bitfield::full(PIECES).to_wire());

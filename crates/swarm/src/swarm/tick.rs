@@ -87,11 +87,15 @@ impl Swarm {
         self.answer_or_drop(slot);
     }
 
-    /// What the peer seems to have dropped without a word may be asked anew, of itself too.
+    /// What the peer seems to have dropped without a word may be asked anew, of itself too. With BEP 6
+    /// each request is still answered, however slow the peer: asked twice, it would send twice.
     fn forget_overlooked(&mut self, slot: PeerSlot) -> bool {
         let (Some(peer), Some(picker)) = (self.peers.get_mut(slot), &mut self.picker) else {
             return false;
         };
+        if peer.hello.fast {
+            return false;
+        }
         let before = peer.requests.len();
         peer.requests.forget_overlooked(self.now, |block| picker.release(block));
         let forgotten = before - peer.requests.len();
