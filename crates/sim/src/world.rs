@@ -279,7 +279,10 @@ impl World {
         if matches!(self.nodes[from.0 as usize], Node::Away(_)) {
             return;
         }
-        let twice = self.knows(from, to) || self.knows(to, from);
+        // Two engines find out by themselves that they are connected already.
+        let is_script = |id: NodeId| matches!(self.nodes[id.0 as usize], Node::Script(_));
+        let twice =
+            (is_script(from) || is_script(to)) && (self.knows(from, to) || self.knows(to, from));
         let accepted = match &self.nodes[to.0 as usize] {
             Node::Engine(client) => client.dialer.accepts(address_of(from)),
             Node::Script(_) => true,
