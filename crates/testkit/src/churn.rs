@@ -42,6 +42,8 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 const SAMPLES_MIN: u32 = 60;
 /// Time between two lines of progress.
 const TELL_EVERY: Duration = Duration::from_secs(30);
+/// Lines that are shown of what a process said before it ended.
+const LAST_LINES: usize = 30;
 /// Longest life of a connection, in milliseconds; the shortest is a second.
 const LIFE_MS_MAX: u64 = 60_000;
 /// Between the end of a connection and the next one in its place.
@@ -228,7 +230,10 @@ impl Churn {
                     Some(sample) => process.samples.push(sample),
                     None => {
                         process.has_died = true;
-                        eprintln!("{} has ended:\n{}", process.name, process.run.stderr());
+                        let said = process.run.stderr();
+                        let last = said.lines().count().saturating_sub(LAST_LINES);
+                        let said: Vec<&str> = said.lines().skip(last).collect();
+                        eprintln!("{} has ended:\n{}", process.name, said.join("\n"));
                         return;
                     }
                 }
