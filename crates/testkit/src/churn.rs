@@ -2,7 +2,7 @@
 //! while two processes of the real binary, one that seeds and one that downloads, are watched.
 //!
 //! Owns the peers' threads and both processes; all of them have ended when [`run`] returns. What the
-//! samples mean is the business of [`verdict`]. This is the one part of the kit that follows the wall
+//! samples mean is the business of `verdict`. This is the one part of the kit that follows the wall
 //! clock: what is measured is a real process, and it cannot be hurried.
 
 mod kind;
