@@ -1,9 +1,10 @@
 //! Fifty SIGKILLs: what our client loses, and whether it ever claims a piece that is not there.
 //!
 //! After every kill three parties are asked which pieces there are: the process before its death (by
-//! its progress events), the files (each piece hashed by Python), and a new process with no peer to
-//! fetch from. The new one has to claim what the old one had told a second before it died, and no
-//! more than the files hold.
+//! a line of its log for each verified piece), the files (each piece hashed by Python), and a new
+//! process with no peer to fetch from (by the line of its log that says what it begins with). The new
+//! one has to claim every piece that the old one had told a second before it died, and none that is
+//! not in the files.
 
 use std::fs;
 use std::io;
@@ -11,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use piecework_types::Rng;
-use serde_json::Value;
 
 use crate::failure::{Context as _, Failure, Outcome};
 use crate::lab::{Lab, Maker, Room, Subject};
@@ -19,12 +19,14 @@ use crate::payload::{MIB, Payload};
 use crate::peers::libtorrent::{self, Libtorrent, LibtorrentPeer};
 use crate::peers::ours::Ours;
 use crate::peers::{Job, Peer as _};
-use crate::process::{Deadline, Line, last_lines};
+use crate::process::{Deadline, last_lines};
 use crate::torrent::{Format, Recipe, Torrent};
 
 mod report;
+mod seen;
 
 use report::{Act, Round};
+use seen::{Pieces, Seen, Told};
 
 /// Small enough that a second holds many pieces, so that a lost one shows.
 const PIECE_BYTES: u64 = 256 << 10;
@@ -98,7 +100,7 @@ struct Trial<'a> {
     home: PathBuf,
     dir: PathBuf,
     /// Pieces that the latest process without peers claimed.
-    claimed: u64,
+    claimed: Pieces,
     /// Downloads that were completed and found to be right.
     finished: usize,
 }
@@ -111,13 +113,18 @@ impl<'a> Trial<'a> {
         seeder: LibtorrentPeer,
     ) -> Outcome<Self> {
         let (home, dir) = (room.home("ours")?, room.dir("ours")?);
-        Ok(Self { room, payload, torrent, seeder, home, dir, claimed: 0, finished: 0 })
+        let claimed = Pieces::new();
+        Ok(Self { room, payload, torrent, seeder, home, dir, claimed, finished: 0 })
     }
 
     fn all(&mut self, count: usize, rng: &mut Rng, rounds: &mut Vec<Round>) -> Outcome<()> {
         while rounds.len() < count {
             // Two of five in the check; a check of nothing at all is over before it can be killed.
-            let act = if self.claimed > 0 && rng.chance(2, 5) { Act::Check } else { Act::Download };
+            let act = if !self.claimed.is_empty() && rng.chance(2, 5) {
+                Act::Check
+            } else {
+                Act::Download
+            };
             let longest = match act {
                 Act::Check => CHECK_MS_MAX,
                 Act::Download => DOWNLOAD_MS_MAX,
@@ -135,7 +142,7 @@ impl<'a> Trial<'a> {
     /// Starts a process, kills it after `delay`, and asks all parties. `None` if it was complete
     /// before that: then it was looked at, and a new download has begun.
     fn round(&mut self, act: Act, delay: Duration) -> Outcome<Option<Round>> {
-        let before = self.claimed;
+        let before = std::mem::take(&mut self.claimed);
         if act == Act::Check {
             // With no resume data, everything on the disk has to be hashed.
             clear(&self.home.join("state"))?;
@@ -147,15 +154,12 @@ impl<'a> Trial<'a> {
             return Ok(None);
         }
         let verifier = self.room.home("pieces")?;
-        let on_disk = libtorrent::good_pieces(self.torrent, &self.dir, &verifier)?.len() as u64;
+        let on_disk = libtorrent::good_pieces(self.torrent, &self.dir, &verifier)?;
+        let on_disk = on_disk.into_iter().collect();
         self.claimed = self.claim()?;
-        let told = seen.told_before(LOSS_MAX);
-        let floor = match act {
-            Act::Download => before.max(told),
-            Act::Check => before,
-        };
-        let (last, claimed) = (seen.last(), self.claimed);
-        Ok(Some(Round { act, delay, phase: seen.phase(), last, floor, on_disk, claimed }))
+        let floor = before.union(&seen.told_before(LOSS_MAX)).copied().collect();
+        let (told, claimed) = (seen.told(), self.claimed.clone());
+        Ok(Some(Round { act, delay, phase: seen.phase, told, floor, on_disk, claimed }))
     }
 
     /// Runs `get` until it is done or `delay` has passed, then kills it.
@@ -164,11 +168,12 @@ impl<'a> Trial<'a> {
         if act == Act::Download {
             job.dial.push(self.seeder.address());
         }
-        let mut peer = self.room.ours()?.get(&job, &["--json"])?;
+        let mut peer = self.room.ours()?.get_logged(&job, &["--json"])?;
         let mut lines = peer.process.collect(Deadline::after(delay));
         let status = peer.process.exited()?;
-        peer.process.kill();
+        // Before, so that what counts as told a second earlier really was.
         let killed = Instant::now();
+        peer.process.kill();
         lines.extend(peer.process.collect(Deadline::after(PATIENCE)));
         let seen = Seen::new(killed, &lines)?;
         match status {
@@ -181,12 +186,14 @@ impl<'a> Trial<'a> {
     }
 
     /// The pieces that a process with no peer to fetch from says it has, once it is ready.
-    fn claim(&self) -> Outcome<u64> {
+    fn claim(&self) -> Outcome<Pieces> {
         let job = Job::new(self.torrent, &self.dir, &self.home);
-        let mut peer = self.room.ours()?.get(&job, &["--json"])?;
+        let mut peer = self.room.ours()?.get_logged(&job, &["--json"])?;
         peer.process.wait_line("a claim after the restart", Deadline::after(PATIENCE), |line| {
-            let Some(told) = Told::parse(line)? else { return Ok(None) };
-            Ok((told.phase == "active").then_some(told.have))
+            Ok(match Told::parse(line)? {
+                Some(Told::Ready(have)) => Some(have),
+                Some(Told::Verified(_)) | None => None,
+            })
         })
     }
 
@@ -205,7 +212,7 @@ impl<'a> Trial<'a> {
         clear(&self.home.join("state"))?;
         clear(&self.dir)?;
         fs::create_dir_all(&self.dir).context(|| "starting over")?;
-        self.claimed = 0;
+        self.claimed = Pieces::new();
         Ok(())
     }
 }
@@ -217,108 +224,5 @@ fn clear(folder: &Path) -> Outcome<()> {
             Err(Failure::new(format!("cannot remove {}: {error}", folder.display())))
         }
         Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-/// A progress event.
-#[derive(Clone, Debug, Eq, PartialEq)]
-struct Told {
-    at: Instant,
-    have: u64,
-    phase: String,
-}
-
-impl Told {
-    fn parse(line: &Line) -> Outcome<Option<Self>> {
-        let event: Value = serde_json::from_str(&line.text)
-            .context(|| format!("a line of get --json: {:?}", line.text))?;
-        if event["event"] != "progress" {
-            return Ok(None);
-        }
-        match (event["have"].as_u64(), event["phase"].as_str()) {
-            (Some(have), Some(phase)) => {
-                Ok(Some(Self { at: line.at, have, phase: phase.to_owned() }))
-            }
-            _ => Err(Failure::new(format!("a progress event without have and phase: {event}"))),
-        }
-    }
-}
-
-/// All a process told before it was killed.
-#[derive(Debug)]
-struct Seen {
-    killed: Instant,
-    told: Vec<Told>,
-    is_done: bool,
-}
-
-impl Seen {
-    fn new(killed: Instant, lines: &[Line]) -> Outcome<Self> {
-        let mut seen = Self { killed, told: Vec::new(), is_done: false };
-        for line in lines {
-            // A kill in the middle of a write may leave half a line at the end.
-            let Ok(event) = serde_json::from_str::<Value>(&line.text) else { continue };
-            seen.is_done |= event["event"] == "done";
-            seen.told.extend(Told::parse(line)?);
-        }
-        Ok(seen)
-    }
-
-    /// The pieces it last claimed, at least `age` before its death, outside of a check.
-    fn told_before(&self, age: Duration) -> u64 {
-        let old = |told: &&Told| told.at + age <= self.killed && told.phase == "active";
-        self.told.iter().rev().find(old).map_or(0, |told| told.have)
-    }
-
-    fn last(&self) -> u64 {
-        self.told.last().map_or(0, |told| told.have)
-    }
-
-    fn phase(&self) -> String {
-        self.told.last().map_or_else(|| "start".to_owned(), |told| told.phase.clone())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    fn line(at: Instant, text: &str) -> Line {
-        Line { at, text: text.to_owned() }
-    }
-
-    fn progress(at: Instant, phase: &str, have: u64) -> Line {
-        let event = serde_json::json!({ "event": "progress", "phase": phase, "have": have });
-        line(at, &event.to_string())
-    }
-
-    #[test]
-    fn what_was_told_within_the_last_second_may_be_lost() {
-        let start = Instant::now();
-        let second = Duration::from_secs(1);
-        let lines = [
-            progress(start, "checking", 3),
-            progress(start + second, "active", 10),
-            progress(start + 2 * second, "active", 20),
-            line(start + 2 * second, "{\"event\":\"pro"),
-        ];
-        let seen = Seen::new(start + second * 5 / 2, &lines).unwrap();
-        assert_eq!((seen.told_before(second), seen.last(), seen.is_done), (10, 20, false));
-        assert_eq!(Seen::new(start + second, &lines[..1]).unwrap().told_before(second), 0);
-    }
-
-    #[test]
-    fn a_done_event_ends_a_download() {
-        let now = Instant::now();
-        assert!(Seen::new(now, &[line(now, r#"{"event":"done"}"#)]).unwrap().is_done);
-    }
-
-    #[test]
-    fn progress_without_figures_is_an_error() {
-        let now = Instant::now();
-        assert!(Told::parse(&line(now, r#"{"event":"progress"}"#)).is_err());
-        assert!(Told::parse(&line(now, "READY ab 1")).is_err());
     }
 }

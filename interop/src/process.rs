@@ -5,10 +5,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -67,13 +67,15 @@ pub(crate) struct Launch {
     arguments: Vec<OsString>,
     home: PathBuf,
     unprivileged: bool,
+    hears_errors: bool,
 }
 
 impl Launch {
     /// `program`, with `home` as its home and working directory and the place of its logs.
     pub(crate) fn new(program: impl Into<OsString>, home: &Path) -> Self {
         let home = home.to_owned();
-        Self { program: program.into(), arguments: Vec::new(), home, unprivileged: false }
+        let (program, arguments) = (program.into(), Vec::new());
+        Self { program, arguments, home, unprivileged: false, hears_errors: false }
     }
 
     /// Adds one argument.
@@ -91,6 +93,12 @@ impl Launch {
     /// Runs it without privileges, for programs that refuse to be root.
     pub(crate) const fn unprivileged(mut self) -> Self {
         self.unprivileged = true;
+        self
+    }
+
+    /// Lets what it prints on stderr be heard as lines as well, which are otherwise only kept.
+    pub(crate) const fn hearing_errors(mut self) -> Self {
+        self.hears_errors = true;
         self
     }
 
@@ -133,39 +141,27 @@ impl Launch {
     pub(crate) fn start(&self) -> Outcome<Process> {
         let name = self.name();
         fs::create_dir_all(&self.home).context(|| format!("cannot make a home for {name}"))?;
-        let errors = File::options()
-            .append(true)
-            .create(true)
-            .open(self.home.join(format!("{name}.stderr.log")))
-            .context(|| "cannot make a log")?;
-        let mut log = File::options()
-            .append(true)
-            .create(true)
-            .open(self.home.join(format!("{name}.stdout.log")))
-            .context(|| "cannot make a log")?;
+        let [stdout_log, stderr_log] = [Stream::Out, Stream::Err].map(|stream| {
+            let path = self.home.join(format!("{name}.{}.log", stream.name()));
+            File::options().append(true).create(true).open(path).context(|| "cannot make a log")
+        });
+        let (stdout_log, stderr_log) = (stdout_log?, stderr_log?);
+        let (sender, lines) = mpsc::sync_channel(LINES_MAX);
         let mut command = self.command();
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(errors)
-            .spawn()
-            .context(|| format!("cannot start {name}"))?;
+        command.stdout(Stdio::piped());
+        let mut child = if self.hears_errors {
+            command.stderr(Stdio::piped()).spawn()
+        } else {
+            command.stderr(stderr_log.try_clone().context(|| "cannot share a log")?).spawn()
+        }
+        .context(|| format!("cannot start {name}"))?;
+        if let Some(stderr) = child.stderr.take() {
+            listen(stderr, Stream::Err, stderr_log, sender.clone());
+        }
         let Some(stdout) = child.stdout.take() else {
             return Err(Failure::new("a process that was started with a pipe has none"));
         };
-        let (sender, lines) = mpsc::sync_channel(LINES_MAX);
-        thread::spawn(move || {
-            let mut reader = BufReader::new(stdout);
-            let mut raw = Vec::new();
-            while matches!(reader.read_until(b'\n', &mut raw), Ok(read) if read > 0) {
-                // A full disk under the logs must not stop the process that is being tested.
-                let _ = log.write_all(&raw);
-                let text = String::from_utf8_lossy(&raw).trim_end().to_owned();
-                raw.clear();
-                if sender.send(Line { at: Instant::now(), text }).is_err() {
-                    break;
-                }
-            }
-        });
+        listen(stdout, Stream::Out, stdout_log, sender);
         Ok(Process { child, name, home: self.home.clone(), lines })
     }
 
@@ -175,11 +171,54 @@ impl Launch {
     }
 }
 
+/// Keeps what comes and hands it on, line by line.
+fn listen(
+    output: impl Read + Send + 'static,
+    stream: Stream,
+    mut log: File,
+    sender: SyncSender<Line>,
+) {
+    thread::spawn(move || {
+        let mut reader = BufReader::new(output);
+        let mut raw = Vec::new();
+        while matches!(reader.read_until(b'\n', &mut raw), Ok(read) if read > 0) {
+            let at = Instant::now();
+            // A full disk under the logs must not stop the process that is being tested.
+            let _ = log.write_all(&raw);
+            let text = String::from_utf8_lossy(&raw).trim_end().to_owned();
+            raw.clear();
+            if sender.send(Line { at, stream, text }).is_err() {
+                break;
+            }
+        }
+    });
+}
+
+/// Where a process printed something.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error, of a [`Launch::hearing_errors`].
+    Err,
+}
+
+impl Stream {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Out => "stdout",
+            Self::Err => "stderr",
+        }
+    }
+}
+
 /// A line of output and when it arrived.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     /// When the harness read it.
     pub(crate) at: Instant,
+    /// Where it was printed.
+    pub(crate) stream: Stream,
     /// The line, without its end.
     pub(crate) text: String,
 }

@@ -76,6 +76,20 @@ impl Ours {
 
     /// Starts `get`.
     pub(crate) fn get(&self, job: &Job<'_>, more: &[&str]) -> Outcome<OursPeer> {
+        self.start_get(job, more, |launch| launch)
+    }
+
+    /// Starts `get` with its whole log among the lines.
+    pub(crate) fn get_logged(&self, job: &Job<'_>, more: &[&str]) -> Outcome<OursPeer> {
+        self.start_get(job, more, |launch| launch.arg("-vv").hearing_errors())
+    }
+
+    fn start_get(
+        &self,
+        job: &Job<'_>,
+        more: &[&str],
+        change: impl Fn(Launch) -> Launch,
+    ) -> Outcome<OursPeer> {
         let address = job.family.address(Host::SUBJECT);
         let port = free_port(address)?;
         let mut launch = self.command("get", job, port).args(more);
@@ -92,7 +106,7 @@ impl Ours {
             launch = launch.arg("--stay");
         }
         Ok(OursPeer {
-            process: launch.start()?,
+            process: change(launch).start()?,
             address: SocketAddr::new(address, port),
             hash: job.torrent.printed_hash().to_owned(),
             phase: Phase::Leeching { stay: job.stay },

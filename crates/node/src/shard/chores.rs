@@ -15,6 +15,7 @@ use piecework_metainfo::{Info, PieceLayers};
 use piecework_swarm::{Content, Input, Source as Gossip};
 use piecework_tracker::Input as ScheduleInput;
 use piecework_types::{Bitfield, Sha256Digest, Time};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -176,6 +177,8 @@ impl Shard {
         if torrent.phase == Phase::Stopping {
             return;
         }
+        // For tests that kill us: what this run begins with.
+        tracing::debug!(have = %Hex(&have.to_wire()), "ready");
         let info = &content.info;
         let priorities = match torrent.spec.is_seed_only {
             true => vec![0; info.grid().piece_count() as usize],
@@ -343,5 +346,14 @@ impl Shard {
         // Its lock goes with it: who hears of the end may load the torrent again.
         drop(torrent);
         self.shared.tell(key, info_hashes, What::Stopped);
+    }
+}
+
+/// Bytes in hexadecimal, for the log.
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }

@@ -19,6 +19,7 @@ impl Shard {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         match completion.event {
             StoreEvent::PieceVerified { piece } => {
+                tracing::debug!(%piece, "a piece is verified");
                 torrent.swarm.handle(Input::PieceVerified { piece }, now);
             }
             StoreEvent::PieceFailed { piece, block_digests } => {
