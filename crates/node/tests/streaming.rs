@@ -1,7 +1,9 @@
-//! A reader's window comes before everything else.
+//! The order of pieces as a user asks for it: a reader's window first, or a selection from its beginning.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use piecework_node::{AddTorrent, Engine, EngineConfig, Playback, PortChoice, Source, What};
+use piecework_node::{
+    AddTorrent, Engine, EngineConfig, FilePriorities, Playback, PortChoice, Source, What,
+};
 use piecework_testkit::{Behaviour, FakePeer, Fixture, FixtureBuilder, PATIENCE};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -80,5 +82,25 @@ fn the_pieces_of_a_readers_window_come_first_though_others_are_rarer() {
         seed.release();
         wait_done(&engine);
         assert_eq!(fixture.faults(&folder.path().join("data")), [""; 0]);
+    }
+}
+
+#[test]
+fn a_selection_is_fetched_in_order_when_that_is_asked_and_nothing_beside_it() {
+    let fixture = fixture();
+    let selections: [([u8; 2], Vec<u32>); 3] =
+        [([0, 4], (32..64).collect()), ([7, 0], (0..32).collect()), ([4, 4], (0..64).collect())];
+    for (priorities, wanted) in selections {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = engine(folder.path());
+        let seed = FakePeer::seed(&fixture);
+        let choose: FilePriorities = Arc::new(move |_| priorities.to_vec());
+        let mut spec = AddTorrent::new(metainfo(&fixture), folder.path().join("data"));
+        (spec.priorities, spec.is_sequential) = (Some(choose), true);
+        spec.peers = vec![seed.address()];
+        engine.add(spec).unwrap();
+        wait_done(&engine);
+        assert_eq!(asked(&seed, wanted.len()), wanted, "{priorities:?}");
+        assert_eq!(seed.stats().pieces_asked(), wanted, "{priorities:?}");
     }
 }
