@@ -160,8 +160,8 @@ impl FakePeerBuilder {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free loopback port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let mut peer_id = PeerId(*b"-TK0001-fake-peer---");
-        let port = address.port().to_be_bytes();
-        peer_id.0[18..].copy_from_slice(&port.map(|byte| byte | 0x80));
+        // Two peers must differ, or an engine takes them for one.
+        peer_id.0[16..].copy_from_slice(format!("{:04x}", address.port()).as_bytes());
         let shared = Arc::new(Shared {
             fixture: self.fixture,
             behaviour: self.behaviour,
