@@ -3,6 +3,8 @@
 use piecework_testkit::{
     Behaviour, FakePeer, FakeTracker, Fixture, FixtureBuilder, Run, Sandbox, Signal, TrackerAnswer,
 };
+use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_piecework");
@@ -94,4 +96,24 @@ fn a_second_signal_ends_the_process_at_once() {
     let second = Instant::now();
     assert_eq!(run.end(Signal::TERM, POLITE), 143, "{}", run.stderr());
     assert!(second.elapsed() < Duration::from_secs(1), "{:?}", second.elapsed());
+}
+
+#[test]
+fn a_drive_that_hangs_does_not_hold_up_the_end() {
+    let (fixture, sandbox) = (fixture(None), Sandbox::new(BINARY));
+    fixture.write_payload(&sandbox.dir()).expect("a folder that can be written");
+    let seed = || {
+        let run = Run::start(sandbox.seed(sandbox.torrent(&fixture), &[]));
+        run.wait_ready();
+        run
+    };
+    assert_eq!(seed().end(Signal::TERM, POLITE), 0);
+    let mut entries = fs::read_dir(sandbox.state()).expect("a state folder").flatten();
+    let record = entries.find(|entry| entry.path().extension() == Some("resume".as_ref()));
+    // Who writes new resume data now waits for a reader that never comes.
+    let pipe = record.expect("resume data").path().with_extension("resume.new");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is part of coreutils");
+    assert!(made.success());
+    let mut run = seed();
+    assert_eq!(run.end(Signal::TERM, POLITE), 0, "{}", run.stderr());
 }
