@@ -44,6 +44,17 @@ impl AtomicBits {
         word.is_some_and(|word| word.fetch_and(!bit, Ordering::AcqRel) & bit != 0)
     }
 
+    /// Whether no piece is in.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.iter().all(|word| word.load(Ordering::Acquire) == 0)
+    }
+
+    /// Whether every piece in it is in `other` too, which has as many.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        let mut pairs = self.words.iter().zip(&other.words);
+        pairs.all(|(a, b)| a.load(Ordering::Acquire) & !b.load(Ordering::Acquire) == 0)
+    }
+
     /// A copy. Pieces that change meanwhile may or may not be in it.
     pub(crate) fn snapshot(&self) -> Bitfield {
         let mut set = Bitfield::new(self.len);
@@ -74,8 +85,13 @@ mod tests {
         assert!(bits.insert(PieceIndex::trusted(5)) && !bits.insert(PieceIndex::trusted(5)));
         assert!(bits.remove(PieceIndex::trusted(64)) && !bits.remove(PieceIndex::trusted(64)));
         assert!(!bits.insert(PieceIndex::trusted(130)));
+        let other = AtomicBits::new(&set);
+        assert!(!bits.is_within(&other) && !other.is_within(&bits));
         set.insert(PieceIndex::trusted(5));
         set.remove(PieceIndex::trusted(64));
         assert_eq!(bits.snapshot(), set);
+        other.insert(PieceIndex::trusted(5));
+        assert!(bits.is_within(&other) && !bits.is_empty());
+        assert!(AtomicBits::new(&Bitfield::new(130)).is_empty());
     }
 }

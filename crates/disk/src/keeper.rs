@@ -232,6 +232,11 @@ impl Saving {
         }
     }
 
+    /// Whether all of these pieces are durable.
+    pub(crate) fn covers(&self, pieces: &AtomicBits) -> bool {
+        pieces.is_within(&self.durable)
+    }
+
     /// True if nothing was to be saved before.
     pub(crate) fn mark_changed(&self) -> bool {
         // Read first: most calls find it set, and a store would take the line from other workers.

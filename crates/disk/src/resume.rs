@@ -151,6 +151,32 @@ impl ResumeStore {
         replace(&path, raw).map_err(|error| ResumeError::Io { path, error })
     }
 
+    /// The torrent file that was kept while its torrent rested. Compare its hashes.
+    pub fn load_torrent(&self, hashes: &InfoHashes) -> Option<Vec<u8>> {
+        read_limited(&self.torrent_path(hashes), RECORD_BYTES_MAX).ok().flatten()
+    }
+
+    /// Keeps a torrent file, so that all that is in it need not stay in memory; `bytes` is asked for it
+    /// only if none is kept already.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_torrent(
+        &self,
+        hashes: &InfoHashes,
+        bytes: impl FnOnce() -> Vec<u8>,
+    ) -> Result<(), ResumeError> {
+        let path = self.torrent_path(hashes);
+        if path.exists() {
+            return Ok(());
+        }
+        replace(&path, &bytes()).map_err(|error| ResumeError::Io { path, error })
+    }
+
+    fn torrent_path(&self, hashes: &InfoHashes) -> PathBuf {
+        self.dir.join(format!("{}.torrent", hashes.primary()))
+    }
+
     fn info_path(&self, hashes: &InfoHashes) -> PathBuf {
         self.dir.join(format!("{}.info", hashes.primary()))
     }

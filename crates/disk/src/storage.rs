@@ -344,17 +344,25 @@ impl StorageShared {
         self.files[file].is_dirty.swap(false, Ordering::AcqRel)
     }
 
-    /// Flushes a file to its drive; one that is not there has nothing to flush.
+    /// Flushes a file to its drive; one that is not there has nothing to flush. It does not stay open for
+    /// that, nor push out another that is in use.
     pub(crate) fn sync(&self, file: usize) -> Result<(), LocalFault> {
         if self.is_in_parts(file) {
             return self.parts.sync(self.cache());
         }
-        match self.handle(file, Access::Read) {
-            Ok(handle) => rustix::fs::fdatasync(&*handle)
-                .map_err(|error| LocalFault::new(Action::Sync, self.path_of(file), error.into())),
-            Err(fault) if fault.kind() == FaultKind::Missing => Ok(()),
-            Err(fault) => Err(fault),
-        }
+        let fault = |action, error| LocalFault::new(action, self.path_of(file), error);
+        let flushed = match self.cache().get((self.id, file as u32), Access::Read) {
+            Some(handle) => rustix::fs::fdatasync(&*handle),
+            None => {
+                let components: Vec<&str> = self.info.files()[file].components().collect();
+                match open_below(&self.dir, &components, Access::Read) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                    Err(error) => return Err(fault(Action::Open, error)),
+                    Ok(handle) => rustix::fs::fdatasync(&handle),
+                }
+            }
+        };
+        flushed.map_err(|error| fault(Action::Sync, error.into()))
     }
 
     /// Pieces that touch this file.

@@ -6,6 +6,7 @@
 mod losses;
 mod shared;
 
+use piecework_metainfo::PieceLayers;
 use piecework_types::{BLOCK_BYTES, Bitfield, Block, PieceIndex, Sha256Digest};
 use std::collections::BTreeMap;
 use std::io::IoSliceMut;
@@ -241,12 +242,29 @@ impl PieceStore {
             self.shared.unknown.remove(piece);
             if storage.has_right_sizes(piece, &sizes) {
                 self.shared.verified.insert(piece);
+                // The user's word is not worth less after the machine went down.
+                self.shared.saving.durable.insert(piece);
             } else {
                 self.shared.piece_gone(piece);
             }
         }
         self.shared.is_changed();
         self.have()
+    }
+
+    /// Looks at the files of these pieces, which are verified but may have changed since. Those that are
+    /// gone are reported as ever; what is there is hashed, and counts as before until it is found to
+    /// differ. With `is_trusted` the right size is enough.
+    pub fn revisit(&mut self, pieces: Bitfield, is_trusted: bool) {
+        if is_trusted {
+            self.shared.losses.trust();
+        }
+        for piece in pieces.iter() {
+            self.shared.unknown.remove(piece);
+        }
+        self.shared.work_began();
+        let task = Task::Revisit(Arc::clone(&self.shared), pieces);
+        self.storage.shared.disk.queue().push_urgent(task);
     }
 
     /// From now on resume data are saved under this lock, within a second of each verified piece. Call
@@ -276,6 +294,23 @@ impl PieceStore {
         }
         self.shared.saving.request(is_final);
         self.storage.shared.disk.keeper().nudge();
+    }
+
+    /// Piece layers of a v2 or hybrid torrent, as far as they are known.
+    pub fn layers(&self) -> Option<PieceLayers> {
+        self.shared.layers().as_deref().cloned()
+    }
+
+    /// Whether nothing is under way or due: no block in memory, no work with workers, nothing lost, no
+    /// check, and all that is verified is durable. Then the store can be dropped and made anew from resume data.
+    pub fn is_settled(&self) -> bool {
+        let shared = &self.shared;
+        self.open.is_empty()
+            && shared.is_idle()
+            && !shared.is_blocked()
+            && !shared.losses.are_there()
+            && shared.unknown.is_empty()
+            && shared.saving.covers(&shared.verified)
     }
 
     /// The torrent's files.

@@ -63,6 +63,10 @@ fn carry_out(disk: &Disk, hasher: &Hasher, task: Task, outbox: &mut Outbox) {
             store.work_ended();
         }
         Task::Look(store) => store.look(outbox),
+        Task::Revisit(store, pieces) => {
+            store.revisit(&pieces, outbox);
+            store.work_ended();
+        }
         Task::Check(step) => {
             if let Some(more) = step.run(hasher, outbox) {
                 disk.queue().push_background(Task::Check(more));

@@ -13,8 +13,8 @@ use piecework_net::{Acceptor, ListenError, Listeners, TrackerClient};
 use piecework_types::{InfoHash, InfoHashes, PeerId, Rng};
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -65,14 +65,19 @@ pub(crate) struct Shared {
     /// Random number of this run, for trackers.
     pub(crate) tracker_key: u32,
     routes: RwLock<BTreeMap<InfoHash, Route>>,
-    events: SyncSender<Event>,
+    events: Sender<Event>,
+    /// Events that no face has taken yet.
+    events_waiting: AtomicUsize,
     seeds: Mutex<Rng>,
 }
 
 impl Shared {
     /// Tells the faces. Nothing is told once they are gone, or when they read no events at all.
     pub(crate) fn tell(&self, key: TorrentKey, info_hashes: InfoHashes, what: What) {
-        if self.events.try_send(Event { key, info_hashes, what }).is_err() {
+        if self.events_waiting.fetch_add(1, Ordering::Relaxed) >= EVENTS_MAX
+            || self.events.send(Event { key, info_hashes, what }).is_err()
+        {
+            self.events_waiting.fetch_sub(1, Ordering::Relaxed);
             tracing::debug!(?key, "an event found no reader");
         }
     }
@@ -127,7 +132,8 @@ impl Engine {
         let trackers = TrackerClient::start(seeds.next_u64())?;
         let &EngineConfig { workers, retry_interval, .. } = config;
         let disk = Disk::start(DiskConfig { workers, retry_interval, ..DiskConfig::default() })?;
-        let (sender, events) = sync_channel(EVENTS_MAX);
+        // Bounded by `tell`: a bounded channel would take the memory of all its places at once.
+        let (sender, events) = channel();
         let shared = Arc::new(Shared {
             resume,
             jobs: Jobs::default(),
@@ -138,6 +144,7 @@ impl Engine {
             tracker_key: seeds.next_u64() as u32,
             routes: RwLock::default(),
             events: sender,
+            events_waiting: AtomicUsize::new(0),
             seeds: Mutex::new(seeds),
         });
         // From here on a drop ends what has been started.
@@ -188,7 +195,7 @@ impl Engine {
         let content = match &spec.source {
             Source::Metainfo(metainfo) => {
                 let info = Arc::clone(metainfo.info());
-                match setup::prepare(&self.shared, &spec, info, metainfo.layers().cloned()) {
+                match setup::prepare(&self.shared, &spec, info, metainfo.layers().cloned(), None) {
                     Ok(content) => Some(content),
                     Err(error) => {
                         self.shared.forget(key);
@@ -223,7 +230,9 @@ impl Engine {
 
     /// The next event; `None` after `wait` without one.
     pub fn next_event(&self, wait: Duration) -> Option<Event> {
-        self.events.recv_timeout(wait).ok()
+        let event = self.events.recv_timeout(wait).ok()?;
+        self.shared.events_waiting.fetch_sub(1, Ordering::Relaxed);
+        Some(event)
     }
 
     /// Whether every network thread still runs. One that ended by itself met a fault of ours, and its

@@ -104,6 +104,9 @@ pub struct Status {
     pub trackers: Vec<TrackerStatus>,
     /// True when every wanted piece is stored.
     pub is_complete: bool,
+    /// True while nobody is connected and little but the torrent's names is in memory; whoever
+    /// connects changes that.
+    pub is_resting: bool,
 }
 
 /// A tracker at one moment.

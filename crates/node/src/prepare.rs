@@ -1,5 +1,5 @@
-//! Threads that turn a magnet's metadata into a torrent whose files may be used, so that no shard waits for
-//! a drive.
+//! Threads that turn metadata into a torrent whose files may be used, for a magnet and for a torrent that
+//! rested, so that no shard waits for a drive.
 //!
 //! Owns the jobs that wait. Invariant: at most [`THREADS_MAX`] threads, and none when nothing waits; a job
 //! whose torrent is gone takes no lock. Their number is bounded by the torrents that were added. It must
@@ -10,7 +10,9 @@ use crate::engine::Shared;
 use crate::event::{Problem, TorrentKey};
 use crate::setup::{self, Prepared};
 use crate::shard::{Command, ShardHandle};
-use piecework_metainfo::{Info, PieceLayers};
+use piecework_disk::ResumeLock;
+use piecework_metainfo::create::{Details, torrent_file};
+use piecework_metainfo::{Info, Metainfo, PieceLayers};
 use piecework_types::{Blame, InfoHashes};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -29,22 +31,30 @@ pub(crate) enum Outcome {
     Useless,
     /// The torrent gives up.
     Problem(Problem),
+    /// Whether the state folder has all that the torrent can be made from again.
+    Kept(bool),
 }
 
-/// An info dictionary.
+/// Where the metadata is.
 pub(crate) enum Metadata {
-    /// Its hash is right.
+    /// An info dictionary whose hash is right.
     FromPeers(Vec<u8>),
-    /// Nothing is known about it.
+    /// An info dictionary about which nothing is known.
     FromEarlierRun(Vec<u8>),
+    /// In the state folder since the torrent lay down.
+    Kept,
+    /// Here: it goes to the state folder, and nothing is prepared.
+    ToKeep { info: Arc<Info>, layers: Option<PieceLayers> },
 }
 
 /// What is to be prepared, and where the outcome goes.
 pub(crate) struct Job {
     pub(crate) key: TorrentKey,
     pub(crate) info_hashes: InfoHashes,
-    pub(crate) spec: AddTorrent,
+    pub(crate) spec: Arc<AddTorrent>,
     pub(crate) metadata: Metadata,
+    /// Held already by a torrent that rests.
+    pub(crate) lock: Option<ResumeLock>,
     /// Gone once the torrent is.
     pub(crate) torrent: Weak<()>,
     pub(crate) shard: ShardHandle,
@@ -123,12 +133,27 @@ fn run(shared: &Shared) {
 
 /// Does the job; `None` if nobody waits for it.
 fn prepare(shared: &Shared, job: Job) -> Option<Outcome> {
-    let Job { info_hashes, spec, metadata, torrent, .. } = job;
+    let Job { info_hashes, spec, metadata, lock, torrent, .. } = job;
     torrent.upgrade()?;
     let problem = |blame, text| Outcome::Problem(Problem { blame, is_fatal: true, text });
+    let with_files = |info, layers| match setup::prepare(shared, &spec, info, layers, lock) {
+        Ok(content) => Outcome::Content(content),
+        Err(error) => problem(Blame::Local, error.to_string()),
+    };
     let (bytes, is_kept) = match metadata {
         Metadata::FromPeers(bytes) => (bytes, false),
         Metadata::FromEarlierRun(bytes) => (bytes, true),
+        Metadata::ToKeep { info, layers } => {
+            return Some(Outcome::Kept(keep(shared, &info, layers.as_ref())));
+        }
+        Metadata::Kept => {
+            let kept = shared.resume.load_torrent(&info_hashes);
+            let kept = kept.and_then(|bytes| Metainfo::parse(&bytes).ok());
+            return Some(match kept.filter(|kept| kept.info().hashes() == info_hashes) {
+                Some(kept) => with_files(Arc::clone(kept.info()), kept.layers().cloned()),
+                None => Outcome::Useless,
+            });
+        }
     };
     let info = match Info::parse_wanted(bytes, &info_hashes) {
         Ok(info) => Arc::new(info),
@@ -150,8 +175,18 @@ fn prepare(shared: &Shared, job: Job) -> Option<Outcome> {
         tracing::warn!(%error, "the metadata is not kept for the next run");
     }
     torrent.upgrade()?;
-    Some(match setup::prepare(shared, &spec, info, layers) {
-        Ok(content) => Outcome::Content(content),
-        Err(error) => problem(Blame::Local, error.to_string()),
-    })
+    Some(with_files(info, layers))
+}
+
+/// Puts a torrent file into the state folder, unless one is there; whether that worked.
+fn keep(shared: &Shared, info: &Info, layers: Option<&PieceLayers>) -> bool {
+    if layers.is_some_and(|layers| !layers.is_complete()) {
+        return false;
+    }
+    let bytes = || torrent_file(info, layers, &Details::default()).unwrap_or_default();
+    let kept = shared.resume.keep_torrent(&info.hashes(), bytes);
+    if let Err(error) = &kept {
+        tracing::debug!(%error, "an idle torrent stays in memory");
+    }
+    kept.is_ok()
 }

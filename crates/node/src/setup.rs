@@ -29,8 +29,7 @@ pub(crate) struct Prepared {
     pub(crate) storage: Storage,
     /// Priority of each file.
     pub(crate) priorities: Vec<u8>,
-    /// Given to the piece store when the torrent starts.
-    pub(crate) lock: Option<ResumeLock>,
+    pub(crate) lock: ResumeLock,
     /// What an earlier run left.
     pub(crate) resume: Option<Resume>,
 }
@@ -47,12 +46,13 @@ impl Prepared {
     }
 }
 
-/// Looks at the files and takes the lock.
+/// Looks at the files and takes the lock, unless it is held already.
 pub(crate) fn prepare(
     shared: &Shared,
     spec: &AddTorrent,
     info: Arc<Info>,
     layers: Option<PieceLayers>,
+    lock: Option<ResumeLock>,
 ) -> Result<Prepared, SetupError> {
     let priorities = file_priorities(spec, &info);
     let storage = Storage::open(
@@ -67,9 +67,12 @@ pub(crate) fn prepare(
             is_read_only: spec.is_seed_only,
         },
     )?;
-    let lock = shared.resume.lock(&info.hashes(), storage.dir())?;
+    let lock = match lock {
+        Some(lock) => lock,
+        None => shared.resume.lock(&info.hashes(), storage.dir())?,
+    };
     let resume = shared.resume.load(&lock, &storage)?;
-    Ok(Prepared { info, layers, storage, priorities, lock: Some(lock), resume })
+    Ok(Prepared { info, layers, storage, priorities, lock, resume })
 }
 
 /// What the user chose, else what the magnet link selects (BEP 53), else everything.

@@ -9,6 +9,7 @@ mod complete;
 mod dial;
 mod inbound;
 mod outputs;
+mod rest;
 mod upload;
 
 use crate::announce::Announced;
@@ -120,7 +121,7 @@ pub(crate) struct Shard {
     pub(crate) handle: ShardHandle,
     pub(crate) mailbox: Mailbox,
     completions: Vec<Completion>,
-    pub(crate) torrents: BTreeMap<TorrentKey, Torrent>,
+    pub(crate) torrents: BTreeMap<TorrentKey, Box<Torrent>>,
     pub(crate) connections: Slots<Connection>,
     /// When each torrent wants to be called, nearest first.
     pub(crate) timers: BTreeSet<(Time, TorrentKey)>,
@@ -355,6 +356,7 @@ impl Shard {
             self.pump(key, now);
             self.dial(key, now);
             self.keep_up(key, now);
+            self.rest_if_idle(key, now);
             self.set_timer(key);
             // Not before: what its own sending makes room for is the pump's business, which ends.
             if let Some(torrent) = self.torrents.get_mut(&key) {

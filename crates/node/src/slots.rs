@@ -37,10 +37,6 @@ impl<T> Slots<T> {
         self.items.get_mut(at as usize)?.as_mut()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.items.len() - self.free.len()
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         (0..).zip(&self.items).filter_map(|(at, item)| Some((at, item.as_ref()?)))
     }
@@ -57,7 +53,7 @@ mod tests {
         assert_eq!(slots.remove(0), Some('a'));
         assert_eq!(slots.remove(0), None);
         assert_eq!(slots.insert('c'), 0);
-        assert_eq!(slots.len(), 2);
+        assert_eq!(slots.iter().count(), 2);
         assert_eq!(
             slots.iter().map(|(at, item)| (at, *item)).collect::<Vec<_>>(),
             [(0, 'c'), (1, 'b')]

@@ -2,6 +2,8 @@
 //!
 //! It may not hold: sockets, a clock, open files, statistics of its own, payments.
 
+mod rest;
+
 use crate::announce::{Announcer, Facts};
 use crate::config::{AddTorrent, Playback, Source};
 use crate::connection::Connection;
@@ -11,9 +13,9 @@ use crate::limits::{NodeLimits, Rate};
 use crate::setup::Prepared;
 use crate::shard::Ending;
 use crate::slots::Slots;
-use piecework_disk::{Chunk, PieceStore, Totals};
+use piecework_disk::{Chunk, PieceStore, ResumeLock, Totals};
 use piecework_metainfo::{Info, PieceLayers};
-use piecework_net::ReadToken;
+use piecework_net::{Arrival, ReadToken};
 use piecework_swarm::{
     CloseReason, Config, Dialer, DialerConfig, DialerInput, Input, Source as Gossip, StreamWindow,
     Swarm,
@@ -25,6 +27,8 @@ use piecework_wire::{Handshake, Limits, Reserved};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+pub(crate) use rest::Rest;
 
 /// Bytes below which a limited connection is not read: a system call should be worth it.
 const READ_BYTES_MIN: u64 = 16 * 1024;
@@ -54,7 +58,7 @@ pub(crate) enum LateRead {
 
 pub(crate) struct Torrent {
     pub(crate) info_hashes: InfoHashes,
-    pub(crate) spec: AddTorrent,
+    pub(crate) spec: Arc<AddTorrent>,
     /// Where a reader plays.
     playback: Option<Playback>,
     pub(crate) swarm: Swarm,
@@ -94,6 +98,26 @@ pub(crate) struct Torrent {
     pub(crate) quota: Option<u64>,
     /// When resume data that could not be saved is tried again before `Done` is told.
     pub(crate) save_at: Time,
+    pub(crate) rest: Rest,
+    /// When it may lie down, if nobody comes.
+    pub(crate) rest_at: Time,
+    /// It woke complete: that the machine says so is no news.
+    pub(crate) is_known_complete: bool,
+    /// Why it could not wake the last time.
+    pub(crate) trouble: Option<String>,
+    /// Strangers that came while it slept.
+    pub(crate) waiting: Vec<Arrival>,
+    /// The right to work on it, held from the first look at its files to its end.
+    pub(crate) lock: Option<ResumeLock>,
+    /// Sockets of its peers, unfinished handshakes included.
+    pub(crate) sockets: u32,
+    /// There were any since it was added or lay down last.
+    pub(crate) had_company: bool,
+    /// Payload moved in this run before its last sleep.
+    moved: Totals,
+    /// Bytes that were missing when it lay down.
+    left_asleep: u64,
+    is_private: bool,
     peer_id: PeerId,
     /// Connection of each peer slot.
     peers: Slots<u32>,
@@ -108,14 +132,7 @@ impl Torrent {
         let mut rng = Rng::new(shared.random());
         let peer_id = shared.peer_id();
         let is_private = content.as_ref().is_some_and(|content| content.info.is_private());
-        let config = Config {
-            info_hashes,
-            seed: rng.next_u64(),
-            our_id: peer_id,
-            is_private,
-            listen_port: Some(shared.port),
-            ..Config::default()
-        };
+        let config = machine_config(shared, info_hashes, peer_id, is_private);
         let tiers = match &spec.source {
             Source::Metainfo(metainfo) => metainfo.trackers().to_vec(),
             Source::Magnet(magnet) => {
@@ -129,7 +146,7 @@ impl Torrent {
             up: Rate::new(spec.up_limit, now),
             down: Rate::new(spec.down_limit, now),
             info_hashes,
-            spec,
+            spec: Arc::new(spec),
             content,
             store: None,
             preparing: None,
@@ -150,6 +167,17 @@ impl Torrent {
             checked: (0, 0),
             wanted_layers: None,
             late_reads: BTreeMap::new(),
+            rest: Rest::Awake,
+            rest_at: Time::NEVER,
+            is_known_complete: false,
+            trouble: None,
+            waiting: Vec::new(),
+            lock: None,
+            sockets: 0,
+            had_company: false,
+            moved: Totals::default(),
+            left_asleep: 0,
+            is_private,
             peer_id,
             peers: Slots::default(),
             next_read: 0,
@@ -157,6 +185,7 @@ impl Torrent {
             save_at: Time::NEVER,
         };
         torrent.prepare_machines(shared, now);
+        torrent.learn(torrent.spec.peers.clone(), Gossip::Given, now);
         torrent
     }
 
@@ -170,7 +199,15 @@ impl Torrent {
         if self.spec.is_super_seed {
             self.swarm.handle(Input::SuperSeed(true), now);
         }
-        self.learn(self.spec.peers.clone(), Gossip::Given, now);
+    }
+
+    /// Payload moved in this run.
+    fn moved(&self) -> Totals {
+        let view = self.swarm.view();
+        Totals {
+            uploaded: self.moved.uploaded + view.up_bytes,
+            downloaded: self.moved.downloaded + view.down_bytes,
+        }
     }
 
     /// A reader plays from here, or has ended.
@@ -360,22 +397,27 @@ impl Torrent {
 
     /// What the next announce says.
     pub(crate) fn facts(&self, shared: &Shared) -> Facts {
-        let view = self.swarm.view();
+        let (moved, view) = (self.moved(), self.swarm.view());
+        let (left, is_complete) = match (self.is_awake(), &self.store) {
+            (false, _) => (self.left_asleep, true),
+            (true, Some(_)) => (view.missing_bytes, view.is_complete),
+            // Without metadata anything but 0, which would mean a seed (BEP 3).
+            (true, None) => (1, false),
+        };
         Facts {
             peer_id: self.peer_id,
             port: shared.port,
             key: shared.tracker_key,
-            uploaded: view.up_bytes,
-            downloaded: view.down_bytes,
-            // Without metadata anything but 0, which would mean a seed (BEP 3).
-            left: if self.store.is_some() { view.missing_bytes } else { 1 },
-            is_partial_seed: self.store.is_some() && view.is_complete && view.missing_bytes > 0,
+            uploaded: moved.uploaded,
+            downloaded: moved.downloaded,
+            left,
+            is_partial_seed: is_complete && left > 0,
         }
     }
 
     /// Whether nothing moves and nobody is there: no figures to refresh.
     pub(crate) fn is_idle(&self) -> bool {
-        self.phase == Phase::Active && self.peers.len() == 0 && self.dialer.connections() == 0
+        self.phase == Phase::Active && self.sockets == 0 && self.dialer.connections() == 0
     }
 
     /// Gives the faces the present figures.
@@ -384,6 +426,14 @@ impl Torrent {
         let (phase, checked, wanted_bytes) = (self.phase, self.checked, self.wanted_bytes);
         let trackers = self.announcer.statuses().to_vec();
         let known = u32::try_from(self.dialer.candidate_count()).unwrap_or(u32::MAX);
+        if !self.is_awake() {
+            // The rest is as it was when it lay down.
+            return self.status.update(|status| {
+                (status.phase, status.trackers, status.known) = (phase, trackers, known);
+                status.is_resting = true;
+            });
+        }
+        let moved = self.moved();
         let have = self.store.as_ref().map(PieceStore::have);
         self.status.update(|status| {
             *status = Status {
@@ -394,8 +444,8 @@ impl Torrent {
                 bitfield: have.as_ref().map(Bitfield::to_wire).unwrap_or_default(),
                 left_bytes: view.left_bytes,
                 wanted_bytes,
-                down_bytes: view.down_bytes,
-                up_bytes: view.up_bytes,
+                down_bytes: moved.downloaded,
+                up_bytes: moved.uploaded,
                 down_rate: view.down_rate_bytes,
                 up_rate: view.up_rate_bytes,
                 peers: view.peer_count as u32,
@@ -403,6 +453,7 @@ impl Torrent {
                 known,
                 trackers,
                 is_complete: phase == Phase::Active && view.is_complete,
+                is_resting: false,
             };
         });
     }
@@ -419,6 +470,7 @@ impl Torrent {
             dialer,
             self.dial_at,
             self.save_at,
+            self.rest_at,
             self.chores_at,
             self.stop_by,
             self.announcer.poll_timeout(),
@@ -427,4 +479,14 @@ impl Torrent {
         .min()
         .unwrap_or(Time::NEVER)
     }
+}
+
+fn machine_config(
+    shared: &Shared,
+    info_hashes: InfoHashes,
+    our_id: PeerId,
+    is_private: bool,
+) -> Config {
+    let (seed, listen_port) = (shared.random(), Some(shared.port));
+    Config { info_hashes, seed, our_id, is_private, listen_port, ..Config::default() }
 }

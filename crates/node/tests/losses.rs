@@ -126,6 +126,10 @@ fn a_file_that_cannot_be_read_is_told_once_a_piece_and_served_once_it_can() {
     while !state().any(|entry| has_ending(entry.unwrap())) {
         std::thread::yield_now();
     }
+    // While somebody is connected nothing is made anew, for which every file is looked at as well.
+    let mut company = PeerStream::connect(address).unwrap();
+    company.send_handshake(fixture.info_hash(), PeerId([99; 20])).unwrap();
+    company.receive_handshake().unwrap();
     let file = folder.path().join("data/content/second");
     let aside = folder.path().join("aside");
     std::fs::rename(&file, &aside).unwrap();

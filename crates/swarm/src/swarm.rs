@@ -55,7 +55,7 @@ pub struct Swarm {
     departed: VecDeque<join::Departed>,
 
     /// What to ask; absent until the metadata is known.
-    picker: Option<Picker>,
+    picker: Option<Box<Picker>>,
     /// Stands in for the picker's until then.
     no_pieces: Bitfield,
     choker: Choker,
@@ -228,7 +228,7 @@ impl Swarm {
 
     /// Figures of the torrent.
     pub fn view(&self) -> View<'_> {
-        let picker = self.picker.as_ref();
+        let picker = self.picker.as_deref();
         View {
             have: picker.map_or(&self.no_pieces, Picker::have),
             has_content: picker.is_some(),

@@ -4,7 +4,7 @@
 //! piece is with one check at most, and so are all lost ones; a lost piece is not in `verified`. What a
 //! download loses is fetched again, so it is not looked for here.
 
-use piecework_types::PieceIndex;
+use piecework_types::{Bitfield, PieceIndex};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -104,6 +104,27 @@ impl StoreShared {
             let path = self.storage.path_of(file);
             let pieces = self.storage.info.layout().pieces_of(file);
             outbox.push(self, StoreEvent::FileMissing { file, path, pieces });
+        }
+    }
+
+    /// These pieces are verified, but their files are not as they were: see
+    /// [`PieceStore::revisit`](crate::PieceStore::revisit).
+    pub(crate) fn revisit(self: &Arc<Self>, pieces: &Bitfield, outbox: &mut Outbox) {
+        let layout = self.storage.info.layout();
+        let segments = pieces.iter().flat_map(|piece| layout.piece_segments(piece));
+        let files: BTreeSet<usize> = segments.filter(|at| !at.is_pad).map(|at| at.file).collect();
+        let sizes = self.storage.sizes();
+        for file in files {
+            let kind = match sizes[file] {
+                None => FaultKind::Missing,
+                Some(bytes) if bytes < self.storage.info.files()[file].length() => FaultKind::Short,
+                Some(_) => continue,
+            };
+            let fault = LocalFault::of_kind(Action::Read, self.storage.path_of(file), kind);
+            self.file_failed(file, &fault, outbox);
+        }
+        if !self.losses.is_trusting.load(Ordering::Acquire) {
+            pieces.iter().for_each(|piece| self.doubt(piece));
         }
     }
 

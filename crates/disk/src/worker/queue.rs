@@ -6,6 +6,7 @@
 //! does. Its length is bounded by chunks in use, requests outstanding and checks under way.
 
 use piecework_hash::{Hasher, Sha1};
+use piecework_types::Bitfield;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,6 +35,8 @@ pub(crate) enum Task {
     SetWanted(Arc<StoreShared>, Vec<bool>),
     /// Look for the files of lost pieces.
     Look(Arc<StoreShared>),
+    /// Look at the files of pieces that may have changed.
+    Revisit(Arc<StoreShared>, Bitfield),
     Check(CheckStep),
 }
 
@@ -238,7 +241,8 @@ fn take_task(tasks: &mut VecDeque<Task>) -> Option<(Task, Option<DriveTurn>)> {
             | Task::Unblock(_)
             | Task::CreateEmpty(_)
             | Task::SetWanted(..)
-            | Task::Look(_) => return tasks.remove(at).map(|task| (task, None)),
+            | Task::Look(_)
+            | Task::Revisit(..) => return tasks.remove(at).map(|task| (task, None)),
         };
         if turn.is_some() {
             return tasks.remove(at).map(|task| (task, turn));
@@ -260,7 +264,7 @@ mod tests {
         let fixture = Fixture::new(Version::V1, 16_384, &[("a", 16_384 * 64)]);
         let bench = Bench::new();
         let storage = bench.storage(&fixture);
-        let have = piecework_types::Bitfield::new(64);
+        let have = Bitfield::new(64);
         let key = crate::TorrentKey(1);
         let store = Arc::new(StoreShared::new(&storage, bench.mailbox.sender(), key, &have));
         let works = (0..64).map(|index| Arc::new(PieceWork::new(&store, piece(index))));

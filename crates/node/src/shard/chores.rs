@@ -7,9 +7,9 @@ use super::inbound::Ending;
 use crate::announce::Announced;
 use crate::config::Playback;
 use crate::event::{Phase, TorrentKey, What};
-use crate::prepare::{Job, Jobs, Metadata, Outcome};
+use crate::prepare::{Jobs, Metadata, Outcome};
 use crate::setup::Prepared;
-use crate::torrent::{NewTorrent, Torrent};
+use crate::torrent::{NewTorrent, Rest, Torrent};
 use piecework_disk::{CheckScope, LocalFault, PieceStore, TorrentKey as StoreKey};
 use piecework_metainfo::{Info, PieceLayers};
 use piecework_swarm::{Content, Input, Source as Gossip};
@@ -35,7 +35,7 @@ impl Shard {
     pub(super) fn add(&mut self, mut new: NewTorrent, now: Time) {
         let key = new.key;
         let metadata = new.metadata.take();
-        let mut torrent = Torrent::new(new, &self.shared, now);
+        let mut torrent = Box::new(Torrent::new(new, &self.shared, now));
         let content = torrent.content.take();
         self.torrents.insert(key, torrent);
         match (content, metadata) {
@@ -54,16 +54,7 @@ impl Shard {
         if is_late || torrent.phase == Phase::Stopping {
             return;
         }
-        let token = Arc::new(());
-        let job = Job {
-            key,
-            info_hashes: torrent.info_hashes,
-            spec: torrent.spec.clone(),
-            metadata,
-            torrent: Arc::downgrade(&token),
-            shard: self.handle.clone(),
-        };
-        torrent.preparing = Some(token);
+        let job = torrent.job(key, metadata, &self.handle);
         Jobs::push(&self.shared, job);
     }
 
@@ -76,7 +67,14 @@ impl Shard {
             drop(outcome);
             return self.finish_stopping(key, now);
         }
+        let is_waking = torrent.rest == Rest::Waking;
         match outcome {
+            Outcome::Kept(is_kept) => self.kept(key, is_kept, now),
+            Outcome::Useless if is_waking => {
+                let text = "the state folder has lost a resting torrent: start again to serve it";
+                self.sleep_on(key, text.to_owned());
+            }
+            Outcome::Problem(problem) if is_waking => self.sleep_on(key, problem.text),
             Outcome::Content(content) => self.prepared(key, content, now),
             Outcome::Metadata { info, layers } => self.metadata_only(key, info, layers, now),
             Outcome::Useless => self.start_announcing(key, now),
@@ -138,29 +136,43 @@ impl Shard {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         let (info, layers) = (Arc::clone(&content.info), content.layers.clone());
         torrent.wire_limits.pieces_max = info.grid().piece_count();
-        let (have, to_check) = content.known();
+        let (mut have, to_check) = content.known();
+        let is_waking = torrent.rest == Rest::Waking;
+        if is_waking {
+            // All of it was there when it lay down.
+            for piece in to_check.iter() {
+                have.insert(piece);
+            }
+        }
         let sender = self.mailbox.sender();
         let mut store = PieceStore::new(content.storage.clone(), sender, StoreKey(key.0), have);
-        let mut content = content;
-        if let Some(lock) = content.lock.take() {
-            store.keep_resume(lock);
-        }
+        store.keep_resume(content.lock.clone());
+        torrent.lock = Some(content.lock.clone());
         if let Some(resume) = &content.resume {
             torrent.totals = resume.totals;
         }
         torrent.content = Some(content);
-        let have = if torrent.spec.is_trusted { store.trust() } else { store.have() };
-        if torrent.spec.is_trusted || to_check.is_empty() {
-            torrent.store = Some(store);
-            self.tell(key, What::Metadata { info, layers });
-            return self.activate(key, have, now);
+        let is_trusted = torrent.spec.is_trusted;
+        if is_waking {
+            if to_check.count() > 0 || is_trusted {
+                store.revisit(to_check, is_trusted);
+            }
+        } else {
+            self.shared.tell(key, torrent.info_hashes, What::Metadata { info, layers });
+            if !is_trusted && !to_check.is_empty() {
+                torrent.phase = Phase::Checking;
+                torrent.checked = (0, to_check.count());
+                store.check(CheckScope::Pieces(to_check));
+                torrent.store = Some(store);
+                return torrent.publish();
+            }
+            if is_trusted {
+                store.trust();
+            }
         }
-        torrent.phase = Phase::Checking;
-        torrent.checked = (0, to_check.count());
-        store.check(CheckScope::Pieces(to_check));
+        let have = store.have();
         torrent.store = Some(store);
-        torrent.publish();
-        self.tell(key, What::Metadata { info, layers });
+        self.activate(key, have, now);
     }
 
     pub(super) fn stream(&mut self, key: TorrentKey, playback: Option<Playback>, now: Time) {
@@ -196,9 +208,15 @@ impl Shard {
         torrent.phase = Phase::Active;
         torrent.stream(now);
         torrent.swarm.handle(Input::ContentReady(machine_content), now);
+        let has_slept = std::mem::take(&mut torrent.rest) == Rest::Waking;
+        torrent.is_known_complete = has_slept && torrent.swarm.view().is_complete;
         torrent.publish();
-        self.tell(key, What::Ready { port: self.shared.port });
-        self.start_announcing(key, now);
+        if has_slept {
+            self.admit_waiting(key, now);
+        } else {
+            self.tell(key, What::Ready { port: self.shared.port });
+            self.start_announcing(key, now);
+        }
         self.touch(key);
     }
 
@@ -215,8 +233,9 @@ impl Shard {
     /// Every wanted piece is verified: save, then say so.
     pub(super) fn wanted_complete(&mut self, key: TorrentKey, now: Time) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        let was_known = std::mem::take(&mut torrent.is_known_complete);
         // A file may have been lost since the machine said so: then it says so again.
-        if !torrent.swarm.view().is_complete {
+        if was_known || !torrent.swarm.view().is_complete {
             return;
         }
         torrent.done_is_due = true;
@@ -255,7 +274,7 @@ impl Shard {
         if torrent.chores_at <= now {
             torrent.publish();
             let view = torrent.swarm.view();
-            let wants = !view.is_complete && view.peer_count < PEERS_ENOUGH;
+            let wants = torrent.is_awake() && !view.is_complete && view.peer_count < PEERS_ENOUGH;
             torrent.announcer.tell(ScheduleInput::WantPeers(wants), now);
             torrent.chores_at = match torrent.is_idle() {
                 true => Time::NEVER,
@@ -279,6 +298,7 @@ impl Shard {
             torrent.publish();
             self.tell(key, What::Done);
         }
+        self.fall_asleep(key);
         self.finish_stopping(key, now);
     }
 

@@ -22,6 +22,9 @@ impl Shard {
             if !torrent.wants_to_dial(now) {
                 return;
             }
+            if !torrent.is_awake() {
+                return self.wake(key);
+            }
             let (Some(peer), Some(half_open)) =
                 (self.shared.limits.peer(), self.shared.limits.half_open())
             else {

@@ -30,6 +30,8 @@ impl Shard {
         if !torrent.takes_peers() || !torrent.dialer.accepts(arrival.address) {
             return;
         }
+        let Some(arrival) = self.wait_for_waking(arrival, key) else { return };
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
         let Some(permit) = self.shared.limits.peer() else { return };
         let deadline = now + HANDSHAKE_AFTER;
         let mut connection = Connection::new(arrival.stream, arrival.address, key, deadline);
@@ -53,7 +55,13 @@ impl Shard {
         let connection = self.connections.get_mut(id).expect("was just inserted");
         let interest = Interest::READABLE | Interest::WRITABLE;
         match self.poll.registry().register(&mut connection.stream, Token(id as usize), interest) {
-            Ok(()) => Ok(id),
+            Ok(()) => {
+                if let Some(torrent) = self.torrents.get_mut(&connection.torrent) {
+                    torrent.sockets += 1;
+                    torrent.had_company = true;
+                }
+                Ok(id)
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot watch a socket");
                 self.connections.remove(id);
@@ -238,6 +246,7 @@ impl Shard {
         }
         let key = connection.torrent;
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        torrent.sockets = torrent.sockets.saturating_sub(1);
         if let Some(slot) = connection.slot() {
             torrent.closed(slot);
             if !matches!(ending, Ending::ByMachine { .. }) {

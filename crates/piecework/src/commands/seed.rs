@@ -12,6 +12,8 @@ use piecework_node::{AddError, AddTorrent, Engine, Event, Phase, Status, Torrent
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+const NOTHING_TO_SERVE: &str = "none of the torrents can be served";
+
 /// Runs the command.
 pub(crate) fn run(args: &SeedArgs, common: &Common, out: Out) -> Result<(), Failure> {
     let signals = Signals::install()?;
@@ -20,11 +22,14 @@ pub(crate) fn run(args: &SeedArgs, common: &Common, out: Out) -> Result<(), Fail
     if let Some(folder) = &args.torrents_dir {
         sources.extend(torrent_files(folder)?);
     }
-    // Read before anything starts: who gives nothing but bad torrents gets no state folder for it.
     let is_only = sources.len() == 1;
-    let loaded = accept(sources.iter().map(|source| source::load(source)), is_only, out)?;
+    // One is read before anything starts: who gives nothing but bad torrents gets no state folder for
+    // it. The others are read one at a time, as an engine keeps little of a torrent nobody asks for.
+    let mut loaded = sources.iter().map(|source| source::load(source));
+    let first = first_good(&mut loaded, is_only, out)?;
     let engine = session::start(common, &args.net)?;
-    let added = loaded.into_iter().map(|loaded| add(&engine, loaded, args, &peers));
+    let added = first.into_iter().map(Ok).chain(loaded);
+    let added = added.map(|loaded| add(&engine, loaded?, args, &peers));
     let keys: Vec<TorrentKey> = accept(added, is_only, out)?;
     let mut progress = Progress::new(out, &title(keys.len()), "all");
     while signals.status().is_none() {
@@ -59,9 +64,27 @@ fn accept<T>(
         }
     }
     if accepted.is_empty() && failures > 0 {
-        return Err(Failure::new("none of the torrents can be served"));
+        return Err(Failure::new(NOTHING_TO_SERVE));
     }
     Ok(accepted)
+}
+
+/// The first that works, unless there is none to begin with; tells why those before it do not.
+fn first_good<T>(
+    results: &mut impl Iterator<Item = Result<T, Failure>>,
+    is_only: bool,
+    out: Out,
+) -> Result<Option<T>, Failure> {
+    let mut is_empty = true;
+    for result in results {
+        is_empty = false;
+        match result {
+            Ok(it) => return Ok(Some(it)),
+            Err(failure) if is_only => return Err(failure),
+            Err(failure) => out.problem(&failure.text),
+        }
+    }
+    if is_empty { Ok(None) } else { Err(Failure::new(NOTHING_TO_SERVE)) }
 }
 
 fn title(count: usize) -> String {

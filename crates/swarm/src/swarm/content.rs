@@ -32,7 +32,7 @@ impl Swarm {
         for (_, peer) in self.peers.iter_mut() {
             peer.have = Bitfield::new(picker.grid().piece_count());
         }
-        self.picker = Some(picker);
+        self.picker = Some(Box::new(picker));
         self.set_super_seed(self.is_super_seed_wanted);
         self.check_complete();
         self.greet_early_peers();

@@ -68,7 +68,7 @@ impl Swarm {
 
     /// When the last block is asked, peers that had nothing left to do may be asked for second copies.
     fn notice_end_game(&mut self) {
-        let is_end_game = self.picker.as_ref().is_some_and(Picker::is_end_game);
+        let is_end_game = self.picker.as_deref().is_some_and(Picker::is_end_game);
         if is_end_game && !self.is_end_game {
             self.ask_everybody();
         }

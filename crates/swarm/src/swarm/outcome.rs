@@ -4,7 +4,6 @@ use super::Swarm;
 use crate::choker::ChokerInput;
 use crate::drop_reason::DropReason;
 use crate::machine::Output;
-use crate::picker::Picker;
 use crate::smart_ban::Verdict;
 use piecework_types::{PieceIndex, Sha256Digest};
 use piecework_wire::Message;
@@ -130,7 +129,9 @@ impl Swarm {
         if is_complete {
             self.outputs.push_back(Output::WantedComplete);
         }
-        self.picker.iter_mut().for_each(Picker::shrink);
+        if let Some(picker) = &mut self.picker {
+            picker.shrink();
+        }
         let payload = ExtensionMessage::UploadOnly(self.is_upload_only()).encode();
         for slot in self.peers.slots() {
             let id =

@@ -77,6 +77,21 @@ fn a_file_that_is_put_back_is_checked_and_its_pieces_return() {
 }
 
 #[test]
+fn pieces_that_are_looked_at_again_stay_unless_they_are_gone_or_differ() {
+    let (fixture, bench) = (fixture(Version::V1), Bench::new());
+    let mut store = seed(&bench, &fixture);
+    std::fs::remove_file(bench.dir().join("t/c")).unwrap();
+    let path = bench.dir().join("t/a");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[20_000] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    store.revisit(set(6, [0, 1, 5]), false);
+    assert_eq!(wait_missing(&bench), bench.dir().join("t/c"));
+    assert_eq!(wait_unreadable(&bench), (1, FaultKind::Damaged));
+    assert_eq!(store.have(), set(6, [0, 2, 3, 4]));
+}
+
+#[test]
 fn a_folder_that_is_gone_for_a_while_and_a_file_that_was_cut_come_back_as_well() {
     let (fixture, bench) = (fixture(Version::V1), Bench::new());
     let store = seed(&bench, &fixture);
