@@ -31,6 +31,9 @@ pub struct EngineConfig {
     pub peers_max: usize,
     /// Connections being opened at once.
     pub half_open_max: usize,
+    /// How long after its last peer a complete torrent goes to rest; peers often come in company. One
+    /// that had none yet need not wait. `None`: never.
+    pub rest_after: Option<Duration>,
     /// How long a disk that cannot be written, or files that are gone, are left alone.
     pub retry_interval: Duration,
 }
@@ -48,6 +51,7 @@ impl EngineConfig {
             workers: cores,
             peers_max: 2000,
             half_open_max: 100,
+            rest_after: Some(Duration::from_secs(10)),
             retry_interval: DiskConfig::default().retry_interval,
         }
     }

@@ -61,6 +61,7 @@ pub(crate) struct Shared {
     pub(crate) jobs: Jobs,
     pub(crate) limits: NodeLimits,
     pub(crate) trackers: TrackerClient,
+    pub(crate) rest_after: Option<Duration>,
     pub(crate) port: u16,
     /// Random number of this run, for trackers.
     pub(crate) tracker_key: u32,
@@ -140,6 +141,7 @@ impl Engine {
             disk,
             limits: NodeLimits::new(config, clock.now()),
             trackers,
+            rest_after: config.rest_after,
             port,
             tracker_key: seeds.next_u64() as u32,
             routes: RwLock::default(),

@@ -246,8 +246,7 @@ impl Torrent {
     /// Whether strangers are welcome now.
     pub(crate) fn takes_peers(&self) -> bool {
         match self.phase {
-            Phase::Metadata => self.preparing.is_none(),
-            Phase::Active => true,
+            Phase::Metadata | Phase::Active => true,
             Phase::Checking | Phase::Stopping => false,
         }
     }
@@ -299,7 +298,8 @@ impl Torrent {
 
     pub(crate) fn wants_to_dial(&mut self, now: Time) -> bool {
         self.dialer.handle(DialerInput::Timeout, now);
-        self.takes_peers() && self.dialer.wanted() > 0
+        let is_ready = self.phase != Phase::Metadata || self.preparing.is_none();
+        is_ready && self.takes_peers() && self.dialer.wanted() > 0
     }
 
     pub(crate) fn learn(

@@ -24,6 +24,7 @@ fn engine(folder: &Path) -> Engine {
     let mut config = EngineConfig::new(folder.join("state"));
     (config.port, config.shards, config.workers) = (PortChoice::Any, 1, 1);
     config.retry_interval = Duration::from_millis(50);
+    config.rest_after = None;
     Engine::start(&config).unwrap()
 }
 
@@ -119,7 +120,7 @@ fn a_file_that_is_put_back_is_served_again_without_a_restart() {
 #[test]
 fn a_file_that_cannot_be_read_is_told_once_a_piece_and_served_once_it_can() {
     let (fixture, folder) = (fixture(), tempfile::tempdir().unwrap());
-    let (seed, address) = seed(&fixture, folder.path(), false);
+    let (seed, address) = seed(&fixture, folder.path(), true);
     // The first resume data look at every file, and would tell of the whole one.
     let has_ending = |entry: std::fs::DirEntry| entry.path().extension() == Some("resume".as_ref());
     let state = || std::fs::read_dir(folder.path().join("state")).unwrap();

@@ -77,7 +77,10 @@ impl Shard {
             Outcome::Problem(problem) if is_waking => self.sleep_on(key, problem.text),
             Outcome::Content(content) => self.prepared(key, content, now),
             Outcome::Metadata { info, layers } => self.metadata_only(key, info, layers, now),
-            Outcome::Useless => self.start_announcing(key, now),
+            Outcome::Useless => {
+                self.start_announcing(key, now);
+                self.admit_waiting(key, now);
+            }
             Outcome::Problem(problem) => {
                 self.tell(key, What::Problem(problem));
                 self.stop(key, now);
@@ -164,6 +167,8 @@ impl Shard {
                 torrent.checked = (0, to_check.count());
                 store.check(CheckScope::Pieces(to_check));
                 torrent.store = Some(store);
+                // It may take long.
+                torrent.waiting.clear();
                 return torrent.publish();
             }
             if is_trusted {
@@ -211,12 +216,11 @@ impl Shard {
         let has_slept = std::mem::take(&mut torrent.rest) == Rest::Waking;
         torrent.is_known_complete = has_slept && torrent.swarm.view().is_complete;
         torrent.publish();
-        if has_slept {
-            self.admit_waiting(key, now);
-        } else {
+        if !has_slept {
             self.tell(key, What::Ready { port: self.shared.port });
             self.start_announcing(key, now);
         }
+        self.admit_waiting(key, now);
         self.touch(key);
     }
 

@@ -30,7 +30,7 @@ impl Shard {
         if !torrent.takes_peers() || !torrent.dialer.accepts(arrival.address) {
             return;
         }
-        let Some(arrival) = self.wait_for_waking(arrival, key) else { return };
+        let Some(arrival) = self.keep_waiting(arrival, key) else { return };
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         let Some(permit) = self.shared.limits.peer() else { return };
         let deadline = now + HANDSHAKE_AFTER;

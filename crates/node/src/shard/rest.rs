@@ -4,7 +4,7 @@
 //! Its metadata, its machine and its store are made anew from the state folder then.
 
 use super::Shard;
-use crate::event::{Problem, TorrentKey, What};
+use crate::event::{Phase, Problem, TorrentKey, What};
 use crate::prepare::{Jobs, Metadata};
 use crate::torrent::Rest;
 use piecework_disk::PieceStore;
@@ -13,11 +13,10 @@ use piecework_types::{Blame, Time};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long after the last peer a torrent lies down: peers often come in company. One that had none need
-/// not wait.
-const REST_AFTER: Duration = Duration::from_secs(10);
+/// When a torrent is looked at again that was not settled, or could not be kept.
+const AGAIN_AFTER: Duration = Duration::from_secs(10);
 
-/// Strangers that wait until a torrent is awake, which takes milliseconds; more are dropped.
+/// Strangers that wait until a torrent is ready, which takes milliseconds; more are dropped.
 const WAITING_MAX: usize = 8;
 
 impl Shard {
@@ -39,19 +38,19 @@ impl Shard {
     /// Lets a torrent that has had nobody for a while lie down.
     pub(super) fn rest_if_idle(&mut self, key: TorrentKey, now: Time) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
-        if !torrent.may_rest() {
+        let Some(rest_after) = self.shared.rest_after.filter(|_| torrent.may_rest()) else {
             torrent.rest_at = Time::NEVER;
             return;
-        }
+        };
         if torrent.rest_at == Time::NEVER {
-            let after = if torrent.had_company { REST_AFTER } else { Duration::ZERO };
+            let after = if torrent.had_company { rest_after } else { Duration::ZERO };
             torrent.rest_at = now + after;
         }
         if torrent.rest_at > now {
             return;
         }
         // Once more later: it is not settled yet, or cannot be kept.
-        torrent.rest_at = now + REST_AFTER;
+        torrent.rest_at = now + AGAIN_AFTER;
         let is_settled = torrent.store.as_ref().is_some_and(PieceStore::is_settled);
         let Some(content) = torrent.content.as_ref().filter(|_| is_settled) else { return };
         let (info, layers) = (Arc::clone(&content.info), torrent.layers());
@@ -94,10 +93,12 @@ impl Shard {
         }
     }
 
-    /// Keeps a stranger waiting whose torrent is not awake; gives it back if it is.
-    pub(super) fn wait_for_waking(&mut self, arrival: Arrival, key: TorrentKey) -> Option<Arrival> {
+    /// Keeps a stranger waiting whose torrent sleeps, or whose files are being looked at; gives it back
+    /// if it can come in.
+    pub(super) fn keep_waiting(&mut self, arrival: Arrival, key: TorrentKey) -> Option<Arrival> {
         let torrent = self.torrents.get_mut(&key)?;
-        if torrent.is_awake() {
+        let is_ready = torrent.phase != Phase::Metadata || torrent.preparing.is_none();
+        if torrent.is_awake() && is_ready {
             return Some(arrival);
         }
         if torrent.waiting.len() < WAITING_MAX {
@@ -107,7 +108,7 @@ impl Shard {
         None
     }
 
-    /// The torrent is awake: those who waited come in.
+    /// The torrent is ready: those who waited come in.
     pub(super) fn admit_waiting(&mut self, key: TorrentKey, now: Time) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         for arrival in std::mem::take(&mut torrent.waiting) {
