@@ -43,9 +43,11 @@ pub(crate) fn run(project: &Project, options: &SoakOptions) -> Result<(), String
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut outcomes = Vec::new();
     for part in PARTS.into_iter().filter(|part| options.wants(part)) {
+        // Of the beginning: by the end, something else may be checked out.
+        let commit = record::commit(project)?;
         let (outcome, lines) = carry_out(project, options, part);
         let shortened = options.shortened(part);
-        Record::new(project, &outcome, shortened, lines)?.keep(&folder)?;
+        Record::new(project, commit, &outcome, shortened, lines)?.keep(&folder)?;
         outcomes.push(outcome);
     }
     let records = PARTS.map(|part| (part, Record::read(&folder, part)));

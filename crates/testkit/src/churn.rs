@@ -46,13 +46,15 @@ const TELL_EVERY: Duration = Duration::from_secs(30);
 const LAST_LINES: usize = 30;
 /// Longest life of a connection, in milliseconds; the shortest is a second.
 const LIFE_MS_MAX: u64 = 60_000;
+/// Before the time counts: until the first peers of long lives have gone, their number only grows.
+const SETTLING: Duration = Duration::from_millis(LIFE_MS_MAX * 3 / 2);
 /// Between the end of a connection and the next one in its place.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// What to do.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How long: 1 to [`MINUTES_MAX`].
+    /// How long: 1 to [`MINUTES_MAX`], and a minute and a half before that, until the peers are mixed.
     pub minutes: u64,
     /// How many connections at a time: 1 to [`PEERS_MAX`].
     pub peers: usize,
@@ -79,7 +81,7 @@ pub fn run(options: &Options) -> Shown {
     let total = Duration::from_secs(options.minutes * 60);
     let churn = Churn::new(options, total);
     let mut watched = [Watched::seed(options, &churn), Watched::get(options, &churn)];
-    let began = Instant::now();
+    let began = Instant::now() + SETTLING;
     eprintln!("churn: {} peers, {} min, seed {}", options.peers, options.minutes, options.seed);
     std::thread::scope(|scope| {
         for slot in 0..options.peers {
@@ -95,8 +97,8 @@ pub fn run(options: &Options) -> Shown {
         churn.watch(&mut watched, began, total);
         churn.is_over.store(true, Ordering::Relaxed);
     });
-    let version = version(&options.binary);
-    report::shown(options, &version, &churn, &watched, Spent { took: began.elapsed(), total })
+    let (version, took) = (version(&options.binary), began.elapsed());
+    report::shown(options, &version, &churn, &watched, Spent { took, total })
 }
 
 /// How long it was, and was to be.
@@ -144,7 +146,7 @@ impl Churn {
         let folder = FixtureBuilder::folder("folder").seed(options.seed).piece_length(64 << 10);
         let folder = (0..40).fold(folder, |folder, at| folder.with(&format!("{at}/file"), 200_000));
         // A tenth more than the limit lets through, so that it is never complete.
-        let wanted_bytes = DOWN_BYTES_PER_S * (total.as_secs() + 60) * 11 / 10;
+        let wanted_bytes = DOWN_BYTES_PER_S * (total + 2 * SETTLING).as_secs() * 11 / 10;
         let listener = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port");
         Self {
             seeded: vec![

@@ -30,12 +30,13 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Of a part that has just been run.
+    /// Of a part that has just been run on this commit.
     ///
     /// # Errors
     /// When git or another program of the system does not answer.
     pub(super) fn new(
         project: &Project,
+        commit: String,
         outcome: &Outcome,
         shortened: Option<String>,
         lines: Vec<String>,
@@ -46,7 +47,7 @@ impl Record {
             note: outcome.result.clone().unwrap_or_default(),
             failure: outcome.result.clone().err(),
             seconds: outcome.took.as_secs(),
-            commit: commit(project)?,
+            commit,
             date: date.trim().to_owned(),
             machine: machine(project)?,
             shortened,
@@ -140,7 +141,10 @@ pub(super) fn report(records: &[(&str, Option<Record>)]) -> String {
 }
 
 /// What is checked out. The report itself may differ from it: it is written after the fact.
-fn commit(project: &Project) -> Result<String, String> {
+///
+/// # Errors
+/// When git does not answer.
+pub(super) fn commit(project: &Project) -> Result<String, String> {
     let head = process::output(&project.root, "git", &["rev-parse", "--short=12", "HEAD"])?;
     let changed = process::output(&project.root, "git", &["status", "--porcelain"])?;
     let is_dirty = changed.lines().any(|line| !line.ends_with(" docs/SOAK.md"));
