@@ -52,18 +52,21 @@ fn a_drive_that_hangs_does_not_hold_up_a_shutdown() {
         let engine = Engine::start(&config(folder.path())).unwrap();
         let source = Source::Metainfo(Arc::new(fixture.metainfo().clone()));
         let spec = AddTorrent::new(source, folder.path().to_owned());
-        engine.add(AddTorrent { is_seed_only: true, ..spec }).unwrap();
+        let key = engine.add(AddTorrent { is_seed_only: true, ..spec }).unwrap();
         while !matches!(engine.next_event(PATIENCE).unwrap().what, What::Ready { .. }) {}
-        engine
+        (engine, key)
     };
-    start().shutdown(PATIENCE);
+    start().0.shutdown(PATIENCE);
     let files = fs::read_dir(folder.path().join("state")).unwrap();
     let mut paths = files.map(|entry| entry.unwrap().path());
     let record = paths.find(|path| path.extension() == Some("resume".as_ref())).unwrap();
     // Who writes it waits for a reader that never comes.
     let new = PathBuf::from(format!("{}.new", record.display()));
     mknodat(CWD, &new, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
-    let engine = start();
+    let (engine, key) = start();
+    // Its last resume data are asked for, and it does not wait for them for ever.
+    engine.remove(key);
+    while !matches!(engine.next_event(PATIENCE).unwrap().what, What::Stopped) {}
     let (ended, end) = channel();
     std::thread::spawn(move || {
         engine.shutdown(Duration::from_millis(50));
