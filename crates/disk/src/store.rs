@@ -302,7 +302,8 @@ impl PieceStore {
     }
 
     /// Whether nothing is under way or due: no block in memory, no work with workers, nothing lost, no
-    /// check, and all that is verified is durable. Then the store can be dropped and made anew from resume data.
+    /// check, and all that is verified is durable. Then the store can be dropped and made anew from resume
+    /// data.
     pub fn is_settled(&self) -> bool {
         let shared = &self.shared;
         self.open.is_empty()
