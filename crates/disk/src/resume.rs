@@ -23,12 +23,14 @@
 //! would have to check everything after each kill.
 
 mod lock;
+mod range;
 mod record;
 
 use piecework_types::{Bitfield, InfoHashes};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::storage::{FileStamp, Storage};
@@ -37,6 +39,7 @@ use crate::store::Totals;
 use lock::Loaded;
 pub use lock::ResumeLock;
 pub(crate) use lock::file_stem;
+use range::LockFile;
 pub(crate) use record::Record;
 use record::Saved;
 
@@ -73,6 +76,7 @@ pub enum ResumeError {
 #[derive(Clone, Debug)]
 pub struct ResumeStore {
     dir: PathBuf,
+    locks: Arc<LockFile>,
 }
 
 /// What an earlier run left.
@@ -95,7 +99,11 @@ impl ResumeStore {
     pub fn open(dir: &Path) -> Result<Self, ResumeError> {
         let fault = |error| ResumeError::Io { path: dir.to_owned(), error };
         fs::create_dir_all(dir).map_err(fault)?;
-        Ok(Self { dir: dir.canonicalize().map_err(fault)? })
+        let dir = dir.canonicalize().map_err(fault)?;
+        let locks = dir.join("locks");
+        let opened = LockFile::open(&locks);
+        let opened = opened.map_err(|error| ResumeError::Io { path: locks, error })?;
+        Ok(Self { dir, locks: Arc::new(opened) })
     }
 
     /// The folder.
@@ -108,7 +116,7 @@ impl ResumeStore {
     /// # Errors
     /// [`ResumeError::Held`] when another process, or this one, has it.
     pub fn lock(&self, hashes: &InfoHashes, dir: &Path) -> Result<ResumeLock, ResumeError> {
-        ResumeLock::take(&self.dir, hashes, dir)
+        ResumeLock::take(&self.dir, &self.locks, hashes, dir)
     }
 
     /// What an earlier run left; `None` if there is nothing of use: then everything is to be checked.

@@ -109,6 +109,13 @@ impl Storage {
         content.any(|(at, _)| self.shared.stamp(at).is_some())
             || self.shared.parts.stamp().is_some()
     }
+
+    /// Whether every file is there with its right size. Says nothing about what is in them.
+    pub fn has_right_sizes(&self) -> bool {
+        let sizes = self.shared.sizes();
+        let mut pieces = self.shared.info.grid().pieces();
+        pieces.all(|piece| self.shared.has_right_sizes(piece, &sizes))
+    }
 }
 
 impl StorageShared {

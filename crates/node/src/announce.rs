@@ -73,6 +73,9 @@ impl Announcer {
             sizes.push(urls.len() - before);
         }
         statuses.extend(unusable);
+        // There may be very many torrents, most of them idle.
+        urls.shrink_to_fit();
+        statuses.shrink_to_fit();
         let lines = info_hashes.iter().map(|info_hash| Line {
             info_hash,
             schedule: Schedule::new(

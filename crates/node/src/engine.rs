@@ -9,6 +9,7 @@ use crate::setup::{self, SetupError};
 use crate::shard::{Command, Shard, ShardHandle};
 use crate::torrent::NewTorrent;
 use piecework_disk::{Disk, DiskConfig, ResumeStore};
+use piecework_metainfo::Magnet;
 use piecework_net::{Acceptor, ListenError, Listeners, TrackerClient};
 use piecework_types::{InfoHash, InfoHashes, PeerId, Rng};
 use std::collections::BTreeMap;
@@ -186,15 +187,18 @@ impl Engine {
     ///
     /// # Errors
     /// When it is loaded already, or its files or state cannot be used.
-    pub fn add(&self, spec: AddTorrent) -> Result<TorrentKey, AddError> {
-        let info_hashes = match &spec.source {
-            Source::Metainfo(metainfo) => metainfo.info().hashes(),
-            Source::Magnet(magnet) => magnet.info_hashes,
+    pub fn add(&self, mut spec: AddTorrent) -> Result<TorrentKey, AddError> {
+        let (info_hashes, tiers) = match &spec.source {
+            Source::Metainfo(metainfo) => (metainfo.info().hashes(), metainfo.trackers().to_vec()),
+            Source::Magnet(magnet) => {
+                let tiers = magnet.trackers.iter().map(|tracker| vec![tracker.clone()]);
+                (magnet.info_hashes, tiers.collect())
+            }
         };
         let key = TorrentKey(self.next_key.fetch_add(1, Ordering::Relaxed));
         let shard = self.claim(key, info_hashes)?;
-        let mut metadata = None;
-        let content = match &spec.source {
+        let (mut metadata, mut resting) = (None, None);
+        let mut content = match &spec.source {
             Source::Metainfo(metainfo) => {
                 let info = Arc::clone(metainfo.info());
                 match setup::prepare(&self.shared, &spec, info, metainfo.layers().cloned(), None) {
@@ -210,11 +214,19 @@ impl Engine {
                 None
             }
         };
+        if let Some(prepared) = &content {
+            resting = prepared.rest(&self.shared, &spec);
+        }
+        if resting.is_some() {
+            // Here and not on the shard: of many torrents only one at a time is in memory then.
+            content = None;
+            spec.source = Source::Magnet(Box::new(Magnet::new(info_hashes)));
+        }
         let status = StatusCell::default();
         let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         statuses.insert(key, status.clone());
         drop(statuses);
-        let new = NewTorrent { key, info_hashes, spec, content, metadata, status };
+        let new = NewTorrent { key, info_hashes, tiers, spec, content, resting, metadata, status };
         self.shards[shard].0.send(Command::Add(Box::new(new)));
         Ok(key)
     }

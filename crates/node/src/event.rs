@@ -22,7 +22,8 @@ pub struct Event {
 /// What can happen to a torrent.
 #[derive(Clone, Debug)]
 pub enum What {
-    /// The info dictionary is known (at once for a torrent file, after an exchange for a magnet).
+    /// The info dictionary is known (at once for a torrent file, after an exchange for a magnet). Not
+    /// told of a seed that rests from the start: who added it has it.
     Metadata {
         /// The info dictionary.
         info: Arc<Info>,

@@ -179,7 +179,7 @@ fn prepare(shared: &Shared, job: Job) -> Option<Outcome> {
 }
 
 /// Puts a torrent file into the state folder, unless one is there; whether that worked.
-fn keep(shared: &Shared, info: &Info, layers: Option<&PieceLayers>) -> bool {
+pub(crate) fn keep(shared: &Shared, info: &Info, layers: Option<&PieceLayers>) -> bool {
     if layers.is_some_and(|layers| !layers.is_complete()) {
         return false;
     }

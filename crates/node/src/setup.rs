@@ -3,7 +3,8 @@
 
 use crate::config::{AddTorrent, Source};
 use crate::engine::Shared;
-use piecework_disk::{Resume, ResumeError, ResumeLock, Storage, StorageError, StorageSpec};
+use crate::prepare;
+use piecework_disk::{Resume, ResumeError, ResumeLock, Storage, StorageError, StorageSpec, Totals};
 use piecework_metainfo::{Info, PieceLayers};
 use piecework_types::Bitfield;
 use std::sync::Arc;
@@ -43,6 +44,36 @@ impl Prepared {
             None if self.storage.has_data() => (Bitfield::new(pieces), Bitfield::full(pieces)),
             None => (Bitfield::new(pieces), Bitfield::new(pieces)),
         }
+    }
+}
+
+/// What remains of a torrent that rests from the start.
+pub(crate) struct Resting {
+    pub(crate) lock: ResumeLock,
+    pub(crate) pieces: u32,
+    pub(crate) is_private: bool,
+    pub(crate) totals: Totals,
+}
+
+impl Prepared {
+    /// What remains of a seed that can rest at once, because it is whole and durable and need not connect
+    /// to anybody; the rest of it goes to the state folder.
+    pub(crate) fn rest(&self, shared: &Shared, spec: &AddTorrent) -> Option<Resting> {
+        let is_whole = || match &self.resume {
+            _ if spec.is_trusted => self.storage.has_right_sizes(),
+            Some(resume) => resume.to_check.is_empty() && self.lock.was_durable(),
+            None => false,
+        };
+        let may_rest = shared.rest_after.is_some() && spec.is_seed_only && spec.peers.is_empty();
+        if !may_rest || !is_whole() || !prepare::keep(shared, &self.info, self.layers.as_ref()) {
+            return None;
+        }
+        Some(Resting {
+            lock: self.lock.clone(),
+            pieces: self.info.grid().piece_count(),
+            is_private: self.info.is_private(),
+            totals: self.resume.as_ref().map_or_else(Totals::default, |resume| resume.totals),
+        })
     }
 }
 

@@ -5,12 +5,12 @@
 mod rest;
 
 use crate::announce::{Announcer, Facts};
-use crate::config::{AddTorrent, Playback, Source};
+use crate::config::{AddTorrent, Playback};
 use crate::connection::Connection;
 use crate::engine::Shared;
 use crate::event::{Phase, Status, StatusCell, TorrentKey};
 use crate::limits::{NodeLimits, Rate};
-use crate::setup::Prepared;
+use crate::setup::{Prepared, Resting};
 use crate::shard::Ending;
 use crate::slots::Slots;
 use piecework_disk::{Chunk, PieceStore, ResumeLock, Totals};
@@ -40,9 +40,12 @@ const READ_BYTES_MAX: u64 = 256 * 1024;
 pub(crate) struct NewTorrent {
     pub(crate) key: TorrentKey,
     pub(crate) info_hashes: InfoHashes,
+    /// Its trackers, by tier.
+    pub(crate) tiers: Vec<Vec<String>>,
     pub(crate) spec: AddTorrent,
-    /// Absent for a magnet link.
+    /// Absent for a magnet link, and for a torrent that rests from the start.
     pub(crate) content: Option<Prepared>,
+    pub(crate) resting: Option<Resting>,
     /// What an earlier run got for this magnet link.
     pub(crate) metadata: Option<Vec<u8>>,
     pub(crate) status: StatusCell,
@@ -128,17 +131,11 @@ pub(crate) struct Torrent {
 
 impl Torrent {
     pub(crate) fn new(new: NewTorrent, shared: &Shared, now: Time) -> Self {
-        let NewTorrent { key: _, info_hashes, spec, content, metadata: _, status } = new;
+        let NewTorrent { info_hashes, tiers, spec, content, resting, status, .. } = new;
         let mut rng = Rng::new(shared.random());
         let peer_id = shared.peer_id();
         let is_private = content.as_ref().is_some_and(|content| content.info.is_private());
         let config = machine_config(shared, info_hashes, peer_id, is_private);
-        let tiers = match &spec.source {
-            Source::Metainfo(metainfo) => metainfo.trackers().to_vec(),
-            Source::Magnet(magnet) => {
-                magnet.trackers.iter().map(|tracker| vec![tracker.clone()]).collect()
-            }
-        };
         let mut torrent = Self {
             announcer: Announcer::new(&info_hashes, &tiers, &mut rng),
             swarm: Swarm::new(config, now),
@@ -185,6 +182,9 @@ impl Torrent {
             save_at: Time::NEVER,
         };
         torrent.prepare_machines(shared, now);
+        if let Some(resting) = resting {
+            torrent.begin_asleep(resting);
+        }
         torrent.learn(torrent.spec.peers.clone(), Gossip::Given, now);
         torrent
     }

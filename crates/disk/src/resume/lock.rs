@@ -1,18 +1,16 @@
 //! One process a torrent and folder.
 //!
-//! Owns the lock file, which names its holder. Invariant: only who holds the lock writes the record.
-//! The kernel lets go of the lock when the process ends, however it ends.
+//! Owns the lock, and the small file that names its holder. Invariant: only who holds the lock writes the
+//! record.
 
 use piecework_hash::sha256;
 use piecework_types::{Bitfield, InfoHashes};
-use rustix::fs::FlockOperation;
-use rustix::io::Errno;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, Write};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::range::{LockFile, RangeLock};
 use super::{Record, ResumeError, replace};
 use crate::fault::{Action, LocalFault};
 use crate::storage::Storage;
@@ -26,7 +24,7 @@ pub struct ResumeLock {
 
 #[derive(Debug)]
 struct Held {
-    _file: File,
+    _range: RangeLock,
     dir: PathBuf,
     record: PathBuf,
     hashes: InfoHashes,
@@ -50,32 +48,21 @@ pub(crate) fn file_stem(hashes: &InfoHashes, dir: &Path) -> String {
 impl ResumeLock {
     pub(super) fn take(
         state_dir: &Path,
+        locks: &Arc<LockFile>,
         hashes: &InfoHashes,
         dir: &Path,
     ) -> Result<Self, ResumeError> {
         let stem = file_stem(hashes, dir);
         let path = state_dir.join(format!("{stem}.lock"));
         let fault = |error| ResumeError::Io { path: path.clone(), error };
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(fault)?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => {
-                let holder = fs::read_to_string(&path).unwrap_or_default();
-                let pid = holder.trim().parse().unwrap_or(0);
-                return Err(ResumeError::Held { pid, dir: dir.to_owned() });
-            }
-            Err(error) => return Err(fault(error.into())),
-        }
-        name_holder(&mut file).map_err(fault)?;
+        let Some(range) = locks.lock(&stem).map_err(fault)? else {
+            let holder = fs::read_to_string(&path).unwrap_or_default();
+            let pid = holder.trim().parse().unwrap_or(0);
+            return Err(ResumeError::Held { pid, dir: dir.to_owned() });
+        };
+        fs::write(&path, format!("{}\n", std::process::id())).map_err(fault)?;
         let shared = Held {
-            _file: file,
+            _range: range,
             dir: dir.to_owned(),
             record: state_dir.join(format!("{stem}.resume")),
             hashes: *hashes,
@@ -87,6 +74,13 @@ impl ResumeLock {
     /// The torrent's folder.
     pub fn dir(&self) -> &Path {
         &self.shared.dir
+    }
+
+    /// Whether an earlier run had the whole torrent and flushed it. Only after
+    /// [`ResumeStore::load`](super::ResumeStore::load).
+    pub fn was_durable(&self) -> bool {
+        let loaded = self.lock();
+        loaded.as_ref().is_some_and(|it| !it.durable.is_empty() && it.durable.is_full())
     }
 
     pub(super) fn record_path(&self) -> &Path {
@@ -132,10 +126,4 @@ impl ResumeLock {
     fn lock(&self) -> MutexGuard<'_, Option<Loaded>> {
         self.shared.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn name_holder(file: &mut File) -> io::Result<()> {
-    file.set_len(0)?;
-    file.rewind()?;
-    writeln!(file, "{}", std::process::id())
 }

@@ -37,9 +37,14 @@ impl Shard {
         let metadata = new.metadata.take();
         let mut torrent = Box::new(Torrent::new(new, &self.shared, now));
         let content = torrent.content.take();
+        let is_asleep = !torrent.is_awake();
         self.torrents.insert(key, torrent);
         match (content, metadata) {
             (Some(content), _) => self.prepared(key, content, now),
+            (None, _) if is_asleep => {
+                self.tell(key, What::Ready { port: self.shared.port });
+                self.start_announcing(key, now);
+            }
             // The info dictionary of an earlier run serves as well as one from peers.
             (None, Some(bytes)) => self.metadata_received(key, Metadata::FromEarlierRun(bytes)),
             (None, None) => self.start_announcing(key, now),
@@ -139,10 +144,13 @@ impl Shard {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         let (info, layers) = (Arc::clone(&content.info), content.layers.clone());
         torrent.wire_limits.pieces_max = info.grid().piece_count();
-        let (mut have, to_check) = content.known();
+        let (mut have, mut to_check) = content.known();
         let is_waking = torrent.rest == Rest::Waking;
         if is_waking {
-            // All of it was there when it lay down.
+            // What the record lists was there when it lay down; without one, everything was.
+            if content.resume.is_none() {
+                to_check = Bitfield::full(have.len());
+            }
             for piece in to_check.iter() {
                 have.insert(piece);
             }

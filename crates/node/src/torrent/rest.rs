@@ -3,14 +3,15 @@
 use super::{Torrent, machine_config};
 use crate::config::{AddTorrent, Source};
 use crate::engine::Shared;
-use crate::event::TorrentKey;
+use crate::event::{Phase, TorrentKey};
 use crate::prepare::{Job, Metadata};
+use crate::setup::Resting;
 use crate::shard::ShardHandle;
 use crate::slots::Slots;
 use piecework_disk::PieceStore;
 use piecework_metainfo::{Magnet, PieceLayers};
 use piecework_swarm::Swarm;
-use piecework_types::Time;
+use piecework_types::{Bitfield, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -53,6 +54,19 @@ impl Torrent {
     /// Piece layers of a v2 or hybrid torrent, as far as they are known.
     pub(crate) fn layers(&self) -> Option<PieceLayers> {
         self.store.as_ref().and_then(PieceStore::layers)
+    }
+
+    /// It rests from the start: all of it is there.
+    pub(super) fn begin_asleep(&mut self, resting: Resting) {
+        let Resting { lock, pieces, is_private, totals } = resting;
+        (self.rest, self.phase) = (Rest::Asleep, Phase::Active);
+        (self.lock, self.totals) = (Some(lock), totals);
+        self.is_private |= is_private;
+        self.status.update(|status| {
+            (status.pieces, status.have, status.is_complete) = (pieces, pieces, true);
+            status.bitfield = Bitfield::full(pieces).to_wire();
+        });
+        self.publish();
     }
 
     /// Gives up everything that [`Self::job`] is enough to make anew, and asks for a last record.
