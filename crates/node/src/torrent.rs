@@ -67,7 +67,7 @@ pub(crate) struct Torrent {
     pub(crate) swarm: Swarm,
     pub(crate) dialer: Dialer,
     pub(crate) announcer: Announcer,
-    pub(crate) content: Option<Prepared>,
+    pub(crate) content: Option<Box<Prepared>>,
     pub(crate) store: Option<PieceStore>,
     /// A thread prepares the content.
     pub(crate) preparing: Option<Arc<()>>,
@@ -144,7 +144,7 @@ impl Torrent {
             down: Rate::new(spec.down_limit, now),
             info_hashes,
             spec: Arc::new(spec),
-            content,
+            content: content.map(Box::new),
             store: None,
             preparing: None,
             playback: None,

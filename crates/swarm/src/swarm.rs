@@ -61,7 +61,7 @@ pub struct Swarm {
     choker: Choker,
     uplink: Uplink,
     metadata: MetadataExchange,
-    hashes: Option<HashExchange>,
+    hashes: Option<Box<HashExchange>>,
     smart_ban: SmartBan,
     super_seed: Option<SuperSeed>,
 

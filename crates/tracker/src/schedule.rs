@@ -157,7 +157,7 @@ impl Schedule {
     ) -> Self {
         let tier_sizes = tier_sizes.into_iter().filter(|&size| size > 0);
         let tiers = tier_sizes.zip(0..).flat_map(|(size, tier)| (0..size).map(move |_| tier));
-        let trackers: Vec<_> = tiers.take(TRACKERS_MAX).map(Tracker::new).collect();
+        let mut trackers: Vec<_> = tiers.take(TRACKERS_MAX).map(Tracker::new).collect();
         let mut groups: Vec<Group> = Vec::new();
         let mut start = 0;
         for tier in trackers.chunk_by(|a, b| a.tier == b.tier) {
@@ -170,6 +170,9 @@ impl Schedule {
                 _ => groups.push(Group::new(order)),
             }
         }
+        // There may be very many schedules, most of them idle.
+        trackers.shrink_to_fit();
+        groups.shrink_to_fit();
         Self {
             policy,
             rng,

@@ -40,7 +40,7 @@ impl Shard {
         let is_asleep = !torrent.is_awake();
         self.torrents.insert(key, torrent);
         match (content, metadata) {
-            (Some(content), _) => self.prepared(key, content, now),
+            (Some(content), _) => self.prepared(key, *content, now),
             (None, _) if is_asleep => {
                 self.tell(key, What::Ready { port: self.shared.port });
                 self.start_announcing(key, now);
@@ -162,7 +162,7 @@ impl Shard {
         if let Some(resume) = &content.resume {
             torrent.totals = resume.totals;
         }
-        torrent.content = Some(content);
+        torrent.content = Some(Box::new(content));
         let is_trusted = torrent.spec.is_trusted;
         if is_waking {
             if to_check.count() > 0 || is_trusted {

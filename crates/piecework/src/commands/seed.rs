@@ -11,6 +11,7 @@ use crate::source::{self, Loaded};
 use piecework_node::{AddError, AddTorrent, Engine, Event, Phase, Status, TorrentKey, What};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const NOTHING_TO_SERVE: &str = "none of the torrents can be served";
 
@@ -28,10 +29,16 @@ pub(crate) fn run(args: &SeedArgs, common: &Common, out: Out) -> Result<(), Fail
     let mut loaded = sources.iter().map(|source| source::load(source));
     let first = first_good(&mut loaded, is_only, out)?;
     let engine = session::start(common, &args.net)?;
-    let added = first.into_iter().map(Ok).chain(loaded);
-    let added = added.map(|loaded| add(&engine, loaded?, args, &peers));
+    let mut progress = Progress::new(out, &title(sources.len()), "all");
+    let added = first.into_iter().map(Ok).chain(loaded).map(|loaded| {
+        let key = add(&engine, loaded?, args, &peers);
+        // With many torrents the first are served long before the last is added.
+        while let Some(event) = engine.next_event(Duration::ZERO) {
+            take(&event, out, &progress);
+        }
+        key
+    });
     let keys: Vec<TorrentKey> = accept(added, is_only, out)?;
-    let mut progress = Progress::new(out, &title(keys.len()), "all");
     while signals.status().is_none() {
         if let Some(event) = session::next_event(&engine)? {
             take(&event, out, &progress);

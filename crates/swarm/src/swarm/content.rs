@@ -25,7 +25,7 @@ impl Swarm {
         picker.set_sequential(self.is_sequential);
         picker.set_stream(self.stream);
         picker.set_peer_count(self.peers.len());
-        self.hashes = layers.map(|layers| HashExchange::new(layers, picker.grid()));
+        self.hashes = layers.map(|layers| Box::new(HashExchange::new(layers, picker.grid())));
         if let Some(hashes) = self.hashes.as_ref().filter(|_| !info.has_v1_pieces) {
             picker.lock(hashes.unknown_pieces());
         }

@@ -173,7 +173,7 @@ impl Swarm {
 
     /// Whether we want nothing of anybody: neither pieces nor the hashes of pieces.
     pub(super) fn is_upload_only(&self) -> bool {
-        self.is_complete && !self.hashes.as_ref().is_some_and(HashExchange::is_waiting)
+        self.is_complete && !self.hashes.as_deref().is_some_and(HashExchange::is_waiting)
     }
 
     /// Closes a connection over which nothing will go either way.
