@@ -18,7 +18,7 @@ use crate::pool::ChunkPool;
 use crate::worker::{Queue, work};
 
 /// Between two looks at threads that are to end: they cannot be waited for with a limit.
-const END_POLL: Duration = Duration::from_millis(2);
+const END_POLL: Duration = Duration::from_millis(1);
 
 /// How much of the machine the disk side may use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -134,7 +134,15 @@ pub struct Cleaned {
 pub fn clean_component(raw: &[u8]) -> (String, Reasons) {
     let mut why = Reasons::default();
     let mut name = String::with_capacity(raw.len());
-    for chunk in raw.utf8_chunks() {
+    let rest = match std::str::from_utf8(raw) {
+        // Most names are of this kind; a torrent may have 400,000.
+        Ok(plain) if raw.iter().all(|&byte| is_plain(byte)) => {
+            name.push_str(plain);
+            &[]
+        }
+        _ => raw,
+    };
+    for chunk in rest.utf8_chunks() {
         for character in chunk.valid().chars() {
             match fault_of(character) {
                 None => name.push(character),
@@ -174,6 +182,11 @@ pub fn clean_component(raw: &[u8]) -> (String, Reasons) {
         name = cut(&name, "");
     }
     (name, why)
+}
+
+/// Whether [`fault_of`] would find nothing wrong with this ASCII character.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'/' && byte != b'\\'
 }
 
 /// What is wrong with a character, if anything. All but controls are dropped without a trace, so
@@ -286,7 +299,11 @@ pub(crate) fn printable(components: &[&[u8]]) -> String {
 /// What paths are compared by. The separator sorts before everything, so that what lies in a folder
 /// stands right behind it.
 fn fold(path: &str) -> String {
-    path.to_lowercase().replace('/', "\0")
+    let folded = match path.is_ascii() {
+        true => path.to_ascii_lowercase(),
+        false => path.to_lowercase(),
+    };
+    if folded.contains('/') { folded.replace('/', "\0") } else { folded }
 }
 
 /// All paths in folded form, sorted; pads left out.

@@ -30,8 +30,9 @@ const PAUSE: Duration = Duration::from_secs(30);
 const TURN: Duration = Duration::from_secs(30);
 /// A turn that ran out is followed by one of twice the length, so many times: 16 minutes.
 const TURN_DOUBLINGS_MAX: u32 = 5;
-/// Blocks sent to one peer in a second: 1 MiB.
-const SERVED_MAX: u32 = 64;
+/// Blocks sent to one peer in a second: 16 MiB, so that a whole dictionary is no matter of seconds. What a
+/// peer does not read is bounded elsewhere.
+const SERVED_MAX: u32 = 1024;
 
 #[derive(Debug)]
 enum Block {

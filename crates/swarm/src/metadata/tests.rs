@@ -337,7 +337,7 @@ fn serves_known_metadata_block_by_block_at_a_bounded_rate() {
     assert_eq!(exchange.serve(A, 7), None);
     assert_eq!(exchange.serve(A, u32::MAX), None);
     let mut serve = |second| exchange.has_share(B, at(second)) && exchange.serve(B, 0).is_some();
-    assert_eq!((0..200).filter(|_| serve(1)).count(), SERVED_MAX as usize);
+    assert_eq!((0..2_000).filter(|_| serve(1)).count(), SERVED_MAX as usize);
     assert!(serve(2));
 }
 
