@@ -6,6 +6,7 @@ serve speed; ours runs on the command line that it is given.
 import base64
 import http.client
 import json
+import json
 import os
 import shlex
 import signal
@@ -151,7 +152,11 @@ class Ours(Client):
         lines = self.process.lines("DONE")
         if lines and not self.is_real():
             self.inner_s = float(lines[0].split()[1])
-        return bool(lines) or self.process.exit_code() == 0
+        is_done = bool(lines) or self.process.exit_code() == 0
+        if is_done and self.is_real() and self.job.role == "magnet":
+            told = [json.loads(line) for line in self.process.lines("{")]
+            self.inner_s = next((it["seconds"] for it in told if "seconds" in it), None)
+        return is_done
 
     def is_real(self):
         """Whether it is ours, not libtorrent standing in."""

@@ -29,7 +29,7 @@ const ROLES: [(&str, &str); 5] = [
     ),
     (
         "magnet",
-        "{binary} metadata --port {port} --peer {peer} --state {scratch}/state \
+        "{binary} metadata --json --port {port} --peer {peer} --state {scratch}/state \
          -o {dir}/t.torrent {magnet}",
     ),
 ];

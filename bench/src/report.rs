@@ -199,7 +199,6 @@ fn gate(row: &Row) -> String {
         Gate::RatioAtMost(limit) => format!("ratio at most {limit}"),
         Gate::RatioAtLeast(limit) => format!("ratio at least {limit}"),
         Gate::AtMost(limit) => format!("at most {limit} {}", row.figure.unit),
-        Gate::Works => "works".into(),
         Gate::Open => String::new(),
     }
 }

@@ -14,8 +14,6 @@ pub(crate) enum Gate {
     RatioAtLeast(f64),
     /// Our median is at most this, in the unit of the row.
     AtMost(f64),
-    /// The work is done.
-    Works,
     /// Nothing yet: the figure is for the reader.
     Open,
 }
@@ -115,7 +113,6 @@ impl Row {
             Gate::RatioAtMost(limit) => (ratio.is_some_and(|r| r <= limit), ratio.is_some()),
             Gate::RatioAtLeast(limit) => (ratio.is_some_and(|r| r >= limit), ratio.is_some()),
             Gate::AtMost(limit) => (ours.median <= limit, true),
-            Gate::Works => (true, true),
             Gate::Open => return Verdict::Open,
         };
         match (is_known, is_reached) {

@@ -2,13 +2,14 @@
 //!
 //! It may not hold: sockets, a clock, open files, statistics of its own, payments.
 
+mod figures;
 mod rest;
 
-use crate::announce::{Announcer, Facts};
+use crate::announce::Announcer;
 use crate::config::{AddTorrent, Playback};
 use crate::connection::Connection;
 use crate::engine::Shared;
-use crate::event::{Phase, Status, StatusCell, TorrentKey};
+use crate::event::{Phase, StatusCell, TorrentKey};
 use crate::limits::{NodeLimits, Rate};
 use crate::setup::{Prepared, Resting};
 use crate::shard::Ending;
@@ -20,9 +21,7 @@ use piecework_swarm::{
     CloseReason, Config, Dialer, DialerConfig, DialerInput, Input, Source as Gossip, StreamWindow,
     Swarm,
 };
-use piecework_types::{
-    Bitfield, Block, InfoHash, InfoHashes, PeerId, PeerSlot, PieceIndex, Rng, Time,
-};
+use piecework_types::{Block, InfoHash, InfoHashes, PeerId, PeerSlot, PieceIndex, Rng, Time};
 use piecework_wire::{Handshake, Limits, Reserved};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -198,15 +197,6 @@ impl Torrent {
         }
         if self.spec.is_super_seed {
             self.swarm.handle(Input::SuperSeed(true), now);
-        }
-    }
-
-    /// Payload moved in this run.
-    fn moved(&self) -> Totals {
-        let view = self.swarm.view();
-        Totals {
-            uploaded: self.moved.uploaded + view.up_bytes,
-            downloaded: self.moved.downloaded + view.down_bytes,
         }
     }
 
@@ -393,69 +383,6 @@ impl Torrent {
             self.swarm.handle(Input::UploadQuota { bytes: granted }, now);
         }
         Ok(())
-    }
-
-    /// What the next announce says.
-    pub(crate) fn facts(&self, shared: &Shared) -> Facts {
-        let (moved, view) = (self.moved(), self.swarm.view());
-        let (left, is_complete) = match (self.is_awake(), &self.store) {
-            (false, _) => (self.left_asleep, true),
-            (true, Some(_)) => (view.missing_bytes, view.is_complete),
-            // Without metadata anything but 0, which would mean a seed (BEP 3).
-            (true, None) => (1, false),
-        };
-        Facts {
-            peer_id: self.peer_id,
-            port: shared.port,
-            key: shared.tracker_key,
-            uploaded: moved.uploaded,
-            downloaded: moved.downloaded,
-            left,
-            is_partial_seed: is_complete && left > 0,
-        }
-    }
-
-    /// Whether nothing moves and nobody is there: no figures to refresh.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.phase == Phase::Active && self.sockets == 0 && self.dialer.connections() == 0
-    }
-
-    /// Gives the faces the present figures.
-    pub(crate) fn publish(&self) {
-        let view = self.swarm.view();
-        let (phase, checked, wanted_bytes) = (self.phase, self.checked, self.wanted_bytes);
-        let trackers = self.announcer.statuses().to_vec();
-        let known = u32::try_from(self.dialer.candidate_count()).unwrap_or(u32::MAX);
-        if !self.is_awake() {
-            // The rest is as it was when it lay down.
-            return self.status.update(|status| {
-                (status.phase, status.trackers, status.known) = (phase, trackers, known);
-                status.is_resting = true;
-            });
-        }
-        let moved = self.moved();
-        let have = self.store.as_ref().map(PieceStore::have);
-        self.status.update(|status| {
-            *status = Status {
-                phase,
-                checked,
-                pieces: have.as_ref().map_or(0, Bitfield::len),
-                have: have.as_ref().map_or(0, Bitfield::count),
-                bitfield: have.as_ref().map(Bitfield::to_wire).unwrap_or_default(),
-                left_bytes: view.left_bytes,
-                wanted_bytes,
-                down_bytes: moved.downloaded,
-                up_bytes: moved.uploaded,
-                down_rate: view.down_rate_bytes,
-                up_rate: view.up_rate_bytes,
-                peers: view.peer_count as u32,
-                seeds: view.seed_count as u32,
-                known,
-                trackers,
-                is_complete: phase == Phase::Active && view.is_complete,
-                is_resting: false,
-            };
-        });
     }
 
     /// When the shard has to look at this torrent again without any event.

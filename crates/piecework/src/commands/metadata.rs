@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 /// Runs the command.
 pub(crate) fn run(args: &MetadataArgs, common: &Common, out: Out) -> Result<(), Failure> {
+    let start = Instant::now();
     let signals = Signals::install()?;
     let mut peers = session::peers(&args.net)?;
     let magnet = match source::load(&args.magnet)? {
@@ -35,6 +36,7 @@ pub(crate) fn run(args: &MetadataArgs, common: &Common, out: Out) -> Result<(), 
     spec.is_metadata_only = true;
     let key = engine.add(spec).map_err(Failure::new)?;
     let fetched = fetch(&engine, key, &signals, &name, args, out);
+    let seconds = start.elapsed().as_secs_f64();
     engine.shutdown(SHUTDOWN_AFTER);
     let (info, layers) = fetched?;
     let details = Details {
@@ -50,7 +52,8 @@ pub(crate) fn run(args: &MetadataArgs, common: &Common, out: Out) -> Result<(), 
     let label = info.hashes().to_string();
     out.say(
         &format!("{label} {}", file.display()),
-        &json!({ "event": "metadata", "info_hash": label, "name": info.name(), "file": file }),
+        &json!({ "event": "metadata", "info_hash": label, "name": info.name(), "file": file,
+            "seconds": seconds }),
     );
     Ok(())
 }
