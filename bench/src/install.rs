@@ -40,11 +40,12 @@ impl Rivals {
         rivals
     }
 
-    /// Installs what is missing of `kinds`; rqbit, which takes minutes, only `with_rqbit`.
+    /// Installs what is missing of `kinds`; rqbit, which takes minutes to build,
+    /// not `without_rqbit`.
     ///
     /// # Errors
     /// When not even the cache folder can be made.
-    pub(crate) fn install(kinds: &[Kind], with_rqbit: bool) -> Result<Self, String> {
+    pub(crate) fn install(kinds: &[Kind], without_rqbit: bool) -> Result<Self, String> {
         let mut rivals = Self::look(kinds);
         fs::create_dir_all(&rivals.cache)
             .map_err(|error| format!("cannot make {}: {error}", rivals.cache.display()))?;
@@ -56,8 +57,8 @@ impl Rivals {
                 Kind::Lt20 => install_packages(&["python3-libtorrent"]),
                 Kind::Aria2 => install_packages(&["aria2"]),
                 Kind::Transmission => install_packages(&["transmission-daemon"]),
-                Kind::Rqbit if with_rqbit => rivals.install_rqbit(),
-                Kind::Rqbit => Err("not built; --with-rqbit builds it".into()),
+                Kind::Rqbit if without_rqbit => Err("not built, as --without-rqbit says".into()),
+                Kind::Rqbit => rivals.install_rqbit(),
             };
             let looked = || rivals.version(kind).ok_or_else(|| "does not start".to_owned());
             let version = installed.and_then(|()| looked());

@@ -34,7 +34,7 @@ use crate::rows::Row;
 struct Arguments {
     /// Only whether it works: 64 MiB to ourselves and from libtorrent if that is installed, and a
     /// check. Installs nothing and judges nothing but the files.
-    #[arg(long, conflicts_with_all = ["rows", "runs", "out", "with_rqbit"])]
+    #[arg(long, conflicts_with_all = ["rows", "runs", "out", "without_rqbit"])]
     smoke: bool,
     /// Only these rows: leech, seed, ... (the first column of the table).
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
@@ -54,9 +54,9 @@ struct Arguments {
     /// Where payloads are made and kept [default: a temporary folder, removed at the end].
     #[arg(long, value_name = "DIR")]
     work: Option<PathBuf>,
-    /// Build rqbit as well if it is not there yet; that takes a while.
+    /// Leave rqbit out if it is not there yet: building it takes some minutes.
     #[arg(long)]
-    with_rqbit: bool,
+    without_rqbit: bool,
     /// Put libtorrent 2.1.1 in our place, to test this program.
     #[arg(long, conflicts_with = "binary")]
     stand_in: bool,
@@ -99,7 +99,7 @@ fn full(arguments: &Arguments, subject: Subject, work: &Path) -> Result<bool, St
     kinds.push(Kind::Lt21); // the other end of most transfers
     kinds.sort_unstable();
     kinds.dedup();
-    let rivals = Rivals::install(&kinds, arguments.with_rqbit)?;
+    let rivals = Rivals::install(&kinds, arguments.without_rqbit)?;
     let harness = Harness::new(subject, &rivals, work, arguments.size_mib.unwrap_or(1024));
     let mut rounds = Rounds::new(rows.iter().flat_map(Row::works));
     rounds.run(&harness, &rivals, arguments.runs)?;
