@@ -56,7 +56,7 @@ class Bench:
         self.options = options
         self.tracker = Tracker(HOST)
         self.scratch = os.path.join(options.work, "run")
-        put_away(self.scratch, os.path.join(options.work, "old"))
+        shutil.rmtree(self.scratch, ignore_errors=True)
         os.makedirs(self.scratch)
         self.clients = []
 
@@ -258,23 +258,6 @@ def magnet(bench):
 def read(path):
     with open(path, "rb") as file:
         return file.read()
-
-
-def put_away(folder, graveyard):
-    """Empties the files of an earlier run and keeps them, until the whole work folder goes.
-
-    For minutes after many files were deleted ext4 makes new ones slowly, because it steps over each
-    inode that was free only recently: who came after others would pay for them.
-    """
-    if not os.path.isdir(folder):
-        return
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            path = os.path.join(parent, name)
-            if os.path.isfile(path) and not os.path.islink(path):
-                os.truncate(path, 0)
-    os.makedirs(graveyard, exist_ok=True)
-    os.rename(folder, os.path.join(graveyard, "%d" % len(os.listdir(graveyard))))
 
 
 def touch_memory(folder, size):

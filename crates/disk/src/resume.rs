@@ -181,6 +181,16 @@ impl ResumeStore {
         replace(&path, &bytes()).map_err(|error| ResumeError::Io { path, error })
     }
 
+    /// Removes a kept torrent file that is of no use, so that it is kept anew.
+    pub fn forget_torrent(&self, hashes: &InfoHashes) {
+        let path = self.torrent_path(hashes);
+        if let Err(error) = fs::remove_file(&path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %path.display(), %error, "a damaged file cannot be removed");
+        }
+    }
+
     fn torrent_path(&self, hashes: &InfoHashes) -> PathBuf {
         self.dir.join(format!("{}.torrent", hashes.primary()))
     }

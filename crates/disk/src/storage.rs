@@ -10,6 +10,7 @@ use piecework_metainfo::{Info, PieceLayers, Segment};
 use piecework_types::{Block, PieceIndex};
 use rustix::io::Errno;
 use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -139,13 +140,14 @@ impl StorageShared {
     fn handle(&self, file: usize, access: Access) -> Result<Arc<OpenFile>, LocalFault> {
         // Files are at most 400,000.
         let key = (self.id, file as u32);
-        let open = || {
-            let components: Vec<&str> = self.info.files()[file].components().collect();
-            open_below(&self.dir, &components, access)
-        };
         self.cache()
-            .get_or_open(key, access, open)
+            .get_or_open(key, access, || self.open_file(file, access))
             .map_err(|error| LocalFault::new(Action::Open, self.path_of(file), error))
+    }
+
+    fn open_file(&self, file: usize, access: Access) -> io::Result<OwnedFd> {
+        let components: Vec<&str> = self.info.files()[file].components().collect();
+        open_below(&self.dir, &components, access)
     }
 
     fn create_access(&self, file: usize) -> Access {
@@ -360,14 +362,11 @@ impl StorageShared {
         let fault = |action, error| LocalFault::new(action, self.path_of(file), error);
         let flushed = match self.cache().get((self.id, file as u32), Access::Read) {
             Some(handle) => rustix::fs::fdatasync(&*handle),
-            None => {
-                let components: Vec<&str> = self.info.files()[file].components().collect();
-                match open_below(&self.dir, &components, Access::Read) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                    Err(error) => return Err(fault(Action::Open, error)),
-                    Ok(handle) => rustix::fs::fdatasync(&handle),
-                }
-            }
+            None => match self.open_file(file, Access::Read) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(error) => return Err(fault(Action::Open, error)),
+                Ok(handle) => rustix::fs::fdatasync(&handle),
+            },
         };
         flushed.map_err(|error| fault(Action::Sync, error.into()))
     }

@@ -205,7 +205,7 @@ impl PieceStore {
             LocalFault::of_kind(Action::Read, self.storage.dir(), FaultKind::Missing)
         })?;
         let read = self.shared.storage.read_cached(span, places);
-        let is_done = read.inspect_err(|_| self.shared.doubt(span.piece))?;
+        let is_done = read.inspect_err(|_| self.shared.doubt([span.piece]))?;
         Ok(if is_done { ReadNow::Done } else { ReadNow::WouldBlock })
     }
 
@@ -259,9 +259,6 @@ impl PieceStore {
         if is_trusted {
             self.shared.losses.trust();
         }
-        for piece in pieces.iter() {
-            self.shared.unknown.remove(piece);
-        }
         self.shared.work_began();
         let task = Task::Revisit(Arc::clone(&self.shared), pieces);
         self.storage.shared.disk.queue().push_urgent(task);
@@ -297,12 +294,12 @@ impl PieceStore {
     }
 
     /// Piece layers of a v2 or hybrid torrent, as far as they are known.
-    pub fn layers(&self) -> Option<PieceLayers> {
-        self.shared.layers().as_deref().cloned()
+    pub fn layers(&self) -> Option<Arc<PieceLayers>> {
+        self.shared.layers()
     }
 
-    /// Whether nothing is under way or due: no block in memory, no work with workers, nothing lost, no
-    /// check, and all that is verified is durable. Then the store can be dropped and made anew from resume
+    /// Whether nothing is under way or due: no block in memory, no work with workers, nothing lost or
+    /// to be checked, and all that is verified is durable. Then the store can be dropped and made anew from resume
     /// data.
     pub fn is_settled(&self) -> bool {
         let shared = &self.shared;

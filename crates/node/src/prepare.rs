@@ -44,7 +44,7 @@ pub(crate) enum Metadata {
     /// In the state folder since the torrent lay down.
     Kept,
     /// Here: it goes to the state folder, and nothing is prepared.
-    ToKeep { info: Arc<Info>, layers: Option<PieceLayers> },
+    ToKeep { info: Arc<Info>, layers: Option<Arc<PieceLayers>> },
 }
 
 /// What is to be prepared, and where the outcome goes.
@@ -144,14 +144,17 @@ fn prepare(shared: &Shared, job: Job) -> Option<Outcome> {
         Metadata::FromPeers(bytes) => (bytes, false),
         Metadata::FromEarlierRun(bytes) => (bytes, true),
         Metadata::ToKeep { info, layers } => {
-            return Some(Outcome::Kept(keep(shared, &info, layers.as_ref())));
+            return Some(Outcome::Kept(keep(shared, &info, layers.as_deref())));
         }
         Metadata::Kept => {
             let kept = shared.resume.load_torrent(&info_hashes);
             let kept = kept.and_then(|bytes| Metainfo::parse(&bytes).ok());
             return Some(match kept.filter(|kept| kept.info().hashes() == info_hashes) {
                 Some(kept) => with_files(Arc::clone(kept.info()), kept.layers().cloned()),
-                None => Outcome::Useless,
+                None => {
+                    shared.resume.forget_torrent(&info_hashes);
+                    Outcome::Useless
+                }
             });
         }
     };

@@ -288,8 +288,7 @@ impl Torrent {
 
     pub(crate) fn wants_to_dial(&mut self, now: Time) -> bool {
         self.dialer.handle(DialerInput::Timeout, now);
-        let is_ready = self.phase != Phase::Metadata || self.preparing.is_none();
-        is_ready && self.takes_peers() && self.dialer.wanted() > 0
+        self.is_prepared() && self.takes_peers() && self.dialer.wanted() > 0
     }
 
     pub(crate) fn learn(

@@ -99,6 +99,20 @@ fn a_file_that_was_taken_away_meanwhile_is_found_missing_and_looked_for() {
 }
 
 #[test]
+fn a_torrent_whose_state_is_damaged_is_served_after_a_new_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let fixture = FixtureBuilder::file("damaged", BYTES).build();
+    let (engine, key) = seed(folder.path(), &fixture);
+    wait(&engine, key, |status| status.is_resting);
+    fs::write(kept(folder.path(), &fixture), "damaged").unwrap();
+    assert!(download(&fixture, address(&engine)).is_err());
+    drop(engine);
+    let (engine, key) = seed(folder.path(), &fixture);
+    wait(&engine, key, |status| status.is_resting);
+    assert_eq!(download(&fixture, address(&engine)).unwrap().bytes, BYTES as u64);
+}
+
+#[test]
 fn a_torrent_whose_state_is_gone_says_so_and_can_be_stopped() {
     let folder = tempfile::tempdir().unwrap();
     let fixture = FixtureBuilder::file("lost", BYTES).build();

@@ -66,11 +66,19 @@ impl Losses {
 }
 
 impl StoreShared {
-    /// Stored bytes of this piece could not be read: a worker finds out whether it is still there. Until
-    /// then it counts as before.
-    pub(crate) fn doubt(self: &Arc<Self>, piece: PieceIndex) {
-        if self.verified.contains(piece) && self.losses.lock().doubted.insert(piece.get()) {
-            CheckStep::queue(self, Purpose::Doubt, vec![piece.get()]);
+    /// Stored bytes of these pieces may not be what they were: a worker finds out. Until then a piece
+    /// counts as before, except in resume data: what is killed now is checked after the next start.
+    pub(crate) fn doubt(self: &Arc<Self>, pieces: impl IntoIterator<Item = PieceIndex>) {
+        let mut state = self.losses.lock();
+        let verified = pieces.into_iter().filter(|&piece| self.verified.contains(piece));
+        let fresh: Vec<u32> =
+            verified.map(PieceIndex::get).filter(|&piece| state.doubted.insert(piece)).collect();
+        drop(state);
+        if !fresh.is_empty() {
+            for &piece in &fresh {
+                self.unknown.insert(PieceIndex::trusted(piece));
+            }
+            CheckStep::queue(self, Purpose::Doubt, fresh);
         }
     }
 
@@ -123,8 +131,11 @@ impl StoreShared {
             let fault = LocalFault::of_kind(Action::Read, self.storage.path_of(file), kind);
             self.file_failed(file, &fault, outbox);
         }
+        for piece in pieces.iter() {
+            self.unknown.remove(piece);
+        }
         if !self.losses.is_trusting.load(Ordering::Acquire) {
-            pieces.iter().for_each(|piece| self.doubt(piece));
+            self.doubt(pieces.iter());
         }
     }
 

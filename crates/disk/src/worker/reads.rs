@@ -50,7 +50,7 @@ impl ReadTask {
                 }
                 store.storage.read(span, places).map_err(|failed| {
                     store.file_failed(failed.file, &failed.fault, outbox);
-                    store.doubt(span.piece);
+                    store.doubt([span.piece]);
                     failed.fault
                 })
             }

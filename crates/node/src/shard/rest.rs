@@ -4,7 +4,7 @@
 //! Its metadata, its machine and its store are made anew from the state folder then.
 
 use super::Shard;
-use crate::event::{Phase, Problem, TorrentKey, What};
+use crate::event::{Problem, TorrentKey, What};
 use crate::prepare::{Jobs, Metadata};
 use crate::torrent::Rest;
 use piecework_disk::PieceStore;
@@ -97,8 +97,7 @@ impl Shard {
     /// if it can come in.
     pub(super) fn keep_waiting(&mut self, arrival: Arrival, key: TorrentKey) -> Option<Arrival> {
         let torrent = self.torrents.get_mut(&key)?;
-        let is_ready = torrent.phase != Phase::Metadata || torrent.preparing.is_none();
-        if torrent.is_awake() && is_ready {
+        if torrent.is_awake() && torrent.is_prepared() {
             return Some(arrival);
         }
         if torrent.waiting.len() < WAITING_MAX {

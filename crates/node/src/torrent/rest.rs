@@ -51,8 +51,13 @@ impl Torrent {
         matches!(self.rest, Rest::Awake | Rest::Keeping)
     }
 
+    /// Whether no new torrent's files are being looked at.
+    pub(crate) const fn is_prepared(&self) -> bool {
+        !matches!(self.phase, Phase::Metadata) || self.preparing.is_none()
+    }
+
     /// Piece layers of a v2 or hybrid torrent, as far as they are known.
-    pub(crate) fn layers(&self) -> Option<PieceLayers> {
+    pub(crate) fn layers(&self) -> Option<Arc<PieceLayers>> {
         self.store.as_ref().and_then(PieceStore::layers)
     }
 

@@ -39,6 +39,7 @@ pub(crate) fn run(args: &SeedArgs, common: &Common, out: Out) -> Result<(), Fail
         key
     });
     let keys: Vec<TorrentKey> = accept(added, is_only, out)?;
+    progress.rename(&title(keys.len()));
     while signals.status().is_none() {
         if let Some(event) = session::next_event(&engine)? {
             take(&event, out, &progress);

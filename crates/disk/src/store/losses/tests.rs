@@ -86,6 +86,8 @@ fn pieces_that_are_looked_at_again_stay_unless_they_are_gone_or_differ() {
     bytes[20_000] ^= 1;
     std::fs::write(&path, bytes).unwrap();
     store.revisit(set(6, [0, 1, 5]), false);
+    // Not before all of that is known.
+    assert!(!store.is_settled());
     assert_eq!(wait_missing(&bench), bench.dir().join("t/c"));
     assert_eq!(wait_unreadable(&bench), (1, FaultKind::Damaged));
     assert_eq!(store.have(), set(6, [0, 2, 3, 4]));
@@ -157,7 +159,7 @@ fn a_piece_that_a_drive_does_not_give_is_lost_and_told_once() {
 fn a_doubt_that_a_check_does_not_confirm_costs_nothing() {
     let (fixture, bench) = (fixture(Version::V1), Bench::new());
     let store = seed(&bench, &fixture);
-    store.shared.doubt(piece(3));
+    store.shared.doubt([piece(3)]);
     while !store.shared.losses.lock().doubted.is_empty() {
         std::thread::yield_now();
     }
@@ -169,7 +171,7 @@ fn a_piece_whose_bytes_changed_is_lost_when_a_read_beside_them_fails() {
     let (fixture, bench) = (fixture(Version::V1), Bench::new());
     let store = seed(&bench, &fixture);
     std::fs::write(bench.dir().join("t/c"), vec![1; 16_384]).unwrap();
-    store.shared.doubt(piece(5));
+    store.shared.doubt([piece(5)]);
     assert_eq!(wait_unreadable(&bench), (5, FaultKind::Damaged));
 }
 
