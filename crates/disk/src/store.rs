@@ -298,9 +298,9 @@ impl PieceStore {
         self.shared.layers()
     }
 
-    /// Whether nothing is under way or due: no block in memory, no work with workers, nothing lost or
-    /// to be checked, and all that is verified is durable. Then the store can be dropped and made anew from resume
-    /// data.
+    /// Whether nothing is under way or due: no block in memory, no work with workers, nothing lost or to
+    /// be checked, and all that is verified is durable. Then the store can be dropped and made anew from
+    /// resume data.
     pub fn is_settled(&self) -> bool {
         let shared = &self.shared;
         self.open.is_empty()
