@@ -11,6 +11,7 @@ use std::fmt;
 mod asking;
 mod cancelling;
 mod content;
+mod gossip;
 mod innocence;
 mod limits;
 mod serving;
@@ -84,6 +85,8 @@ pub(crate) struct Checkers {
     link: limits::LinkRate,
     limit: limits::LimitRate,
     innocence: innocence::Innocence,
+    dials: gossip::Dials,
+    lists: gossip::Lists,
     pub(crate) onlooker: Option<Onlooker>,
     pub(crate) violations: Vec<Violation>,
 }
@@ -112,6 +115,8 @@ impl Checkers {
             link: limits::LinkRate::new(&expected),
             limit: limits::LimitRate::new(&expected),
             innocence: innocence::Innocence::new(&expected),
+            dials: gossip::Dials::new(&expected),
+            lists: gossip::Lists::default(),
             expected,
             onlooker: None,
             violations: Vec::new(),
@@ -136,6 +141,8 @@ impl Checkers {
             show(&mut self.link, facts, violations, scene, seen);
             show(&mut self.limit, facts, violations, scene, seen);
             show(&mut self.innocence, facts, violations, scene, seen);
+            show(&mut self.dials, facts, violations, scene, seen);
+            show(&mut self.lists, facts, violations, scene, seen);
         }
         if let Some(onlooker) = &mut self.onlooker {
             onlooker(scene, seen);

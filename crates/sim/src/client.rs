@@ -9,12 +9,12 @@ use crate::network::Frame;
 use crate::origin::Tag;
 use crate::outside::Outside;
 use crate::plan::{NodeSpec, Start};
-use crate::plant::Machine;
+use crate::plant::{Machine, Plant};
 use crate::queue::Event;
 use crate::seen::{EndId, NodeId, Seen};
 use piecework_swarm::{
-    Bucket, BucketConfig, CloseReason, Config, Content, Dialer, DialerConfig, DialerInput, Hello,
-    Input, Source, StreamWindow, Swarm,
+    AddressPolicy, Bucket, BucketConfig, CloseReason, Config, Content, Dialer, DialerConfig,
+    DialerInput, Hello, Input, Source, StreamWindow, Swarm,
 };
 use piecework_types::{Bitfield, ChunkId, InfoHashes, PeerId, PeerSlot, PieceIndex, Rng, Time};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,6 +24,9 @@ mod perform;
 
 /// Bytes asked of the bucket at once: one block, so that a limited node sends evenly.
 const GRANT_BYTES: u64 = piecework_types::BLOCK_BYTES as u64;
+
+/// How long a connect to nobody takes.
+const UNREACHABLE_AFTER: Duration = Duration::from_secs(3);
 
 #[derive(Clone, Copy, Debug)]
 struct Peer {
@@ -85,7 +88,15 @@ impl Client {
         disk.forget_partial(&have);
         let seed = out.rng.next_u64();
         let swarm = Swarm::new(config(spec, id, seed, &out.metadata), out.now);
-        let limits = DialerConfig { connections_max: spec.connections_max, candidates_max: 500 };
+        let trusts = spec.plant == Some(Plant::TrustsGossip);
+        let limits = DialerConfig {
+            connections_max: spec.connections_max,
+            candidates_max: 500,
+            policy: match trusts {
+                true => AddressPolicy { allows_local: true, port_min: 1, ports_max: 10_000 },
+                false => AddressPolicy::default(),
+            },
+        };
         let mut client = Self {
             id,
             spec: spec.clone(),
@@ -304,6 +315,12 @@ impl Client {
         self.drive(out);
     }
 
+    /// Nobody answered there.
+    pub(crate) fn unreachable(&mut self, address: SocketAddr, out: &mut Outside) {
+        self.dialer.handle(DialerInput::Failed { address }, out.now);
+        self.drive(out);
+    }
+
     /// 2. Everything the machine wants done, then 3. when it wants to be called.
     pub(crate) fn drive(&mut self, out: &mut Outside) {
         loop {
@@ -363,7 +380,11 @@ impl Client {
             self.dialer.handle(DialerInput::Granted { dials: wanted }, out.now);
         }
         while let Some(dial) = self.dialer.poll() {
-            let Some(peer) = node_of(dial.address) else {
+            out.see(self.id, &Seen::Dialled { address: dial.address });
+            let node = node_of(dial.address).filter(|node| address_of(*node) == dial.address);
+            let Some(peer) = node.filter(|node| out.network.has(*node)) else {
+                let at = out.now + UNREACHABLE_AFTER;
+                out.queue.push(at, Event::Unreachable(self.id, dial.address));
                 continue;
             };
             // The connect and both handshakes.
@@ -414,6 +435,8 @@ fn config(spec: &NodeSpec, id: NodeId, seed: u64, metadata: &[u8]) -> Config {
         info_hashes: InfoHashes { v1, v2: None },
         seed,
         our_id: peer_id(id),
+        exchanges_peers: spec.exchanges_peers,
+        listen_port: Some(address_of(id).port()),
         ..Config::default()
     };
     if let Some(slots) = spec.slots {

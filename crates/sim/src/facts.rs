@@ -164,7 +164,7 @@ impl Facts {
             }
             Seen::BlockDrained { end, request } => self.answered(end, &request),
             // A few bytes are no reason to wait for the rest: how many are is the engine's decision.
-            Seen::Dripped { .. } => {}
+            Seen::Dripped { .. } | Seen::Dialled { .. } => {}
             Seen::Stored { block, .. } => {
                 self.set_stored(scene.node, block.piece, Some(block.begin), true);
             }

@@ -141,6 +141,11 @@ impl Network {
         NodeId(self.links.len() as u32 - 1)
     }
 
+    /// Whether there is such a node.
+    pub(crate) fn has(&self, node: NodeId) -> bool {
+        (node.0 as usize) < self.links.len()
+    }
+
     /// One way, without queues.
     pub(crate) fn latency(&self, a: NodeId, b: NodeId) -> Duration {
         self.links[a.0 as usize].latency + self.links[b.0 as usize].latency

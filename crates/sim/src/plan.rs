@@ -42,6 +42,11 @@ pub enum Behaviour {
     RequestFlood,
     /// Claims every piece and answers each request with a byte a second.
     SlowLoris,
+    /// Tells everybody of invented peers, every so many turns of half a second.
+    FalseGossip {
+        /// Turns from one message to the next.
+        turns: u32,
+    },
 }
 
 impl Behaviour {
@@ -81,6 +86,8 @@ pub struct NodeSpec {
     pub slots: Option<usize>,
     /// How it comes by addresses.
     pub finds: Finds,
+    /// Whether it tells of peers and hears of them.
+    pub exchanges_peers: bool,
     /// Most connections.
     pub connections_max: usize,
     /// Pieces in order.
@@ -112,6 +119,7 @@ impl NodeSpec {
             limit: None,
             slots: None,
             finds: Finds::ByTracker,
+            exchanges_peers: true,
             connections_max: 200,
             sequential: false,
             stream: None,

@@ -36,11 +36,13 @@ pub enum Plant {
     LosesChunk,
     /// A send buffer counts four times.
     IgnoresRoom,
+    /// Every address that peers tell is dialled.
+    TrustsGossip,
 }
 
 impl Plant {
     /// Every bug.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::DuplicateRequest,
         Self::SkippedTurn,
         Self::AbsentCancel,
@@ -52,6 +54,7 @@ impl Plant {
         Self::AsksWhileChoked,
         Self::LosesChunk,
         Self::IgnoresRoom,
+        Self::TrustsGossip,
     ];
 }
 
@@ -69,6 +72,7 @@ impl fmt::Display for Plant {
             Self::AsksWhileChoked => "asks while choked",
             Self::LosesChunk => "loses a chunk",
             Self::IgnoresRoom => "ignores a full send buffer",
+            Self::TrustsGossip => "dials whatever it is told",
         })
     }
 }

@@ -40,6 +40,7 @@ const fn stage(plant: Plant) -> &'static Scenario {
         | Plant::AcceptsBadPiece => &scenarios::SWARM,
         Plant::SkippedTurn => &scenarios::OPTIMISTIC_TURNS,
         Plant::AbsentCancel | Plant::LateCancel => &scenarios::END_GAME,
+        Plant::TrustsGossip => &scenarios::EXCHANGE_STORM,
         Plant::ExceedsUploadLimit => &scenarios::UPLOAD_LIMIT,
     }
 }

@@ -7,6 +7,7 @@ use crate::seen::NodeId;
 use piecework_types::{PieceIndex, Time};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::net::SocketAddr;
 
 /// Something that is due.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -21,6 +22,8 @@ pub(crate) enum Event {
     Writable(NodeId),
     /// A node's connect to another one is through.
     Connect(NodeId, NodeId),
+    /// A node's connect to an address where nobody is has failed.
+    Unreachable(NodeId, SocketAddr),
     /// A node comes.
     Join(NodeId),
     /// A node asks the tracker for peers.

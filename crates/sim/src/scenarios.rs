@@ -8,6 +8,8 @@ use std::time::Duration;
 
 mod damaged_disk;
 mod end_game;
+mod exchange;
+mod exchange_storm;
 mod flash_crowd;
 mod full_disk;
 mod magnet;
@@ -21,12 +23,13 @@ mod swarm;
 mod upload_limit;
 
 pub(crate) use end_game::END_GAME;
+pub(crate) use exchange_storm::EXCHANGE_STORM;
 pub(crate) use optimistic_turns::OPTIMISTIC_TURNS;
 pub(crate) use swarm::SWARM;
 pub(crate) use upload_limit::UPLOAD_LIMIT;
 
 /// Every scenario.
-pub const ALL: [&Scenario; 13] = [
+pub const ALL: [&Scenario; 15] = [
     &SWARM,
     &flash_crowd::FLASH_CROWD,
     &slow_seed::SLOW_SEED,
@@ -40,6 +43,8 @@ pub const ALL: [&Scenario; 13] = [
     &full_disk::FULL_DISK,
     &damaged_disk::DAMAGED_DISK,
     &magnet::MAGNET,
+    &exchange::EXCHANGE,
+    &EXCHANGE_STORM,
 ];
 
 /// The scenario with this name.

@@ -9,9 +9,10 @@ use crate::outside::Outside;
 use crate::plan::Behaviour;
 use crate::queue::Event;
 use crate::seen::{EndId, NodeId};
-use piecework_types::{BLOCK_BYTES, PeerSlot};
+use piecework_types::{BLOCK_BYTES, PeerSlot, Rng};
+use piecework_wire::extension::{Extension, PEX_PEERS_MAX, Pex, PexFlags, PexPeer};
 use piecework_wire::{Message, Request};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// How often it acts.
@@ -36,12 +37,13 @@ pub(crate) struct Script {
     /// Ends whose peer has asked for something, for the drip; or those that were flooded.
     asked: Vec<EndId>,
     serial: u32,
+    turns: u32,
 }
 
 impl Script {
     pub(crate) fn new(id: NodeId, behaviour: Behaviour, out: &mut Outside) -> Self {
         out.queue.push(out.now + TURN, Event::Script(id));
-        Self { id, behaviour, ends: Vec::new(), asked: Vec::new(), serial: 0 }
+        Self { id, behaviour, ends: Vec::new(), asked: Vec::new(), serial: 0, turns: 0 }
     }
 
     pub(crate) fn knows(&self, peer: NodeId, out: &Outside) -> bool {
@@ -63,6 +65,7 @@ impl Script {
         self.ends.push(end);
         let first: &[Message] = match self.behaviour {
             Behaviour::RequestFlood => &[Message::HaveNone, Message::Interested],
+            Behaviour::FalseGossip { .. } => &[Message::HaveNone],
             Behaviour::FalseBitfield | Behaviour::SlowLoris => &[Message::HaveAll],
             Behaviour::Honest | Behaviour::BadBlocks { .. } | Behaviour::NeverUnchokes => &[],
         };
@@ -101,6 +104,7 @@ impl Script {
 
     /// A turn: drips, or the next flood.
     pub(crate) fn turn(&mut self, out: &mut Outside) {
+        self.turns = self.turns.wrapping_add(1);
         out.queue.push(out.now + TURN, Event::Script(self.id));
         match self.behaviour {
             Behaviour::SlowLoris => {
@@ -113,7 +117,14 @@ impl Script {
                     self.flood(self.ends[at], TRICKLE, out);
                 }
             }
-            Behaviour::FalseBitfield
+            Behaviour::FalseGossip { turns } if self.turns.is_multiple_of(turns) => {
+                for at in 0..self.ends.len() {
+                    let list = invented(&mut out.rng);
+                    out.send(self.ends[at], Frame::Message(list), out.now);
+                }
+            }
+            Behaviour::FalseGossip { .. }
+            | Behaviour::FalseBitfield
             | Behaviour::Honest
             | Behaviour::BadBlocks { .. }
             | Behaviour::NeverUnchokes => {}
@@ -141,4 +152,27 @@ impl Script {
         self.ends.retain(|other| *other != end);
         self.asked.retain(|other| *other != end);
     }
+}
+
+/// As many peers as a message holds, none of which exists: hosts of the receiver's own network, one
+/// host's ports one after another, ports of system services, and the rest of the world.
+fn invented(rng: &mut Rng) -> Message {
+    let added = (0..PEX_PEERS_MAX).map(|_| {
+        let number = rng.next_u64();
+        let host = number as u32;
+        let port = (number >> 32) as u16;
+        let ip = match number >> 48 & 7 {
+            0 => Ipv4Addr::from(0x7f00_0000 | host >> 8).into(),
+            1 => Ipv4Addr::from(0x0a00_0000 | host >> 8).into(),
+            2 => Ipv4Addr::from(0xc0a8_0000 | host >> 16).into(),
+            3 => Ipv4Addr::from(0xe000_0000 | host >> 4).into(),
+            4 | 5 => Ipv4Addr::new(93, 184, 216, 34).into(),
+            6 => Ipv6Addr::from(0xfe80 << 112 | u128::from(number)).into(),
+            _ => Ipv4Addr::from(0x5000_0000 | host >> 4).into(),
+        };
+        let port = if number >> 52 & 3 == 0 { port & 1023 } else { port };
+        PexPeer { address: SocketAddr::new(ip, port), flags: PexFlags::REACHABLE }
+    });
+    let pex = Pex { added: added.collect(), dropped: Vec::new() };
+    Message::Extended { id: Extension::Pex.our_id(), payload: pex.encode() }
 }

@@ -5,6 +5,7 @@
 use crate::network::Frame;
 use piecework_types::{Bitfield, Block, PieceIndex, Time};
 use piecework_wire::{Message, Request};
+use std::net::SocketAddr;
 
 /// A simulated machine.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -73,6 +74,11 @@ pub enum Seen<'a> {
     Banned {
         /// Whom.
         peer: NodeId,
+    },
+    /// The node begins to connect.
+    Dialled {
+        /// Where to.
+        address: SocketAddr,
     },
     /// The machine sends a message.
     Sent {

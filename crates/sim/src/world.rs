@@ -148,6 +148,9 @@ impl World {
             Event::Checked(id, piece) => self.with(id, |client, out| client.checked(piece, out)),
             Event::Writable(id) => self.with(id, Client::writable),
             Event::Connect(from, to) => self.connect(from, to),
+            Event::Unreachable(id, address) => {
+                self.with(id, |client, out| client.unreachable(address, out));
+            }
             Event::Join(id) => self.join(id),
             Event::Announce(id) => self.announce(id),
             Event::Script(id) => {

@@ -15,6 +15,8 @@ pub struct Config {
     pub our_id: PeerId,
     /// The torrent is private (BEP 27): no peer exchange. Metadata that says so has the same effect.
     pub is_private: bool,
+    /// Peers tell each other of others (BEP 11), unless the torrent is private.
+    pub exchanges_peers: bool,
     /// The TCP port peers can reach us at, told in the extension handshake.
     pub listen_port: Option<u16>,
     /// Requests one peer may have queued with us; announced as `reqq` (BEP 10).
@@ -40,6 +42,7 @@ impl Default for Config {
             seed: 0,
             our_id: PeerId([0; 20]),
             is_private: false,
+            exchanges_peers: true,
             listen_port: None,
             reqq: 2000,
             outstanding_bytes_max: 256 << 20,

@@ -10,14 +10,16 @@
 
 use piecework_types::{Rng, Time};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-mod address;
+pub(crate) mod address;
+mod policy;
 #[cfg(test)]
 mod tests;
 
-pub use address::BanKey;
+pub use address::{BanKey, Scope};
+pub use policy::{AddressPolicy, Refusal};
 
 /// Addresses banned at most; beyond it the lowest one is forgotten.
 pub const BANS_MAX: usize = 10_000;
@@ -50,11 +52,20 @@ pub struct DialerConfig {
     pub connections_max: usize,
     /// Addresses remembered.
     pub candidates_max: usize,
+    /// What others may make us dial.
+    pub policy: AddressPolicy,
+}
+
+impl DialerConfig {
+    /// Addresses of one teller that nobody answered at yet: its share of the memory.
+    const fn told_max(&self) -> usize {
+        self.candidates_max.div_ceil(8)
+    }
 }
 
 impl Default for DialerConfig {
     fn default() -> Self {
-        Self { connections_max: 200, candidates_max: 2_000 }
+        Self { connections_max: 200, candidates_max: 2_000, policy: AddressPolicy::default() }
     }
 }
 
@@ -66,9 +77,22 @@ pub enum Source {
     /// A tracker.
     Tracker,
     /// Another peer (BEP 11).
-    Exchange,
+    Exchange {
+        /// That one.
+        from: IpAddr,
+    },
     /// A peer that connected to us and told its listening port (BEP 10).
     Incoming,
+}
+
+impl Source {
+    /// The stranger that told it, whose word counts for little.
+    pub const fn teller(self) -> Option<IpAddr> {
+        match self {
+            Self::Exchange { from } => Some(from),
+            Self::Given | Self::Tracker | Self::Incoming => None,
+        }
+    }
 }
 
 /// Why a connection ended.
@@ -179,6 +203,8 @@ impl State {
 struct Candidate {
     turn: Turn,
     state: State,
+    /// The stranger in whose share it counts, until somebody answered there.
+    teller: Option<IpAddr>,
 }
 
 /// Decides whom to dial. See the module documentation.
@@ -196,6 +222,10 @@ pub struct Dialer {
     dialled: usize,
     own: BTreeSet<SocketAddr>,
     bans: BTreeSet<BanKey>,
+    /// Candidates in the share of each teller.
+    told: BTreeMap<IpAddr, usize>,
+    /// Addresses refused, by [`Refusal`].
+    refused: [u64; Refusal::ALL.len()],
     granted: u32,
     active: bool,
     now: Time,
@@ -215,6 +245,8 @@ impl Dialer {
             dialled: 0,
             own: BTreeSet::new(),
             bans: BTreeSet::new(),
+            told: BTreeMap::new(),
+            refused: [0; Refusal::ALL.len()],
             granted: 0,
             active: true,
             now,
@@ -314,12 +346,6 @@ impl Dialer {
 
     fn learn(&mut self, address: SocketAddr, source: Source) {
         let address = address::canonical(address);
-        let refused = !address::is_dialable(address)
-            || self.own.contains(&address)
-            || self.is_banned(address);
-        if refused {
-            return;
-        }
         let given = source == Source::Given;
         if let Some(known) = self.candidates.get(&address).copied() {
             if given && known.turn.not_given {
@@ -327,12 +353,54 @@ impl Dialer {
             }
             return;
         }
+        if let Err(refusal) = self.check(address, source) {
+            self.refused[refusal as usize] += 1;
+            return;
+        }
         if self.candidates.len() >= self.config.candidates_max && !self.evict(given) {
+            self.refused[Refusal::Full as usize] += 1;
             return;
         }
         let shuffle = self.rng.next_u64();
         let turn = Turn { not_given: !given, failures: 0, tried: false, shuffle };
         self.place(address, turn, State::Ready);
+        if let (Some(teller), Some(candidate)) =
+            (source.teller(), self.candidates.get_mut(&address))
+        {
+            candidate.teller = Some(teller);
+            *self.told.entry(teller).or_insert(0) += 1;
+        }
+    }
+
+    /// Whether an address would be remembered that is not known yet, if there is room.
+    ///
+    /// # Errors
+    /// When not, and why.
+    pub fn check(&self, address: SocketAddr, source: Source) -> Result<(), Refusal> {
+        let address = address::canonical(address);
+        self.config.policy.check(address, source)?;
+        if self.own.contains(&address) {
+            return Err(Refusal::Ourselves);
+        }
+        if self.is_banned(address) {
+            return Err(Refusal::Banned);
+        }
+        let Some(teller) = source.teller() else { return Ok(()) };
+        let ip = address.ip();
+        let ports = SocketAddr::new(ip, 0)..=SocketAddr::new(ip, u16::MAX);
+        if self.candidates.range(ports).count() >= self.config.policy.ports_max_of(ip) {
+            return Err(Refusal::ManyPorts);
+        }
+        if self.told.get(&teller).is_some_and(|&told| told >= self.config.told_max()) {
+            return Err(Refusal::ManyTold);
+        }
+        Ok(())
+    }
+
+    /// Addresses that were not remembered, and why.
+    pub fn refusals(&self) -> impl Iterator<Item = (Refusal, u64)> + '_ {
+        let counted = Refusal::ALL.into_iter().zip(self.refused);
+        counted.filter(|(_, count)| *count > 0)
     }
 
     /// Makes room for a new address: the idle one with most failures goes. A candidate that never
@@ -356,7 +424,25 @@ impl Dialer {
         {
             candidate.state = State::Connected;
             candidate.turn.failures = 0;
+            let teller = candidate.teller.take();
+            self.answer_for(teller);
         }
+    }
+
+    /// An address no longer counts in the share of whoever told it.
+    fn answer_for(&mut self, teller: Option<IpAddr>) {
+        let Some(teller) = teller else { return };
+        if let Some(told) = self.told.get_mut(&teller) {
+            *told -= 1;
+            if *told == 0 {
+                self.told.remove(&teller);
+            }
+        }
+    }
+
+    fn remove(&mut self, address: SocketAddr) {
+        let removed = self.candidates.remove(&address);
+        self.answer_for(removed.and_then(|candidate| candidate.teller));
     }
 
     fn failed(&mut self, address: SocketAddr) {
@@ -401,7 +487,7 @@ impl Dialer {
             }
             CloseReason::Ourselves => {
                 self.doubles.retain(|(_, double)| *double != address);
-                self.candidates.remove(&address);
+                self.remove(address);
                 self.own.insert(address);
             }
         }
@@ -453,12 +539,13 @@ impl Dialer {
             State::Double(kept) => self.doubles.remove(&(kept, address)),
             State::Dialing | State::Connected => return,
         };
-        self.candidates.remove(&address);
+        self.remove(address);
     }
 
     /// Writes a candidate and the index its state belongs to.
     fn place(&mut self, address: SocketAddr, turn: Turn, state: State) {
-        let old = self.candidates.insert(address, Candidate { turn, state });
+        let teller = self.candidates.get(&address).and_then(|candidate| candidate.teller);
+        let old = self.candidates.insert(address, Candidate { turn, state, teller });
         match old.map(|old| (old.state, old.turn)) {
             Some((State::Ready, turn)) => self.ready.remove(&(turn, address)),
             Some((State::Waiting(at), _)) => self.waiting.remove(&(at, address)),
@@ -467,7 +554,7 @@ impl Dialer {
         };
         // A banned peer's connection may end after its ban.
         if self.is_banned(address) && !state.is_open() {
-            self.candidates.remove(&address);
+            self.remove(address);
             return;
         }
         match state {

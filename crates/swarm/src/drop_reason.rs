@@ -62,6 +62,9 @@ pub enum DropReason {
     /// Messages that only serve to keep us busy.
     #[error("too many messages without effect")]
     Flood,
+    /// Lists of peers (BEP 11) far more often than once a minute.
+    #[error("sent lists of peers without pause")]
+    ExchangeFlood,
     /// It sent payload that makes a piece fail its hash.
     #[error("sent bad data")]
     BadData,
@@ -91,6 +94,7 @@ impl DropReason {
             | Self::BadRequests
             | Self::RequestFlood
             | Self::Flood
+            | Self::ExchangeFlood
             | Self::BadData
             | Self::BadMetadata
             | Self::BadHashes => Blame::Peer,
@@ -109,6 +113,9 @@ impl DropReason {
 
     /// Whether the address should be refused from now on.
     pub const fn is_ban(&self) -> bool {
-        matches!(self, Self::BadData | Self::BadMetadata | Self::BadHashes | Self::Flood)
+        matches!(
+            self,
+            Self::BadData | Self::BadMetadata | Self::BadHashes | Self::Flood | Self::ExchangeFlood
+        )
     }
 }

@@ -21,6 +21,7 @@ mod choker;
 mod config;
 mod dialer;
 mod drop_reason;
+mod exchange;
 mod hashes;
 mod machine;
 mod metadata;
@@ -37,7 +38,10 @@ mod view;
 pub use bucket::{Bucket, BucketConfig};
 pub use choker::{CHOKE_ROUND, Choker, ChokerConfig, ChokerInput, ChokerOutput, OPTIMISTIC_TURN};
 pub use config::Config;
-pub use dialer::{BANS_MAX, BanKey, CloseReason, Dial, Dialer, DialerConfig, DialerInput, Source};
+pub use dialer::{
+    AddressPolicy, BANS_MAX, BanKey, CloseReason, Dial, Dialer, DialerConfig, DialerInput, Refusal,
+    Scope, Source,
+};
 pub use drop_reason::DropReason;
 pub use machine::{Content, Hello, Input, Output, Reason};
 pub use picker::{Arrival, Asker, Origin, Picker, Speed, StreamWindow, Work};

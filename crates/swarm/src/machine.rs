@@ -6,7 +6,7 @@ use piecework_types::{
     Bitfield, Block, ChunkId, PeerId, PeerSlot, PieceGrid, PieceIndex, Sha256Digest,
 };
 use piecework_wire::Message;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// What is known of a peer when its handshake has been read.
@@ -204,7 +204,12 @@ pub enum Output {
     /// Every wanted piece is verified. Emitted once each time that becomes true.
     WantedComplete,
     /// Addresses learned from a peer (BEP 11).
-    PeersLearned(Vec<SocketAddr>),
+    PeersLearned {
+        /// That peer.
+        from: IpAddr,
+        /// Where it says others listen.
+        addresses: Vec<SocketAddr>,
+    },
     /// An upload limit holds data back: ask the shared bucket for so many bytes.
     UploadQuotaWanted {
         /// Bytes that could be sent at once.

@@ -3,6 +3,7 @@
 //! Invariants: `useful` counts the pieces the peer has that we want and lack; `have` has the torrent's
 //! length once the metadata is known. Decides nothing: that is `Swarm`'s.
 
+use crate::exchange::Exchange;
 use crate::machine::Hello;
 use crate::picker::{Origin, Work};
 use crate::rate::Meter;
@@ -79,8 +80,10 @@ pub(crate) struct Peer {
     /// The second in which it was refused something, and how often.
     pub(crate) refused_in: u64,
     pub(crate) refused: u32,
-    /// When its last peer exchange message came.
-    pub(crate) pex_at: Option<Time>,
+    /// The TCP port it says it listens on.
+    pub(crate) listen_port: Option<u16>,
+    /// What it and we tell each other of others.
+    pub(crate) exchange: Exchange,
 }
 
 impl Peer {
@@ -117,7 +120,8 @@ impl Peer {
             answered_bytes: 0,
             refused_in: 0,
             refused: 0,
-            pex_at: None,
+            listen_port: None,
+            exchange: Exchange::default(),
         }
     }
 

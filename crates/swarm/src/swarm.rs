@@ -27,6 +27,7 @@ mod consistency;
 mod content;
 mod download;
 mod extensions;
+mod gossip;
 mod holdings;
 mod join;
 mod outcome;

@@ -1008,9 +1008,97 @@ mod staying {
             bench.ready(Bitfield::new(PIECES), is_private);
             bench.peer(A, true, [pex()]);
             let learned =
-                bench.said().into_iter().any(|said| matches!(said, Output::PeersLearned(_)));
+                bench.said().into_iter().any(|said| matches!(said, Output::PeersLearned { .. }));
             assert_eq!(learned, !is_private);
         }
+    }
+
+    fn lists(messages: Vec<Message>) -> Vec<Pex> {
+        let lists = messages.into_iter().filter_map(|message| match message {
+            Message::Extended { id, payload } if id == Extension::Pex.our_id() => {
+                Some(Pex::decode(&payload).unwrap())
+            }
+            _ => None,
+        });
+        lists.collect()
+    }
+
+    #[test]
+    fn peers_hear_of_each_other_once_a_minute_and_of_who_has_gone() {
+        let mut bench = Bench::leech();
+        bench.peer(A, true, [handshake(|shake| shake.listen_port = Some(1001))]);
+        bench.peer(B, true, [handshake(|shake| shake.listen_port = Some(1002))]);
+        bench.said();
+        let to_a = |said: Vec<Output>| {
+            let sent = said.into_iter().filter_map(|said| match said {
+                Output::Send { slot: A, message } => Some(message),
+                _ => None,
+            });
+            lists(sent.collect())
+        };
+        let b: SocketAddr = ([80, 4, 4, 199], 1002).into();
+        let heard = to_a(bench.pass(Duration::from_secs(2)));
+        let added = vec![PexPeer { address: b, flags: PexFlags::default() }];
+        assert_eq!(heard, [Pex { added, dropped: Vec::new() }]);
+        bench.tell(Input::Disconnected { slot: B });
+        assert_eq!(to_a(bench.pass(Duration::from_secs(58))), []);
+        let heard = to_a(bench.pass(Duration::from_secs(2)));
+        assert_eq!(heard, [Pex { added: Vec::new(), dropped: vec![b] }]);
+    }
+
+    #[test]
+    fn nobody_is_told_of_others_before_the_metadata_is_known_or_in_private() {
+        for is_private in [false, true] {
+            let mut bench = Bench::without_metadata();
+            for slot in [A, B] {
+                bench.peer(slot, true, [handshake(|shake| shake.listen_port = Some(1001))]);
+            }
+            let tells = |said: Vec<Output>| {
+                let sent = said.into_iter().filter_map(|said| match said {
+                    Output::Send { message, .. } => Some(message),
+                    _ => None,
+                });
+                !lists(sent.collect()).is_empty()
+            };
+            assert!(!tells(bench.pass(Duration::from_secs(5))));
+            bench.ready(Bitfield::new(PIECES), is_private);
+            assert_eq!(tells(bench.pass(Duration::from_secs(5))), !is_private);
+        }
+    }
+
+    #[test]
+    fn a_private_torrent_does_not_offer_to_exchange_peers() {
+        for is_private in [false, true] {
+            let mut bench = Bench::without_metadata();
+            bench.ready(Bitfield::new(PIECES), is_private);
+            bench.said();
+            bench.join(A, true);
+            let messages = bench.messages(A);
+            let payload = messages.iter().find_map(|message| match message {
+                Message::Extended { id: 0, payload } => Some(payload),
+                _ => None,
+            });
+            let shake = ExtensionHandshake::decode(payload.unwrap()).unwrap();
+            assert_eq!(shake.ids.get(Extension::Pex).is_some(), !is_private);
+        }
+    }
+
+    #[test]
+    fn a_peer_that_sends_lists_without_pause_is_ignored_and_then_banned() {
+        let mut bench = Bench::leech();
+        let address = ([81, 0, 0, 1], 1234).into();
+        let added = vec![PexPeer { address, flags: PexFlags::default() }];
+        let payload = ExtensionMessage::Pex(Pex { added, dropped: Vec::new() }).encode();
+        let list = Message::Extended { id: Extension::Pex.our_id(), payload };
+        bench.peer(A, true, [list.clone()]);
+        let heard = |said: &Output| matches!(said, Output::PeersLearned { .. });
+        assert_eq!(bench.said().iter().filter(|said| heard(said)).count(), 1);
+        for _ in 0..8 {
+            bench.hear(A, list.clone());
+            assert!(bench.said().is_empty());
+        }
+        bench.hear(A, list);
+        assert_eq!(bench.dropped(A), Some((DropReason::ExchangeFlood, true)));
     }
 
     #[test]

@@ -84,9 +84,9 @@ impl Shard {
                 }
             }
             Output::WantedComplete => self.wanted_complete(key, now),
-            Output::PeersLearned(addresses) => {
+            Output::PeersLearned { from, addresses } => {
                 if let Some(torrent) = self.torrents.get_mut(&key) {
-                    torrent.learn(addresses, Gossip::Exchange, now);
+                    torrent.learn(addresses, Gossip::Exchange { from }, now);
                 }
             }
             Output::UploadQuotaWanted { bytes } => self.want_upload(key, bytes, now),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::seen::EndId;
 use piecework_types::{BLOCK_BYTES, Bitfield, Block, PieceGrid, PieceIndex};
+use piecework_wire::extension::{Extension, ExtensionHandshake, ExtensionIds, HANDSHAKE_ID, Pex};
 use piecework_wire::{Message, Request};
 use std::time::Duration;
 
@@ -65,6 +66,46 @@ fn request(piece: u32, number: u32) -> Request {
 
 fn ask(piece: u32, number: u32) -> Message {
     Message::Request(request(piece, number))
+}
+
+fn list() -> Message {
+    Message::Extended { id: Extension::Pex.our_id(), payload: Pex::default().encode() }
+}
+
+#[test]
+fn bearing_a_flood_of_lists_is_found() {
+    let mut bench = Bench::new();
+    (0..14).for_each(|_| bench.receive(A, &list()));
+    assert!(bench.checkers.violations.is_empty());
+    bench.receive(A, &list());
+    assert_eq!(bench.found(), Some("lists of peers keep their pace"));
+}
+
+#[test]
+fn two_lists_within_a_minute_are_found() {
+    let mut bench = Bench::new();
+    let ids = ExtensionIds::ours(|_| true);
+    let shake = ExtensionHandshake { ids, ..ExtensionHandshake::default() };
+    bench.receive(A, &Message::Extended { id: HANDSHAKE_ID, payload: shake.encode() });
+    bench.send(A, &list());
+    bench.now += Duration::from_secs(60);
+    bench.send(A, &list());
+    assert!(bench.checkers.violations.is_empty());
+    bench.now += Duration::from_secs(59);
+    bench.send(A, &list());
+    assert_eq!(bench.found(), Some("lists of peers keep their pace"));
+}
+
+#[test]
+fn dials_that_gossip_must_not_cause_are_found() {
+    for address in ["127.0.0.1:6881", "10.1.1.1:6881", "8.8.8.8:80"] {
+        let mut bench = Bench::new();
+        bench.see(&Seen::Dialled { address: address.parse().unwrap() });
+        assert_eq!(bench.found(), Some("gossip sends nobody where it must not"), "{address}");
+    }
+    let mut bench = Bench::new();
+    (2000..2005).for_each(|port| bench.see(&Seen::Dialled { address: ([8; 4], port).into() }));
+    assert_eq!(bench.found(), Some("gossip sends nobody where it must not"));
 }
 
 #[test]

@@ -38,9 +38,9 @@ impl Client {
                 out.see(self.id, &Seen::Finished { intact });
                 self.finished_at.get_or_insert(out.now);
             }
-            Output::PeersLearned(addresses) => {
+            Output::PeersLearned { from, addresses } => {
                 for address in addresses {
-                    let source = Source::Exchange;
+                    let source = Source::Exchange { from };
                     self.dialer.handle(DialerInput::Learned { address, source }, out.now);
                 }
             }

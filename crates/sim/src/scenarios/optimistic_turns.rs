@@ -26,6 +26,7 @@ fn build(rng: &mut Rng) -> Plan {
     // The seed is so slow that nobody completes; the others know only the seed.
     let mut nodes =
         vec![NodeSpec { slots: Some(1), finds: Finds::Nobody, ..seed(link(2, 1_000, 20)) }];
+    nodes[0].exchanges_peers = false;
     nodes.extend((0..PEERS).map(|_| NodeSpec {
         start: Start::Empty,
         finds: Finds::Given(NodeId(0)),

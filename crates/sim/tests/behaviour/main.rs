@@ -4,6 +4,7 @@
 mod damaged_disk;
 mod determinism;
 mod end_game;
+mod exchange;
 mod flash_crowd;
 mod full_disk;
 mod magnet;

@@ -15,6 +15,7 @@ const fn finders(plant: Plant) -> &'static [&'static str] {
         Plant::AcceptsBadPiece => &["content equals the origin"],
         Plant::AsksWhileChoked => &["no request while choked"],
         Plant::LosesChunk => &["every chunk is stored or returned"],
+        Plant::TrustsGossip => &["gossip sends nobody where it must not"],
         Plant::IgnoresRoom => &["blocks wait for room"],
     }
 }

@@ -1,4 +1,4 @@
-//! Which addresses can be dialled, and what a ban covers.
+//! What kind an address is: its one form, how far it reaches, and what a ban of it covers.
 //!
 //! Invariant: one endpoint has one form here (IPv4 inside IPv6 is unwrapped).
 
@@ -20,27 +20,58 @@ impl BanKey {
     /// What banning `address` covers.
     pub fn of(address: SocketAddr) -> Self {
         let address = canonical(address);
-        if is_shared(address.ip()) { Self::Endpoint(address) } else { Self::Ip(address.ip()) }
+        match Scope::of(address.ip()) {
+            Scope::World | Scope::Nowhere => Self::Ip(address.ip()),
+            Scope::Machine | Scope::Link | Scope::Site => Self::Endpoint(address),
+        }
     }
 }
 
 /// The one form of an endpoint: IPv4 unwrapped from IPv6, no flow label.
-pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// Whether a TCP connection to it can make sense at all.
-pub(super) fn is_dialable(address: SocketAddr) -> bool {
-    let ip = address.ip();
-    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
-    address.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast
+/// From how far away an address can be reached; ordered from nowhere to everywhere.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Scope {
+    /// No host has it: unspecified, multicast, broadcast, reserved.
+    Nowhere,
+    /// This machine.
+    Machine,
+    /// The cable it is plugged into: link-local addresses (RFC 3927, 4291).
+    Link,
+    /// A private network (RFC 1918, 4193) or a provider's (RFC 6598).
+    Site,
+    /// The internet.
+    World,
 }
 
-fn is_shared(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+impl Scope {
+    /// Of this address.
+    pub fn of(ip: IpAddr) -> Self {
+        match ip.to_canonical() {
+            IpAddr::V4(v4) => match v4.octets() {
+                [0 | 224..=255, ..] => Self::Nowhere,
+                [127, ..] => Self::Machine,
+                [169, 254, ..] => Self::Link,
+                [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => Self::Site,
+                _ => Self::World,
+            },
+            IpAddr::V6(v6) if v6.is_unspecified() || v6.is_multicast() => Self::Nowhere,
+            IpAddr::V6(v6) if v6.is_loopback() => Self::Machine,
+            IpAddr::V6(v6) if v6.is_unicast_link_local() => Self::Link,
+            IpAddr::V6(v6) if v6.is_unique_local() => Self::Site,
+            IpAddr::V6(_) => Self::World,
+        }
     }
+}
+
+/// Whether an address means the same to this peer as to us, so that one may tell it to the other: a
+/// stranger's 192.168.0.1 is another machine than ours, and none of its business.
+pub(crate) fn is_shared_with(address: IpAddr, peer: IpAddr) -> bool {
+    let scope = Scope::of(address);
+    scope != Scope::Nowhere && scope >= Scope::of(peer)
 }
 
 #[cfg(test)]
@@ -69,10 +100,40 @@ mod tests {
     }
 
     #[test]
-    fn nobody_listens_on_port_zero_or_everywhere() {
-        for address in ["1.2.3.4:0", "0.0.0.0:1", "[::]:1", "224.0.0.1:1", "255.255.255.255:1"] {
-            assert!(!is_dialable(address.parse().unwrap()), "{address}");
+    fn each_range_has_its_scope() {
+        for (scope, ips) in [
+            (
+                Scope::Nowhere,
+                ["0.0.0.0", "224.0.0.1", "255.255.255.255", "::", "ff02::1"].as_slice(),
+            ),
+            (Scope::Machine, &["127.0.0.1", "127.255.0.9", "::1", "::ffff:127.0.0.1"]),
+            (Scope::Link, &["169.254.1.1", "fe80::1"]),
+            (Scope::Site, &["10.0.0.1", "172.16.0.1", "172.31.9.9", "192.168.1.1", "100.64.0.1"]),
+            (Scope::Site, &["fd00::1", "::ffff:10.0.0.1"]),
+            (Scope::World, &["8.8.8.8", "172.32.0.1", "100.128.0.1", "2001:db8::1"]),
+        ] {
+            for ip in ips {
+                assert_eq!(Scope::of(ip.parse().unwrap()), scope, "{ip}");
+            }
         }
-        assert!(is_dialable("1.2.3.4:1".parse().unwrap()));
+    }
+
+    #[test]
+    fn an_address_is_shared_with_peers_no_farther_away_than_it_reaches() {
+        let shared = |address: &str, peer: &str| {
+            is_shared_with(address.parse().unwrap(), peer.parse().unwrap())
+        };
+        for (address, peer, expected) in [
+            ("8.8.8.8", "9.9.9.9", true),
+            ("8.8.8.8", "192.168.0.2", true),
+            ("192.168.0.1", "9.9.9.9", false),
+            ("192.168.0.1", "192.168.0.2", true),
+            ("192.168.0.1", "127.0.0.1", true),
+            ("127.0.0.1", "192.168.0.2", false),
+            ("127.0.0.1", "127.0.0.1", true),
+            ("224.0.0.1", "127.0.0.1", false),
+        ] {
+            assert_eq!(shared(address, peer), expected, "{address} and {peer}");
+        }
     }
 }

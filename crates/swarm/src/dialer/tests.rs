@@ -5,7 +5,8 @@ use piecework_types::Rng;
 use proptest::prelude::*;
 
 fn dialer(connections_max: usize, candidates_max: usize) -> Dialer {
-    let config = DialerConfig { connections_max, candidates_max };
+    let policy = AddressPolicy::default();
+    let config = DialerConfig { connections_max, candidates_max, policy };
     let mut dialer = Dialer::new(config, Rng::new(1), Time::ZERO);
     dialer.handle(DialerInput::Granted { dials: 1_000_000 }, Time::ZERO);
     dialer
@@ -21,6 +22,14 @@ const fn ms(millis: u64) -> Time {
 
 fn learn(dialer: &mut Dialer, address: SocketAddr, source: Source) {
     dialer.handle(DialerInput::Learned { address, source }, dialer.now);
+}
+
+fn told_by(number: u16) -> Source {
+    Source::Exchange { from: peer(number).ip() }
+}
+
+fn refused(dialer: &Dialer) -> Vec<(Refusal, u64)> {
+    dialer.refusals().collect()
 }
 
 fn dials(dialer: &mut Dialer) -> Vec<SocketAddr> {
@@ -42,7 +51,8 @@ fn dials_each_address_once_and_the_users_first() {
 
 #[test]
 fn dials_no_more_than_granted_and_says_how_many_it_wants() {
-    let config = DialerConfig { connections_max: 4, candidates_max: 100 };
+    let config =
+        DialerConfig { connections_max: 4, candidates_max: 100, policy: AddressPolicy::default() };
     let mut dialer = Dialer::new(config, Rng::new(1), Time::ZERO);
     for number in 0..10 {
         learn(&mut dialer, peer(number), Source::Tracker);
@@ -97,7 +107,7 @@ fn prefers_untried_addresses_then_those_with_fewest_failures() {
     let reason = CloseReason::Useless;
     dialer.handle(DialerInput::Closed { address: peer(1), reason }, Time::ZERO);
     dialer.handle(DialerInput::Failed { address: peer(2) }, Time::ZERO);
-    learn(&mut dialer, peer(3), Source::Exchange);
+    learn(&mut dialer, peer(3), told_by(99));
     dialer.handle(DialerInput::Timeout, ms(600_000));
     assert_eq!(dials(&mut dialer), [peer(3), peer(1), peer(2)]);
 }
@@ -161,16 +171,60 @@ fn never_dials_itself() {
 }
 
 #[test]
+fn a_peer_cannot_make_us_scan_the_ports_of_a_host() {
+    let mut dialer = dialer(200, 1000);
+    for port in 2_000..2_100 {
+        learn(&mut dialer, SocketAddr::new(peer(1).ip(), port), told_by(port));
+    }
+    assert_eq!(dials(&mut dialer).len(), 4);
+    assert_eq!(refused(&dialer), [(Refusal::ManyPorts, 96)]);
+    learn(&mut dialer, SocketAddr::new(peer(1).ip(), 3_000), Source::Tracker);
+    assert_eq!(dials(&mut dialer).len(), 1, "a tracker's word counts more");
+}
+
+#[test]
+fn a_peer_has_a_share_of_the_memory_and_gets_it_back_for_addresses_that_answer() {
+    let mut dialer = dialer(200, 80);
+    for number in 1..=30 {
+        learn(&mut dialer, peer(number), told_by(99));
+    }
+    assert_eq!((dialer.candidate_count(), refused(&dialer)), (10, vec![(Refusal::ManyTold, 20)]));
+    learn(&mut dialer, peer(40), told_by(98));
+    assert_eq!(dialer.candidate_count(), 11, "another peer has a share of its own");
+    for address in dials(&mut dialer) {
+        dialer.handle(DialerInput::Connected { address }, Time::ZERO);
+    }
+    learn(&mut dialer, peer(50), told_by(99));
+    assert_eq!(dialer.candidate_count(), 12);
+}
+
+#[test]
+fn each_refusal_is_counted_under_its_reason() {
+    let mut dialer = dialer(200, 100);
+    dialer.handle(DialerInput::Own(peer(1)), Time::ZERO);
+    dialer.handle(DialerInput::Banned { address: peer(2) }, Time::ZERO);
+    let strangers = ["8.1.1.1:0", "192.168.0.1:6881", "8.1.1.1:80"];
+    let strangers = strangers.map(|address| address.parse().unwrap());
+    for address in strangers.into_iter().chain([peer(1), peer(2)]) {
+        learn(&mut dialer, address, told_by(99));
+    }
+    let expected =
+        [Refusal::Nowhere, Refusal::Local, Refusal::LowPort, Refusal::Ourselves, Refusal::Banned];
+    assert_eq!(refused(&dialer), expected.map(|refusal| (refusal, 1)));
+    assert_eq!(dialer.candidate_count(), 0);
+}
+
+#[test]
 fn gossip_cannot_push_out_what_never_failed() {
     let mut dialer = dialer(1, 3);
     for number in 1..=3 {
         learn(&mut dialer, peer(number), Source::Tracker);
     }
-    learn(&mut dialer, peer(4), Source::Exchange);
+    learn(&mut dialer, peer(4), told_by(99));
     assert_eq!(dialer.candidate_count(), 3);
     let tried = dials(&mut dialer)[0];
     dialer.handle(DialerInput::Failed { address: tried }, Time::ZERO);
-    learn(&mut dialer, peer(5), Source::Exchange);
+    learn(&mut dialer, peer(5), told_by(99));
     let known: Vec<_> = dialer.candidates.keys().copied().collect();
     assert!(known.contains(&peer(5)) && !known.contains(&tried) && known.len() == 3);
     learn(&mut dialer, peer(6), Source::Given);
@@ -282,7 +336,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Learn(number, given) => {
-                    let source = if given { Source::Given } else { Source::Exchange };
+                    let source = if given { Source::Given } else { told_by(number / 3) };
                     let address = peer(number);
                     dialer.handle(DialerInput::Learned { address, source }, now);
                 }
@@ -330,6 +384,9 @@ proptest! {
             prop_assert!(dialer.doubles.iter().all(|(kept, _)| dialer.is_connected(*kept)));
             let idle = dialer.ready.len() + dialer.waiting.len() + dialer.doubles.len();
             prop_assert_eq!(idle + dialer.dialled, dialer.candidate_count());
+            let told = dialer.candidates.values().filter(|it| it.teller.is_some()).count();
+            prop_assert_eq!(told, dialer.told.values().sum::<usize>());
+            prop_assert!(dialer.told.values().all(|told| (1..=3).contains(told)));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Extension messages (BEP 10): handshakes, metadata, peer exchange, lost pieces, upload only.
+//! Extension messages (BEP 10): handshakes, metadata, lost pieces, upload only.
 
 use super::{Question, Swarm};
 use crate::drop_reason::DropReason;
@@ -6,9 +6,7 @@ use crate::machine::Output;
 use crate::metadata::Received;
 use piecework_types::PeerSlot;
 use piecework_wire::Message;
-use piecework_wire::extension::{
-    Extension, ExtensionHandshake, ExtensionMessage, MetadataMessage, Pex,
-};
+use piecework_wire::extension::{Extension, ExtensionHandshake, ExtensionMessage, MetadataMessage};
 
 impl Swarm {
     pub(super) fn extended(
@@ -37,6 +35,7 @@ impl Swarm {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         peer.extensions.update(&handshake.ids);
         peer.is_upload_only = handshake.upload_only;
+        peer.listen_port = handshake.listen_port.or(peer.listen_port);
         if handshake.client.is_some() {
             peer.client = handshake.client;
         }
@@ -81,22 +80,6 @@ impl Swarm {
         Ok(())
     }
 
-    fn pex(&mut self, slot: PeerSlot, pex: &Pex) -> Result<(), DropReason> {
-        let Some(peer) = self.peers.get_mut(slot) else { return Ok(()) };
-        if self.is_private {
-            return Ok(());
-        }
-        if peer.pex_at.is_some_and(|at| self.now.since(at) < PEX_INTERVAL_MIN) {
-            return if peer.strike() { Err(DropReason::Flood) } else { Ok(()) };
-        }
-        peer.pex_at = Some(self.now);
-        let learned: Vec<_> = pex.added.iter().map(|peer| peer.address).collect();
-        if !learned.is_empty() {
-            self.outputs.push_back(Output::PeersLearned(learned));
-        }
-        Ok(())
-    }
-
     pub(super) fn send_extension(
         &mut self,
         slot: PeerSlot,
@@ -119,7 +102,3 @@ impl Swarm {
         }
     }
 }
-
-/// Peers that send more often than this are not heard: BEP 11 allows one message a minute, and the
-/// first may be followed by another at once.
-const PEX_INTERVAL_MIN: std::time::Duration = std::time::Duration::from_secs(20);

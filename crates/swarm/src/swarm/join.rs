@@ -133,9 +133,9 @@ impl Swarm {
 
     pub(super) fn send_extension_handshake(&mut self, slot: PeerSlot) {
         let Some(peer) = self.peers.get(slot) else { return };
-        let is_private = self.is_private;
+        let exchanges_peers = self.exchanges_peers();
         let handshake = ExtensionHandshake {
-            ids: ExtensionIds::ours(|extension| !is_private || extension != Extension::Pex),
+            ids: ExtensionIds::ours(|extension| exchanges_peers || extension != Extension::Pex),
             client: Some(CLIENT.to_owned()),
             requests_max: Some(self.config.reqq),
             metadata_bytes: self.metadata.known_bytes(),
@@ -167,7 +167,7 @@ impl Swarm {
             | Output::MetadataReceived(_)
             | Output::LayerReceived { .. }
             | Output::WantedComplete
-            | Output::PeersLearned(_)
+            | Output::PeersLearned { .. }
             | Output::UploadQuotaWanted { .. } => true,
         });
         self.forget(slot);

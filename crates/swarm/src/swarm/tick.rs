@@ -38,6 +38,7 @@ impl Swarm {
         self.count_peers();
         self.measure_link();
         self.tell_rarity();
+        self.tell_of_peers();
         self.duplicate_late_blocks();
         if self.is_end_game {
             self.ask_everybody();
