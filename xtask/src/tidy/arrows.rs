@@ -21,7 +21,10 @@ enum Layer {
 const LAYERS: &[(Layer, &[&str])] = &[
     (
         Layer::Pure,
-        &["types", "bencode", "metainfo", "wire", "tracker", "hash", "swarm", "dht", "utp", "pay"],
+        &[
+            "types", "bencode", "metainfo", "wire", "tracker", "hash", "mse", "swarm", "dht",
+            "utp", "pay",
+        ],
     ),
     (Layer::Effect, &["disk", "net", "wallet", "chain", "settle"]),
     (Layer::Node, &["node"]),
@@ -33,7 +36,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
 /// What an effect crate may use of ours. Only `node` joins the swarm with disk and net.
 const EFFECTS: &[(&str, &[&str])] = &[
     ("disk", &["types", "bencode", "hash", "metainfo"]),
-    ("net", &["types", "bencode", "wire", "tracker", "utp"]),
+    ("net", &["types", "bencode", "wire", "tracker", "mse", "utp"]),
     ("wallet", &["types", "pay"]),
     ("chain", &["types", "pay"]),
     ("settle", &["types", "pay", "wallet", "chain"]),
