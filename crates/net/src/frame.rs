@@ -60,6 +60,12 @@ impl AsRef<[u8]> for FrameBuffer {
     }
 }
 
+impl AsMut<[u8]> for FrameBuffer {
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut self.memory[..self.used]
+    }
+}
+
 /// Spare buffers of a shard, last used first.
 #[derive(Debug, Default)]
 pub struct FramePool {

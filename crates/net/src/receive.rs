@@ -3,8 +3,10 @@
 //! Owns at most one unfinished frame header and one unfinished block a connection; everything else lies
 //! in a scratch buffer that all connections of a shard share, so an idle peer costs no buffer.
 //! A block's payload goes straight into a chunk: while a block is being received the first part of each
-//! read lands in its chunk without another copy. Knows no torrent and makes no decision.
+//! read lands in its chunk without another copy. What comes encrypted is decrypted where it landed, a whole
+//! read at a time. Knows no torrent and makes no decision.
 
+use piecework_mse::Rc4;
 use piecework_types::BLOCK_BYTES;
 use piecework_wire::{Decoded, Limits, Message, Request, WireFault};
 use std::io::{self, IoSliceMut, Read};
@@ -66,18 +68,20 @@ pub struct Receiver<C> {
     /// An unfinished frame, shorter than the largest frame the limits allow.
     partial: Vec<u8>,
     incoming: Option<Incoming<C>>,
+    cipher: Option<Box<Rc4>>,
 }
 
 impl<C> Default for Receiver<C> {
     fn default() -> Self {
-        Self { partial: Vec::new(), incoming: None }
+        Self { partial: Vec::new(), incoming: None, cipher: None }
     }
 }
 
 impl<C: DerefMut<Target = [u8]>> Receiver<C> {
-    /// A receiver that starts with bytes already read behind the handshake.
-    pub fn with_leftover(leftover: Vec<u8>) -> Self {
-        Self { partial: leftover, incoming: None }
+    /// A receiver that starts with bytes already read behind the handshake, and decrypted; what follows
+    /// them is decrypted with `cipher`.
+    pub fn with_leftover(leftover: Vec<u8>, cipher: Option<Box<Rc4>>) -> Self {
+        Self { partial: leftover, incoming: None, cipher }
     }
 
     /// Whether a block that somebody asked for is half received.
@@ -161,13 +165,16 @@ impl<C: DerefMut<Target = [u8]>> Receiver<C> {
                     socket,
                     &mut [IoSliceMut::new(tail), IoSliceMut::new(&mut scratch[..end])],
                 )?;
-                *filled += got.min(direct);
+                let (direct_got, end_got) = (got.min(direct), got.saturating_sub(direct));
+                *filled += direct_got;
+                decrypt(&mut self.cipher, [&mut tail[..direct_got], &mut scratch[..end_got]]);
             }
             _ => {
                 scratch[..held].copy_from_slice(&self.partial);
                 let end = scratch.len().min(held.saturating_add(room));
                 wanted = end - held;
                 got = read_vectored(socket, &mut [IoSliceMut::new(&mut scratch[held..end])])?;
+                decrypt(&mut self.cipher, [&mut scratch[held..held + got]]);
                 self.partial.clear();
             }
         }
@@ -197,6 +204,7 @@ impl<C: DerefMut<Target = [u8]>> Receiver<C> {
         if got == 0 {
             return Err(ReceiveError::Closed);
         }
+        decrypt(&mut self.cipher, [&mut scratch[..got]]);
         let mut bytes = std::mem::take(&mut self.partial);
         bytes.extend_from_slice(&scratch[..got]);
         Ok(self.digest(&bytes, limits, sink)?.then_some((got, wanted)))
@@ -256,6 +264,12 @@ impl<C: DerefMut<Target = [u8]>> Receiver<C> {
             Some(Incoming { request, chunk: Some(chunk), .. }) => sink.block(request, chunk),
             Some(Incoming { chunk: None, .. }) | None => true,
         }
+    }
+}
+
+fn decrypt<const N: usize>(cipher: &mut Option<Box<Rc4>>, spans: [&mut [u8]; N]) {
+    if let Some(cipher) = cipher {
+        spans.into_iter().for_each(|span| cipher.apply(span));
     }
 }
 

@@ -2,9 +2,11 @@
 //!
 //! Small messages gather in one buffer; framed payload comes in pooled buffers of up to 16 blocks; a
 //! place can be kept for payload that a worker still reads. One vectored write takes as much as the
-//! socket accepts. Knows no torrent and makes no decision.
+//! socket accepts. On an encrypted connection all that can be written is encrypted where it lies: these
+//! buffers are this connection's own. Knows no torrent and makes no decision.
 
 use crate::frame::FrameBuffer;
+use piecework_mse::Rc4;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Write};
 
@@ -36,6 +38,23 @@ impl Segment {
             Self::Waiting(..) => None,
         }
     }
+
+    /// The same, to be encrypted.
+    fn bytes_mut(&mut self) -> Option<&mut [u8]> {
+        match self {
+            Self::Small(buffer) => Some(buffer),
+            Self::Payload(buffer) => Some(buffer.as_mut()),
+            Self::Waiting(..) => None,
+        }
+    }
+}
+
+/// The cipher of a connection and how far its queue is encrypted: all segments before this one, and so
+/// many bytes of it.
+struct Seal {
+    cipher: Box<Rc4>,
+    segment: usize,
+    bytes: usize,
 }
 
 /// The writing half of a connection.
@@ -47,6 +66,7 @@ pub struct Sender {
     /// Bytes of framed payload queued or awaited.
     payload_bytes: usize,
     message_bytes: usize,
+    seal: Option<Seal>,
 }
 
 /// How a flush ended.
@@ -59,6 +79,13 @@ pub enum Flushed {
 }
 
 impl Sender {
+    /// Encrypts what is appended from now on.
+    pub fn encrypt(&mut self, cipher: Box<Rc4>) {
+        let segment = self.segments.len().saturating_sub(1);
+        let bytes = self.segments.back().and_then(Segment::bytes).map_or(0, <[u8]>::len);
+        self.seal = Some(Seal { cipher, segment, bytes });
+    }
+
     /// Framed payload queued and not yet accepted by the socket, bytes.
     pub fn payload_bytes(&self) -> usize {
         self.payload_bytes
@@ -132,6 +159,7 @@ impl Sender {
         socket: &mut impl Write,
         mut recycle: impl FnMut(FrameBuffer),
     ) -> io::Result<Flushed> {
+        self.seal();
         while self.has_work() {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
             let mut count = 0;
@@ -154,6 +182,20 @@ impl Sender {
         Ok(Flushed::Empty)
     }
 
+    /// Encrypts all that can be written and is not encrypted yet, in the order of the stream.
+    fn seal(&mut self) {
+        let Some(Seal { cipher, segment, bytes }) = &mut self.seal else { return };
+        while let Some(ready) = self.segments.get_mut(*segment).and_then(Segment::bytes_mut) {
+            cipher.apply(&mut ready[*bytes..]);
+            if *segment + 1 == self.segments.len() {
+                // The last one may still grow.
+                *bytes = self.segments[*segment].bytes().map_or(0, <[u8]>::len);
+                return;
+            }
+            (*segment, *bytes) = (*segment + 1, 0);
+        }
+    }
+
     fn advance(&mut self, mut bytes: usize, recycle: &mut impl FnMut(FrameBuffer)) {
         while let Some(segment) = self.segments.front().filter(|_| bytes > 0) {
             let length = segment.bytes().map_or(0, <[u8]>::len);
@@ -168,6 +210,13 @@ impl Sender {
                 self.written = 0;
                 if let Some(Segment::Payload(spent)) = self.segments.pop_front() {
                     recycle(spent);
+                }
+                if let Some(seal) = &mut self.seal {
+                    // Only what is encrypted is written: the first segment was, or was the last.
+                    match seal.segment.checked_sub(1) {
+                        Some(before) => seal.segment = before,
+                        None => seal.bytes = 0,
+                    }
                 }
             }
         }
@@ -230,6 +279,38 @@ mod tests {
         assert_eq!(socket.taken, expected);
         assert_eq!((spent, sender.payload_bytes(), sender.message_bytes()), (1, 0, 0));
         assert!(!sender.has_work());
+    }
+
+    #[test]
+    fn an_encrypted_stream_is_the_plain_one_once_decrypted_whatever_the_socket_takes() {
+        let key = [7; 20];
+        for room in [1, 3, 10, 1000, 100_000] {
+            let (mut sender, mut socket) =
+                (Sender::default(), Socket { taken: Vec::new(), room: 0 });
+            let mut expected = Vec::new();
+            let step = |sender: &mut Sender, socket: &mut Socket| {
+                socket.room = room;
+                sender.flush(socket, drop).unwrap()
+            };
+            sender.message(|out| out.extend_from_slice(b"in the clear"));
+            sender.encrypt(Box::new(Rc4::new(&key)));
+            for round in 0..20_u8 {
+                sender.message(|out| out.extend_from_slice(&[round; 5]));
+                step(&mut sender, &mut socket);
+                sender.message(|out| out.extend_from_slice(&[round; 7]));
+                sender.wait_for(ReadToken(u64::from(round)), 17);
+                sender.payload(framed(100, round));
+                step(&mut sender, &mut socket);
+                sender.arrived(ReadToken(u64::from(round)), framed(4, !round));
+                let (waited, block) = (framed(4, !round), framed(100, round));
+                expected.extend([&[round; 12][..], waited.as_ref(), block.as_ref()].concat());
+            }
+            while step(&mut sender, &mut socket) == Flushed::Blocked {}
+            let (clear, sealed) = socket.taken.split_at_mut(12);
+            assert_eq!(clear, b"in the clear");
+            Rc4::new(&key).apply(sealed);
+            assert_eq!(sealed, expected, "{room} bytes at a time");
+        }
     }
 
     #[test]

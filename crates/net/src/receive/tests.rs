@@ -79,7 +79,7 @@ fn skips_the_payload_of_a_block_nobody_asked_for() {
     let mut bytes = block_frame(unwanted, b"unwanted!");
     bytes.extend(block_frame(wanted, b"yes"));
     let mut log = Log { refuse_piece: Some(1), ..Log::default() };
-    let mut receiver = Receiver::with_leftover(bytes);
+    let mut receiver = Receiver::with_leftover(bytes, None);
     assert!(receiver.replay(&Limits::default(), &mut log).unwrap());
     assert_eq!(log.blocks, [(wanted, b"yes".to_vec())]);
 }
@@ -111,11 +111,12 @@ fn a_closed_socket_ends_the_connection() {
 }
 
 proptest! {
-    /// Whatever the kernel's portions are, the same messages and blocks come out.
+    /// Whatever the kernel's portions are, encrypted or not, the same messages and blocks come out.
     #[test]
     fn portions_do_not_change_what_arrives(
         lengths in prop::collection::vec(1_u32..=BLOCK_BYTES, 1..6),
         portions in prop::collection::vec(1_usize..40_000, 1..5),
+        key in prop::option::of(any::<[u8; 20]>()),
     ) {
         let mut bytes = Vec::new();
         let mut expected = Log::default();
@@ -129,8 +130,13 @@ proptest! {
             expected.messages.push(have);
         }
         let total = bytes.len();
+        let cipher = key.map(|key| Box::new(Rc4::new(&key)));
+        if let Some(mut sender) = cipher.clone() {
+            sender.apply(&mut bytes);
+        }
         let mut socket = Socket { bytes: bytes.into(), portions, at: 0 };
-        let (mut receiver, mut log) = (Receiver::default(), Log::default());
+        let mut receiver = Receiver::with_leftover(Vec::new(), cipher);
+        let mut log = Log::default();
         let mut scratch = vec![0; 30_000];
         let mut got = 0;
         while got < total {

@@ -182,7 +182,7 @@ impl Shard {
         if let Some(bytes) = connection.room() {
             torrent.swarm.handle(Input::Room { slot, bytes }, now);
         }
-        connection.receiver = Receiver::with_leftover(leftover);
+        connection.receiver = Receiver::with_leftover(leftover, None);
         let limits = torrent.wire_limits;
         let mut sink = PeerSink {
             torrent,
