@@ -10,7 +10,7 @@ use piecework_tracker::{
     TrackerIndex, TrackerUrl,
 };
 use piecework_types::{InfoHash, InfoHashes, PeerId, Rng, Time};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The answer to one announce, on its way back to the torrent.
 #[derive(Debug)]
@@ -157,6 +157,13 @@ impl Announcer {
                 });
             }
         }
+    }
+
+    /// Our address as the tracker sees it, and the tracker (BEP 24).
+    pub(crate) fn external_ip(&self, announced: &Announced) -> Option<(String, IpAddr)> {
+        let ours = announced.answer.as_ref().ok()?.external_ip?;
+        let tracker = self.statuses.get(announced.tracker.0 as usize)?;
+        Some((tracker.host.clone(), ours))
     }
 
     /// Takes an answer; gives the peers it named.

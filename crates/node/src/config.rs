@@ -3,6 +3,7 @@
 use piecework_disk::DiskConfig;
 use piecework_metainfo::{Info, Magnet, Metainfo};
 use piecework_net::PortChoice;
+use piecework_swarm::AddressPolicy;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -31,6 +32,10 @@ pub struct EngineConfig {
     pub peers_max: usize,
     /// Connections being opened at once.
     pub half_open_max: usize,
+    /// What other peers may make us dial.
+    pub gossip: AddressPolicy,
+    /// Peers of torrents that are not private are told of each other (BEP 11).
+    pub exchanges_peers: bool,
     /// How long after its last peer a complete torrent goes to rest; peers often come in company. One
     /// that had none yet need not wait. `None`: never.
     pub rest_after: Option<Duration>,
@@ -51,6 +56,8 @@ impl EngineConfig {
             workers: cores,
             peers_max: 2000,
             half_open_max: 100,
+            gossip: AddressPolicy::default(),
+            exchanges_peers: true,
             rest_after: Some(Duration::from_secs(10)),
             retry_interval: DiskConfig::default().retry_interval,
         }

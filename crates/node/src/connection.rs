@@ -88,6 +88,11 @@ impl Connection {
         }
     }
 
+    /// The peer's address in the form that the dialer knows it by.
+    pub(crate) fn remote(&self) -> SocketAddr {
+        SocketAddr::new(self.address.ip().to_canonical(), self.address.port())
+    }
+
     pub(crate) fn slot(&self) -> Option<PeerSlot> {
         match self.stage {
             Stage::Open(slot) => Some(slot),

@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::config::{AddTorrent, EngineConfig, Playback, Source};
 use crate::event::{Event, StatusCell, TorrentKey, What};
+use crate::external::External;
 use crate::limits::NodeLimits;
 use crate::prepare::Jobs;
 use crate::setup::{self, SetupError};
@@ -11,6 +12,7 @@ use crate::torrent::NewTorrent;
 use piecework_disk::{Disk, DiskConfig, ResumeStore};
 use piecework_metainfo::Magnet;
 use piecework_net::{Acceptor, ListenError, Listeners, TrackerClient};
+use piecework_swarm::AddressPolicy;
 use piecework_types::{InfoHash, InfoHashes, PeerId, Rng};
 use std::collections::BTreeMap;
 use std::io;
@@ -64,6 +66,9 @@ pub(crate) struct Shared {
     pub(crate) trackers: TrackerClient,
     pub(crate) rest_after: Option<Duration>,
     pub(crate) port: u16,
+    pub(crate) external: External,
+    pub(crate) gossip: AddressPolicy,
+    pub(crate) exchanges_peers: bool,
     /// Random number of this run, for trackers.
     pub(crate) tracker_key: u32,
     routes: RwLock<BTreeMap<InfoHash, Route>>,
@@ -144,6 +149,9 @@ impl Engine {
             trackers,
             rest_after: config.rest_after,
             port,
+            external: External::new(port),
+            gossip: config.gossip,
+            exchanges_peers: config.exchanges_peers,
             tracker_key: seeds.next_u64() as u32,
             routes: RwLock::default(),
             events: sender,

@@ -1,6 +1,7 @@
 //! What the engine tells the faces: events in order, and a snapshot of each torrent.
 
 use piecework_metainfo::{Info, PieceLayers};
+use piecework_swarm::Refusal;
 use piecework_types::{Blame, InfoHashes};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -101,6 +102,8 @@ pub struct Status {
     pub seeds: u32,
     /// Peers whose address is known.
     pub known: u32,
+    /// Addresses that were not dialled, and why: by reason, as far as there were any.
+    pub refused: Vec<(Refusal, u64)>,
     /// What the trackers last said, one line each.
     pub trackers: Vec<TrackerStatus>,
     /// True when every wanted piece is stored.

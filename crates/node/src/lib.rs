@@ -11,6 +11,7 @@ mod config;
 mod connection;
 mod engine;
 mod event;
+mod external;
 mod limits;
 mod prepare;
 mod setup;

@@ -10,6 +10,7 @@ use crate::config::{AddTorrent, Playback};
 use crate::connection::Connection;
 use crate::engine::Shared;
 use crate::event::{Phase, StatusCell, TorrentKey};
+use crate::external::External;
 use crate::limits::{NodeLimits, Rate};
 use crate::setup::{Prepared, Resting};
 use crate::shard::Ending;
@@ -119,6 +120,8 @@ pub(crate) struct Torrent {
     moved: Totals,
     /// Bytes that were missing when it lay down.
     left_asleep: u64,
+    /// The version of our own address that the dialer knows.
+    external_seen: u64,
     is_private: bool,
     peer_id: PeerId,
     /// Connection of each peer slot.
@@ -138,7 +141,12 @@ impl Torrent {
         let mut torrent = Self {
             announcer: Announcer::new(&info_hashes, &tiers, &mut rng),
             swarm: Swarm::new(config, now),
-            dialer: Dialer::new(DialerConfig::default(), Rng::new(rng.next_u64()), now),
+            dialer: Dialer::new(
+                DialerConfig { policy: shared.gossip, ..DialerConfig::default() },
+                Rng::new(rng.next_u64()),
+                now,
+            ),
+            external_seen: 0,
             up: Rate::new(spec.up_limit, now),
             down: Rate::new(spec.down_limit, now),
             info_hashes,
@@ -278,12 +286,34 @@ impl Torrent {
             Ending::Lost { is_fault: false } => {
                 DialerInput::Closed { address, reason: CloseReason::Lost }
             }
+            // Only peers are displaced.
+            Ending::Displaced => DialerInput::Closed { address, reason: CloseReason::Displaced },
             Ending::ByMachine { reason, .. } => DialerInput::Closed { address, reason },
         };
         self.dialer.handle(input, now);
         if matches!(ending, Ending::ByMachine { is_ban: true, .. }) {
             self.dialer.handle(DialerInput::Banned { address }, now);
         }
+    }
+
+    /// Tells the dialer where the world sees us, if that has changed.
+    pub(crate) fn look_at_ourselves(&mut self, external: &External, now: Time) {
+        for address in external.news(&mut self.external_seen) {
+            self.dialer.handle(DialerInput::External(address), now);
+        }
+    }
+
+    /// The connection to this peer.
+    pub(crate) fn connection_to(
+        &self,
+        address: SocketAddr,
+        connections: &Slots<Connection>,
+    ) -> Option<u32> {
+        let is_it = |id: &u32| {
+            let connection = connections.get(*id);
+            connection.is_some_and(|it| it.remote() == address)
+        };
+        self.peers.iter().map(|(_, id)| *id).find(is_it)
     }
 
     pub(crate) fn wants_to_dial(&mut self, now: Time) -> bool {
@@ -298,6 +328,9 @@ impl Torrent {
         now: Time,
     ) {
         for address in addresses {
+            if let Err(reason) = self.dialer.check(address, source) {
+                tracing::debug!(%address, ?source, %reason, "will not dial");
+            }
             self.dialer.handle(DialerInput::Learned { address, source }, now);
         }
     }
@@ -413,6 +446,13 @@ fn machine_config(
     our_id: PeerId,
     is_private: bool,
 ) -> Config {
-    let (seed, listen_port) = (shared.random(), Some(shared.port));
-    Config { info_hashes, seed, our_id, is_private, listen_port, ..Config::default() }
+    Config {
+        info_hashes,
+        seed: shared.random(),
+        our_id,
+        is_private,
+        exchanges_peers: shared.exchanges_peers,
+        listen_port: Some(shared.port),
+        ..Config::default()
+    }
 }

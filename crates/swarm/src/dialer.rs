@@ -14,12 +14,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 pub(crate) mod address;
+mod admission;
+mod learning;
 mod policy;
+mod priority;
 #[cfg(test)]
 mod tests;
 
 pub use address::{BanKey, Scope};
+pub use admission::Admission;
 pub use policy::{AddressPolicy, Refusal};
+pub use priority::peer_priority;
 
 /// Addresses banned at most; beyond it the lowest one is forgotten.
 pub const BANS_MAX: usize = 10_000;
@@ -111,6 +116,8 @@ pub enum CloseReason {
         /// That one, as dialled or accepted.
         kept: SocketAddr,
     },
+    /// Another peer got its place: not again soon.
+    Displaced,
 }
 
 /// What happened.
@@ -125,6 +132,8 @@ pub enum DialerInput {
     },
     /// We listen here ourselves.
     Own(SocketAddr),
+    /// The world sees us here: priorities are counted from this address (BEP 40), and it is ours.
+    External(SocketAddr),
     /// So many connects more may be started.
     Granted {
         /// Connects.
@@ -177,6 +186,8 @@ struct Turn {
     not_given: bool,
     failures: u32,
     tried: bool,
+    /// Highest priority first (BEP 40); 0 while our own address is unknown.
+    rank: u32,
     /// Chance among equals, so that not everybody dials the first peer of a tracker's list.
     shuffle: u64,
 }
@@ -221,6 +232,9 @@ pub struct Dialer {
     /// Candidates that are dialling or connected.
     dialled: usize,
     own: BTreeSet<SocketAddr>,
+    /// How the world sees us, IPv4 and IPv6.
+    external: [Option<SocketAddr>; 2],
+    displaced_at: Option<Time>,
     bans: BTreeSet<BanKey>,
     /// Candidates in the share of each teller.
     told: BTreeMap<IpAddr, usize>,
@@ -244,6 +258,8 @@ impl Dialer {
             accepted: BTreeSet::new(),
             dialled: 0,
             own: BTreeSet::new(),
+            external: [None; 2],
+            displaced_at: None,
             bans: BTreeSet::new(),
             told: BTreeMap::new(),
             refused: [0; Refusal::ALL.len()],
@@ -263,6 +279,7 @@ impl Dialer {
                 self.own.insert(address::canonical(address));
                 self.forget(address::canonical(address));
             }
+            DialerInput::External(address) => self.set_external(address::canonical(address)),
             DialerInput::Granted { dials } => self.granted = self.granted.saturating_add(dials),
             DialerInput::Connected { address } => self.connected(address::canonical(address)),
             DialerInput::Failed { address } => self.failed(address::canonical(address)),
@@ -322,7 +339,7 @@ impl Dialer {
 
     /// Whether an incoming connection may stay: it is not banned and there is room.
     pub fn accepts(&self, address: SocketAddr) -> bool {
-        self.connections() < self.config.connections_max && !self.is_banned(address)
+        self.admission(address) == Admission::Welcome
     }
 
     /// Whether the address must not be connected to nor accepted.
@@ -344,80 +361,6 @@ impl Dialer {
         self.active && self.connections() < self.config.connections_max
     }
 
-    fn learn(&mut self, address: SocketAddr, source: Source) {
-        let address = address::canonical(address);
-        let given = source == Source::Given;
-        if let Some(known) = self.candidates.get(&address).copied() {
-            if given && known.turn.not_given {
-                self.place(address, Turn { not_given: false, ..known.turn }, known.state);
-            }
-            return;
-        }
-        if let Err(refusal) = self.check(address, source) {
-            self.refused[refusal as usize] += 1;
-            return;
-        }
-        if self.candidates.len() >= self.config.candidates_max && !self.evict(given) {
-            self.refused[Refusal::Full as usize] += 1;
-            return;
-        }
-        let shuffle = self.rng.next_u64();
-        let turn = Turn { not_given: !given, failures: 0, tried: false, shuffle };
-        self.place(address, turn, State::Ready);
-        if let (Some(teller), Some(candidate)) =
-            (source.teller(), self.candidates.get_mut(&address))
-        {
-            candidate.teller = Some(teller);
-            *self.told.entry(teller).or_insert(0) += 1;
-        }
-    }
-
-    /// Whether an address would be remembered that is not known yet, if there is room.
-    ///
-    /// # Errors
-    /// When not, and why.
-    pub fn check(&self, address: SocketAddr, source: Source) -> Result<(), Refusal> {
-        let address = address::canonical(address);
-        self.config.policy.check(address, source)?;
-        if self.own.contains(&address) {
-            return Err(Refusal::Ourselves);
-        }
-        if self.is_banned(address) {
-            return Err(Refusal::Banned);
-        }
-        let Some(teller) = source.teller() else { return Ok(()) };
-        let ip = address.ip();
-        let ports = SocketAddr::new(ip, 0)..=SocketAddr::new(ip, u16::MAX);
-        if self.candidates.range(ports).count() >= self.config.policy.ports_max_of(ip) {
-            return Err(Refusal::ManyPorts);
-        }
-        if self.told.get(&teller).is_some_and(|&told| told >= self.config.told_max()) {
-            return Err(Refusal::ManyTold);
-        }
-        Ok(())
-    }
-
-    /// Addresses that were not remembered, and why.
-    pub fn refusals(&self) -> impl Iterator<Item = (Refusal, u64)> + '_ {
-        let counted = Refusal::ALL.into_iter().zip(self.refused);
-        counted.filter(|(_, count)| *count > 0)
-    }
-
-    /// Makes room for a new address: the idle one with most failures goes. A candidate that never
-    /// failed is given up only for one that the user gave, so that a flood of gossip changes nothing.
-    fn evict(&mut self, for_given: bool) -> bool {
-        let idle = self.candidates.iter().filter(|(_, candidate)| {
-            candidate.turn.not_given
-                && !candidate.state.is_open()
-                && (for_given || candidate.turn.failures > 0)
-        });
-        let worst = idle.max_by_key(|(_, candidate)| candidate.turn).map(|(address, _)| *address);
-        worst.is_some_and(|address| {
-            self.forget(address);
-            true
-        })
-    }
-
     fn connected(&mut self, address: SocketAddr) {
         if let Some(candidate) = self.candidates.get_mut(&address)
             && candidate.state == State::Dialing
@@ -426,17 +369,6 @@ impl Dialer {
             candidate.turn.failures = 0;
             let teller = candidate.teller.take();
             self.answer_for(teller);
-        }
-    }
-
-    /// An address no longer counts in the share of whoever told it.
-    fn answer_for(&mut self, teller: Option<IpAddr>) {
-        let Some(teller) = teller else { return };
-        if let Some(told) = self.told.get_mut(&teller) {
-            *told -= 1;
-            if *told == 0 {
-                self.told.remove(&teller);
-            }
         }
     }
 
@@ -454,6 +386,9 @@ impl Dialer {
     }
 
     fn closed(&mut self, address: SocketAddr, reason: CloseReason) {
+        if reason == CloseReason::Displaced {
+            self.displaced_at = Some(self.now);
+        }
         if !self.accepted.remove(&address) {
             let Some(candidate) = self.candidates.get(&address).copied() else { return };
             if !candidate.state.is_open() {
@@ -482,7 +417,7 @@ impl Dialer {
             CloseReason::Duplicate { .. } | CloseReason::Lost | CloseReason::Fault => {
                 self.retry_after_failure(address, turn);
             }
-            CloseReason::Useless => {
+            CloseReason::Useless | CloseReason::Displaced => {
                 self.place(address, turn, State::Waiting(self.now + RETRY_USELESS));
             }
             CloseReason::Ourselves => {

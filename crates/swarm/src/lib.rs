@@ -22,6 +22,7 @@ mod config;
 mod dialer;
 mod drop_reason;
 mod exchange;
+mod external;
 mod hashes;
 mod machine;
 mod metadata;
@@ -39,10 +40,11 @@ pub use bucket::{Bucket, BucketConfig};
 pub use choker::{CHOKE_ROUND, Choker, ChokerConfig, ChokerInput, ChokerOutput, OPTIMISTIC_TURN};
 pub use config::Config;
 pub use dialer::{
-    AddressPolicy, BANS_MAX, BanKey, CloseReason, Dial, Dialer, DialerConfig, DialerInput, Refusal,
-    Scope, Source,
+    AddressPolicy, Admission, BANS_MAX, BanKey, CloseReason, Dial, Dialer, DialerConfig,
+    DialerInput, Refusal, Scope, Source, peer_priority,
 };
 pub use drop_reason::DropReason;
+pub use external::{ExternalIp, VOTERS_MAX, Voter};
 pub use machine::{Content, Hello, Input, Output, Reason};
 pub use picker::{Arrival, Asker, Origin, Picker, Speed, StreamWindow, Work};
 pub use requests::{DEPTH_MAX, REQQ_ASSUMED, RequestQueue, Standing};

@@ -210,6 +210,13 @@ pub enum Output {
         /// Where it says others listen.
         addresses: Vec<SocketAddr>,
     },
+    /// A peer says under which address it sees us (BEP 10).
+    SeenAs {
+        /// That peer.
+        from: IpAddr,
+        /// Ours, as it says.
+        ours: IpAddr,
+    },
     /// An upload limit holds data back: ask the shared bucket for so many bytes.
     UploadQuotaWanted {
         /// Bytes that could be sent at once.

@@ -217,7 +217,9 @@ impl Node {
             Output::LayerReceived { .. } => self.log.layers += 1,
             Output::WantedComplete => self.log.complete += 1,
             Output::Discard { .. } | Output::DigestsWanted { .. } | Output::Ban { .. } => {}
-            Output::PeersLearned { .. } | Output::UploadQuotaWanted { .. } => {}
+            Output::PeersLearned { .. }
+            | Output::SeenAs { .. }
+            | Output::UploadQuotaWanted { .. } => {}
             Output::Send { .. } | Output::SendBlock { .. } | Output::Disconnect { .. } => {
                 unreachable!("handled by the pair")
             }

@@ -12,7 +12,7 @@ use crate::setup::Prepared;
 use crate::torrent::{NewTorrent, Rest, Torrent};
 use piecework_disk::{CheckScope, LocalFault, PieceStore, TorrentKey as StoreKey};
 use piecework_metainfo::{Info, PieceLayers};
-use piecework_swarm::{Content, Input, Source as Gossip};
+use piecework_swarm::{Content, Input, Source as Gossip, Voter};
 use piecework_tracker::Input as ScheduleInput;
 use piecework_types::{Bitfield, Sha256Digest, Time};
 use std::fmt;
@@ -316,6 +316,9 @@ impl Shard {
 
     pub(super) fn announced(&mut self, key: TorrentKey, answer: Announced, now: Time) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        if let Some((host, ours)) = torrent.announcer.external_ip(&answer) {
+            self.shared.external.vote(Voter::Tracker(host), ours);
+        }
         let peers = torrent.announcer.answered(answer, now);
         torrent.learn(peers, Gossip::Tracker, now);
         if torrent.chores_at == Time::NEVER {

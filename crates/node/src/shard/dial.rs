@@ -19,6 +19,7 @@ impl Shard {
     pub(super) fn dial(&mut self, key: TorrentKey, now: Time) {
         loop {
             let Some(torrent) = self.torrents.get_mut(&key) else { return };
+            torrent.look_at_ourselves(&self.shared.external, now);
             if !torrent.wants_to_dial(now) {
                 return;
             }

@@ -8,7 +8,7 @@ use crate::torrent::Torrent;
 use mio::{Interest, Token};
 use piecework_disk::{Chunk, ChunkPool};
 use piecework_net::{Arrival, ReceiveError, Receiver, Sink};
-use piecework_swarm::{CloseReason, Hello, Input};
+use piecework_swarm::{Admission, CloseReason, Hello, Input};
 use piecework_types::{ChunkId, PeerSlot, Time};
 use piecework_wire::{HANDSHAKE_BYTES, Handshake, HandshakeStep, Message, Request};
 use std::io::{self, Read};
@@ -27,7 +27,7 @@ impl Shard {
     /// A stranger named one of our torrents.
     pub(super) fn arrive(&mut self, arrival: Arrival, key: TorrentKey, now: Time) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
-        if !torrent.takes_peers() || !torrent.dialer.accepts(arrival.address) {
+        if !torrent.takes_peers() || !self.makes_room(&arrival, key, now) {
             return;
         }
         let Some(arrival) = self.keep_waiting(arrival, key) else { return };
@@ -45,6 +45,27 @@ impl Shard {
             self.advance_handshake(id, now);
             self.mark_ready(id);
             self.flush(id, now);
+        }
+    }
+
+    /// Whether a stranger may come in, if need be in place of another peer.
+    fn makes_room(&mut self, arrival: &Arrival, key: TorrentKey, now: Time) -> bool {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return false };
+        torrent.look_at_ourselves(&self.shared.external, now);
+        match torrent.dialer.admission(arrival.address) {
+            Admission::Welcome => true,
+            Admission::Refused(reason) => {
+                tracing::debug!(peer = %arrival.address, %reason, "turned a stranger away");
+                false
+            }
+            Admission::InsteadOf(other) => {
+                let Some(id) = torrent.connection_to(other, &self.connections) else {
+                    return false;
+                };
+                tracing::debug!(peer = %other, by = %arrival.address, "gave a peer's place away");
+                self.close(id, Ending::Displaced, now);
+                true
+            }
         }
     }
 
@@ -263,6 +284,8 @@ impl Shard {
 pub(crate) enum Ending {
     /// The other side, the network or the protocol ended it.
     Lost { is_fault: bool },
+    /// A peer of higher priority gets its place.
+    Displaced,
     /// The torrent's machine asked for it.
     ByMachine { is_ban: bool, reason: CloseReason },
 }

@@ -6,7 +6,7 @@ use crate::connection::Stage;
 use crate::event::{TorrentKey, What};
 use crate::prepare::Metadata;
 use piecework_net::FRAME_BLOCKS_MAX;
-use piecework_swarm::{DialerInput, Input, Output, Source as Gossip};
+use piecework_swarm::{DialerInput, Input, Output, Source as Gossip, Voter};
 use piecework_types::{Block, PeerSlot, Time};
 
 /// Rounds of sending and refilling before other torrents get their turn.
@@ -89,6 +89,7 @@ impl Shard {
                     torrent.learn(addresses, Gossip::Exchange { from }, now);
                 }
             }
+            Output::SeenAs { from, ours } => self.shared.external.vote(Voter::Peer(from), ours),
             Output::UploadQuotaWanted { bytes } => self.want_upload(key, bytes, now),
         }
     }

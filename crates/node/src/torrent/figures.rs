@@ -73,6 +73,7 @@ impl Torrent {
                 peers: view.peer_count as u32,
                 seeds: view.seed_count as u32,
                 known,
+                refused: self.dialer.refusals().collect(),
                 trackers,
                 is_complete: phase == Phase::Active && view.is_complete,
                 is_resting: false,

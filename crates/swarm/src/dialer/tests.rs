@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+use super::admission::DISPLACE_INTERVAL;
 use super::*;
 use piecework_types::Rng;
 use proptest::prelude::*;
@@ -212,6 +213,61 @@ fn each_refusal_is_counted_under_its_reason() {
         [Refusal::Nowhere, Refusal::Local, Refusal::LowPort, Refusal::Ourselves, Refusal::Banned];
     assert_eq!(refused(&dialer), expected.map(|refusal| (refusal, 1)));
     assert_eq!(dialer.candidate_count(), 0);
+}
+
+#[test]
+fn once_our_address_is_known_candidates_are_dialled_by_priority() {
+    let mut dialer = dialer(200, 100);
+    let ours = SocketAddr::from(([90, 1, 2, 3], 6881));
+    for number in 0..20 {
+        learn(&mut dialer, SocketAddr::from(([number + 1, 7, 7, 7], 6881)), Source::Tracker);
+    }
+    dialer.handle(DialerInput::External(ours), Time::ZERO);
+    for number in 20..40 {
+        learn(&mut dialer, SocketAddr::from(([number + 1, 7, 7, 7], 6881)), Source::Tracker);
+    }
+    learn(&mut dialer, ours, Source::Tracker);
+    let dialled = dials(&mut dialer);
+    let priorities: Vec<_> = dialled.iter().map(|it| peer_priority(ours, *it)).collect();
+    assert_eq!(dialled.len(), 40, "our own address is not among them");
+    assert!(priorities.is_sorted_by(|a, b| a >= b), "{priorities:?}");
+}
+
+#[test]
+fn a_full_house_takes_a_peer_of_higher_priority_instead_of_the_lowest_one_now_and_then() {
+    let mut dialer = dialer(3, 100);
+    let ours = SocketAddr::from(([90, 1, 2, 3], 6881));
+    let mut peers: Vec<_> =
+        (1..=6).map(|number| SocketAddr::from(([number, 7, 7, 7], 6881))).collect();
+    peers.sort_by_key(|peer| peer_priority(ours, *peer));
+    for address in [peers[1], peers[2], peers[3]] {
+        dialer.handle(DialerInput::Accepted { address }, Time::ZERO);
+    }
+    assert_eq!(dialer.admission(peers[5]), Admission::Refused(Refusal::Full));
+    dialer.handle(DialerInput::External(ours), Time::ZERO);
+    assert_eq!(dialer.admission(peers[0]), Admission::Refused(Refusal::Full));
+    assert_eq!(dialer.admission(peers[5]), Admission::InsteadOf(peers[1]));
+    let reason = CloseReason::Displaced;
+    dialer.handle(DialerInput::Closed { address: peers[1], reason }, Time::ZERO);
+    assert_eq!(dialer.admission(peers[5]), Admission::Welcome);
+    dialer.handle(DialerInput::Accepted { address: peers[5] }, Time::ZERO);
+    assert_eq!(dialer.admission(peers[4]), Admission::Refused(Refusal::Full), "too soon");
+    dialer.handle(DialerInput::Timeout, Time::ZERO + DISPLACE_INTERVAL);
+    assert_eq!(dialer.admission(peers[4]), Admission::InsteadOf(peers[2]));
+}
+
+#[test]
+fn a_peer_that_the_user_gave_is_not_displaced() {
+    let mut dialer = dialer(1, 100);
+    let ours = SocketAddr::from(([90, 1, 2, 3], 6881));
+    dialer.handle(DialerInput::External(ours), Time::ZERO);
+    learn(&mut dialer, peer(1), Source::Given);
+    let address = dials(&mut dialer)[0];
+    dialer.handle(DialerInput::Connected { address }, Time::ZERO);
+    for number in 1..100 {
+        let newcomer = SocketAddr::from(([number, 9, 9, 9], 50_000));
+        assert_eq!(dialer.admission(newcomer), Admission::Refused(Refusal::Full));
+    }
 }
 
 #[test]

@@ -36,6 +36,10 @@ impl Swarm {
         peer.extensions.update(&handshake.ids);
         peer.is_upload_only = handshake.upload_only;
         peer.listen_port = handshake.listen_port.or(peer.listen_port);
+        if let Some(ours) = handshake.your_ip {
+            let from = peer.hello.address.ip().to_canonical();
+            self.outputs.push_back(Output::SeenAs { from, ours });
+        }
         if handshake.client.is_some() {
             peer.client = handshake.client;
         }

@@ -168,6 +168,7 @@ impl Swarm {
             | Output::LayerReceived { .. }
             | Output::WantedComplete
             | Output::PeersLearned { .. }
+            | Output::SeenAs { .. }
             | Output::UploadQuotaWanted { .. } => true,
         });
         self.forget(slot);

@@ -1,0 +1,58 @@
+//! How the world sees this node: what peers and trackers say, counted for all torrents together.
+
+use piecework_swarm::{ExternalIp, Voter};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Shared by all shards; looking for news costs one atomic load.
+#[derive(Debug)]
+pub(crate) struct External {
+    port: u16,
+    votes: Mutex<ExternalIp>,
+    /// Counts the changes.
+    version: AtomicU64,
+}
+
+impl External {
+    pub(crate) fn new(port: u16) -> Self {
+        Self { port, votes: Mutex::default(), version: AtomicU64::new(0) }
+    }
+
+    /// Somebody says that this is our address.
+    pub(crate) fn vote(&self, voter: Voter, ours: IpAddr) {
+        let mut votes = self.votes.lock().unwrap_or_else(PoisonError::into_inner);
+        if votes.vote(voter, ours) {
+            tracing::info!(addresses = ?votes.elected(), "others see us here");
+            self.version.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Where we can be reached, if that has changed since `seen`, which is brought up to date.
+    pub(crate) fn news(&self, seen: &mut u64) -> Vec<SocketAddr> {
+        let version = self.version.load(Ordering::Acquire);
+        if std::mem::replace(seen, version) == version {
+            return Vec::new();
+        }
+        let votes = self.votes.lock().unwrap_or_else(PoisonError::into_inner);
+        let addresses = votes.elected().into_iter().flatten();
+        addresses.map(|ip| SocketAddr::new(ip, self.port)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_change_is_news_once_to_each_reader() {
+        let external = External::new(6881);
+        let (mut one, mut other) = (0, 0);
+        assert!(external.news(&mut one).is_empty());
+        external.vote(Voter::Tracker("a.example".into()), [90, 0, 0, 1].into());
+        let ours = SocketAddr::from(([90, 0, 0, 1], 6881));
+        assert_eq!(external.news(&mut one), [ours]);
+        assert!(external.news(&mut one).is_empty());
+        assert_eq!(external.news(&mut other), [ours]);
+    }
+}
