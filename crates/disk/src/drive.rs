@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How a drive moves its head, or has none.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -70,6 +70,7 @@ pub(crate) struct Drive {
     reads: AtomicUsize,
     checks: AtomicUsize,
     lacks_nowait: AtomicBool,
+    creation: Mutex<()>,
 }
 
 impl Drive {
@@ -79,6 +80,7 @@ impl Drive {
             reads: AtomicUsize::new(0),
             checks: AtomicUsize::new(0),
             lacks_nowait: AtomicBool::new(false),
+            creation: Mutex::new(()),
         }
     }
 
@@ -104,6 +106,12 @@ impl Drive {
             })
             .is_ok()
             .then(|| DriveTurn { drive: Arc::clone(drive), counter })
+    }
+
+    /// The turn to make a file. A file system makes one file at a time in a folder, and who waits in the
+    /// kernel for that spins; who waits here sleeps. Measured with ext4: half the CPU time.
+    pub(crate) fn lock_creation(&self) -> MutexGuard<'_, ()> {
+        self.creation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether reads without waiting are worth trying.

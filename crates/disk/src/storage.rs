@@ -158,15 +158,16 @@ impl StorageShared {
     /// what was in it is gone too; then it is made anew.
     fn handle_to_write(&self, file: usize) -> Result<Arc<OpenFile>, LocalFault> {
         let is_there = &self.files[file].is_there;
-        let handle = match self.handle(file, Access::Write) {
-            Err(fault) if fault.kind() == FaultKind::Missing => {
-                if is_there.swap(false, Ordering::AcqRel) {
-                    return Err(fault);
-                }
-                self.handle(file, self.create_access(file))?
+        if is_there.load(Ordering::Acquire) {
+            let handle = self.handle(file, Access::Write);
+            if handle.as_ref().is_err_and(|fault| fault.kind() == FaultKind::Missing) {
+                is_there.store(false, Ordering::Release);
             }
-            handle => handle?,
-        };
+            return handle;
+        }
+        let turn = self.drive.lock_creation();
+        let handle = self.handle(file, self.create_access(file))?;
+        drop(turn);
         is_there.store(true, Ordering::Release);
         Ok(handle)
     }
