@@ -72,7 +72,7 @@ pub(crate) struct Shared {
     /// Random number of this run, for trackers.
     pub(crate) tracker_key: u32,
     routes: RwLock<BTreeMap<InfoHash, Route>>,
-    events: Sender<Event>,
+    events: Sender<Option<Event>>,
     /// Events that no face has taken yet.
     events_waiting: AtomicUsize,
     seeds: Mutex<Rng>,
@@ -82,7 +82,7 @@ impl Shared {
     /// Tells the faces. Nothing is told once they are gone, or when they read no events at all.
     pub(crate) fn tell(&self, key: TorrentKey, info_hashes: InfoHashes, what: What) {
         if self.events_waiting.fetch_add(1, Ordering::Relaxed) >= EVENTS_MAX
-            || self.events.send(Event { key, info_hashes, what }).is_err()
+            || self.events.send(Some(Event { key, info_hashes, what })).is_err()
         {
             self.events_waiting.fetch_sub(1, Ordering::Relaxed);
             tracing::debug!(?key, "an event found no reader");
@@ -114,13 +114,26 @@ impl Shared {
     }
 }
 
+/// Ends a wait in [`Engine::next_event`], the one under way or else the next.
+#[derive(Clone, Debug)]
+pub struct Waker {
+    events: Sender<Option<Event>>,
+}
+
+impl Waker {
+    /// Ends the wait. Does nothing once the engine is gone.
+    pub fn wake(&self) {
+        let _ = self.events.send(None);
+    }
+}
+
 /// A running BitTorrent node. Dropping it ends it without a word to peers and trackers, once what workers
 /// have is written; [`Engine::shutdown`] is the polite way.
 pub struct Engine {
     shared: Arc<Shared>,
     shards: Vec<(ShardHandle, JoinHandle<()>)>,
     acceptor: Option<Acceptor>,
-    events: Receiver<Event>,
+    events: Receiver<Option<Event>>,
     next_key: AtomicU64,
     statuses: Mutex<BTreeMap<TorrentKey, StatusCell>>,
 }
@@ -250,11 +263,16 @@ impl Engine {
         Ok(shard)
     }
 
-    /// The next event; `None` after `wait` without one.
+    /// The next event; `None` after `wait` without one, or when a [`Waker`] ends the wait.
     pub fn next_event(&self, wait: Duration) -> Option<Event> {
-        let event = self.events.recv_timeout(wait).ok()?;
+        let event = self.events.recv_timeout(wait).ok()??;
         self.shared.events_waiting.fetch_sub(1, Ordering::Relaxed);
         Some(event)
+    }
+
+    /// What ends a wait for events from another thread, for a signal for example.
+    pub fn waker(&self) -> Waker {
+        Waker { events: self.shared.events.clone() }
     }
 
     /// Whether every network thread still runs. One that ended by itself met a fault of ours, and its

@@ -20,7 +20,7 @@ mod slots;
 mod torrent;
 
 pub use config::{AddTorrent, EngineConfig, FilePriorities, Playback, Source};
-pub use engine::{AddError, Engine, StartError, system_random};
+pub use engine::{AddError, Engine, StartError, Waker, system_random};
 pub use event::{Event, Phase, Problem, Status, TorrentKey, TrackerStatus, What};
 pub use piecework_net::PortChoice;
 pub use setup::{NORMAL_PRIORITY, SetupError};

@@ -91,12 +91,17 @@ impl Progress {
 
     /// Whether the next [`Self::update`] would show anything.
     pub(crate) fn is_due(&self) -> bool {
+        self.due_in().is_zero()
+    }
+
+    /// How long until then.
+    pub(crate) fn due_in(&self) -> Duration {
         let after = match self.display {
             Display::Bar(_) => DRAW_AFTER,
             Display::Lines => LINE_AFTER,
             Display::Objects => OBJECT_AFTER,
         };
-        self.shown.is_none_or(|shown| shown.elapsed() >= after)
+        self.shown.map_or(Duration::ZERO, |shown| after.saturating_sub(shown.elapsed()))
     }
 
     fn is_time(&mut self) -> bool {

@@ -2,6 +2,7 @@
 
 use crate::args::{Common, NetArgs, PriorityRule};
 use crate::failure::{Context, Failure};
+use crate::signals::Signals;
 use crate::source::Loaded;
 use globset::{GlobBuilder, GlobMatcher};
 use piecework_metainfo::Info;
@@ -15,11 +16,14 @@ use std::time::Duration;
 /// How long a polite end may take in all.
 pub(crate) const SHUTDOWN_AFTER: Duration = Duration::from_millis(2800);
 
-/// How often the figures are looked at.
-const TICK: Duration = Duration::from_millis(100);
+/// The shortest wait for an event, so that no wait without an event becomes a busy one.
+const WAIT_MIN: Duration = Duration::from_millis(10);
+
+/// How often the engine's threads are looked after, and the longest time between two looks at the figures.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
 
 /// Starts an engine as the options say.
-pub(crate) fn start(common: &Common, net: &NetArgs) -> Result<Engine, Failure> {
+pub(crate) fn start(common: &Common, net: &NetArgs, signals: &Signals) -> Result<Engine, Failure> {
     let mut config = EngineConfig::new(state_dir(common)?);
     config.port = match net.port {
         None => PortChoice::Default,
@@ -28,12 +32,15 @@ pub(crate) fn start(common: &Common, net: &NetArgs) -> Result<Engine, Failure> {
     };
     config.down_limit = net.limit_down.map(|rate| rate.0);
     config.up_limit = net.limit_up.map(|rate| rate.0);
-    Engine::start(&config).map_err(Failure::new)
+    let engine = Engine::start(&config).map_err(Failure::new)?;
+    signals.wake(engine.waker())?;
+    Ok(engine)
 }
 
-/// The engine's next event within a tick. Fails once the engine cannot go on.
-pub(crate) fn next_event(engine: &Engine) -> Result<Option<Event>, Failure> {
-    match engine.next_event(TICK) {
+/// The engine's next event, or `None` when it is time to look at the figures: after `wait`, after a
+/// signal, at the latest after a second. Fails once the engine cannot go on.
+pub(crate) fn next_event(engine: &Engine, wait: Duration) -> Result<Option<Event>, Failure> {
+    match engine.next_event(wait.clamp(WAIT_MIN, LOOK_AFTER)) {
         None if !engine.is_alive() => Err(Failure::new(
             "a network thread has stopped, which is a fault of this program; start it again, what is \
              verified is kept",

@@ -1,6 +1,7 @@
 //! SIGINT and SIGTERM: the first asks for a polite end, a second one ends the process at once.
 
 use crate::failure::{Context, Failure};
+use piecework_node::Waker;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -28,6 +29,16 @@ impl Signals {
                 .context(doing)?;
         }
         Ok(signals)
+    }
+
+    /// From now on a signal ends a wait for events, so that nobody has to look for one all the time.
+    pub(crate) fn wake(&self, waker: Waker) -> Result<(), Failure> {
+        let doing = "cannot wait for signals";
+        // Registered after the flags, so they are set when it wakes somebody.
+        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).context(doing)?;
+        let wait = move || signals.forever().for_each(|_| waker.wake());
+        std::thread::Builder::new().name("signals".into()).spawn(wait).context(doing)?;
+        Ok(())
     }
 
     /// The exit status that the signal stands for, once one has come.

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &GetArgs, common: &Common, out: Out) -> Result<(), Failu
     peers.extend(session::magnet_peers(&loaded));
     let is_hopeless = is_hopeless(&loaded) && peers.is_empty();
     let (name, source) = named(loaded);
-    let engine = session::start(common, &args.net)?;
+    let engine = session::start(common, &args.net, &signals)?;
     let mut spec = AddTorrent::new(source, args.dir.clone());
     spec.peers = peers;
     spec.priorities = priorities.clone();
@@ -133,7 +133,8 @@ impl Get {
     /// Until the download is complete, a signal comes or there is no hope.
     fn follow(&mut self, engine: &Engine, signals: &Signals) -> Result<(), Failure> {
         loop {
-            if let Some(event) = session::next_event(engine)? {
+            let due_in = self.progress.as_ref().map_or(Duration::MAX, Progress::due_in);
+            if let Some(event) = session::next_event(engine, due_in)? {
                 self.take(&event)?;
             }
             if self.is_done && !self.stays {

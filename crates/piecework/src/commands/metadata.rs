@@ -30,7 +30,7 @@ pub(crate) fn run(args: &MetadataArgs, common: &Common, out: Out) -> Result<(), 
     let loaded = Loaded::Magnet(magnet.clone());
     peers.extend(session::magnet_peers(&loaded));
     let (name, source) = named(loaded);
-    let engine = session::start(common, &args.net)?;
+    let engine = session::start(common, &args.net, &signals)?;
     let mut spec = AddTorrent::new(source, PathBuf::from("."));
     spec.peers = peers;
     spec.is_metadata_only = true;
@@ -70,7 +70,7 @@ fn fetch(
     let give_up = Some(Duration::from_secs(args.give_up));
     let mut patience = Patience { give_up, since: Instant::now(), last: Default::default() };
     loop {
-        match session::next_event(engine)?.map(|event| event.what) {
+        match session::next_event(engine, progress.due_in())?.map(|event| event.what) {
             Some(What::Metadata { info, layers }) => return Ok((info, layers)),
             Some(What::Problem(problem)) if problem.is_fatal => {
                 return Err(Failure::new(problem.text));

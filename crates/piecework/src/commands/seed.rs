@@ -28,7 +28,7 @@ pub(crate) fn run(args: &SeedArgs, common: &Common, out: Out) -> Result<(), Fail
     // it. The others are read one at a time, as an engine keeps little of a torrent nobody asks for.
     let mut loaded = sources.iter().map(|source| source::load(source));
     let first = first_good(&mut loaded, is_only, out)?;
-    let engine = session::start(common, &args.net)?;
+    let engine = session::start(common, &args.net, &signals)?;
     let mut progress = Progress::new(out, &title(sources.len()), "all");
     let added = first.into_iter().map(Ok).chain(loaded).map(|loaded| {
         let key = add(&engine, loaded?, args, &peers);
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &SeedArgs, common: &Common, out: Out) -> Result<(), Fail
     let keys: Vec<TorrentKey> = accept(added, is_only, out)?;
     progress.rename(&title(keys.len()));
     while signals.status().is_none() {
-        if let Some(event) = session::next_event(&engine)? {
+        if let Some(event) = session::next_event(&engine, progress.due_in())? {
             take(&event, out, &progress);
         }
         // Adding up a thousand torrents is worth it only when somebody looks.
