@@ -23,11 +23,13 @@ is a little high and that of a receiver a little low.
 """
 import argparse
 import concurrent.futures
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -43,10 +45,29 @@ HOST = "10.77.0.1"
 INSIDE = "PIECEWORK_BENCH_NETNS"
 SETTLE_S = 0.3
 IDLE_SETTLE_S = 10
+RUN = "run-"
+# linux/fs.h
+FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, EXT4_TOPDIR = 0x80086601, 0x40086602, 0x00020000
 
 
 class Differs(Exception):
     """A file is not what was shared."""
+
+
+def spread_folders(folder):
+    """Asks ext4 to put each new folder in here into another part of the drive (chattr +T).
+
+    Else a run makes its files where the last one's were deleted, and for minutes ext4 passes over each
+    inode that was freed there before it takes one: who comes first would have it several times cheaper.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        flags = struct.unpack("l", fcntl.ioctl(handle, FS_IOC_GETFLAGS, bytes(8)))[0]
+        fcntl.ioctl(handle, FS_IOC_SETFLAGS, struct.pack("l", flags | EXT4_TOPDIR))
+    except OSError:
+        pass  # Another file system; it has its own way.
+    finally:
+        os.close(handle)
 
 
 class Bench:
@@ -55,8 +76,12 @@ class Bench:
     def __init__(self, options):
         self.options = options
         self.tracker = Tracker(HOST)
-        self.scratch = os.path.join(options.work, "run")
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        os.makedirs(options.work, exist_ok=True)
+        for left in os.listdir(options.work):
+            if left.startswith(RUN):
+                shutil.rmtree(os.path.join(options.work, left), ignore_errors=True)
+        spread_folders(options.work)
+        self.scratch = os.path.join(options.work, "%s%d" % (RUN, time.time_ns()))
         os.makedirs(self.scratch)
         self.clients = []
 
