@@ -11,7 +11,7 @@ use piecework_types::InfoHash;
 use piecework_wire::{Handshake, HandshakeStep};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -53,12 +53,14 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Starts the thread. `route` is called for each arrival and must not block.
+    /// Starts the thread. A connection from an address that `welcomes` refuses is closed unread; `route`
+    /// is called for each arrival. Neither may block.
     ///
     /// # Errors
     /// When the system gives no poll descriptor or no thread.
     pub fn start(
         listeners: Listeners,
+        welcomes: impl Fn(IpAddr) -> bool + Send + 'static,
         route: impl FnMut(Arrival) + Send + 'static,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
@@ -75,6 +77,7 @@ impl Acceptor {
             sockets,
             strangers: BTreeMap::new(),
             next: 0,
+            welcomes,
             route,
             accept_again: None,
             stop: Arc::clone(&stop),
@@ -104,19 +107,20 @@ struct Stranger {
     deadline: Instant,
 }
 
-struct Loop<F> {
+struct Loop<W, F> {
     poll: Poll,
     sockets: Vec<TcpListener>,
     /// By arrival, so that the first entry is the oldest and has the nearest deadline.
     strangers: BTreeMap<usize, Stranger>,
     next: usize,
+    welcomes: W,
     route: F,
     /// When to accept without an event: the system had no descriptor or memory left for a connection.
     accept_again: Option<Instant>,
     stop: Arc<AtomicBool>,
 }
 
-impl<F: FnMut(Arrival)> Loop<F> {
+impl<W: Fn(IpAddr) -> bool, F: FnMut(Arrival)> Loop<W, F> {
     fn run(&mut self) {
         let mut events = Events::with_capacity(128);
         while !self.stop.load(Ordering::Acquire) {
@@ -147,7 +151,10 @@ impl<F: FnMut(Arrival)> Loop<F> {
     fn accept(&mut self, index: usize) {
         loop {
             match self.sockets[index].accept() {
-                Ok((stream, address)) => self.admit(stream, address),
+                Ok((stream, address)) if (self.welcomes)(address.ip()) => {
+                    self.admit(stream, address);
+                }
+                Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if is_transient(&error) => {}
                 Err(error) => {

@@ -1,6 +1,7 @@
 //! What the engine and a torrent are told at their start.
 
 use piecework_disk::DiskConfig;
+use piecework_filter::IpFilter;
 use piecework_metainfo::{Info, Magnet, Metainfo};
 use piecework_net::PortChoice;
 use piecework_swarm::AddressPolicy;
@@ -32,6 +33,8 @@ pub struct EngineConfig {
     pub peers_max: usize,
     /// Connections being opened at once.
     pub half_open_max: usize,
+    /// Addresses that are neither connected to nor let in, whoever names them.
+    pub ip_filter: Arc<IpFilter>,
     /// What other peers may make us dial.
     pub gossip: AddressPolicy,
     /// Peers of torrents that are not private are told of each other (BEP 11).
@@ -56,6 +59,7 @@ impl EngineConfig {
             workers: cores,
             peers_max: 2000,
             half_open_max: 100,
+            ip_filter: Arc::default(),
             gossip: AddressPolicy::default(),
             exchanges_peers: true,
             rest_after: Some(Duration::from_secs(10)),

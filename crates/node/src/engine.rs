@@ -10,12 +10,14 @@ use crate::setup::{self, SetupError};
 use crate::shard::{Command, Shard, ShardHandle};
 use crate::torrent::NewTorrent;
 use piecework_disk::{Disk, DiskConfig, ResumeStore};
+use piecework_filter::IpFilter;
 use piecework_metainfo::Magnet;
 use piecework_net::{Acceptor, ListenError, Listeners, TrackerClient};
 use piecework_swarm::AddressPolicy;
 use piecework_types::{InfoHash, InfoHashes, PeerId, Rng};
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -68,6 +70,9 @@ pub(crate) struct Shared {
     pub(crate) port: u16,
     pub(crate) external: External,
     pub(crate) gossip: AddressPolicy,
+    pub(crate) ip_filter: Arc<IpFilter>,
+    /// Strangers of the filter that came.
+    turned_away: AtomicU64,
     pub(crate) exchanges_peers: bool,
     /// Random number of this run, for trackers.
     pub(crate) tracker_key: u32,
@@ -87,6 +92,16 @@ impl Shared {
             self.events_waiting.fetch_sub(1, Ordering::Relaxed);
             tracing::debug!(?key, "an event found no reader");
         }
+    }
+
+    /// Whether strangers from there are let in.
+    fn welcomes(&self, ip: IpAddr) -> bool {
+        let is_blocked = self.ip_filter.blocks(ip);
+        if is_blocked {
+            tracing::debug!(%ip, "turned a stranger away, whom the IP filter lists");
+            self.turned_away.fetch_add(1, Ordering::Relaxed);
+        }
+        !is_blocked
     }
 
     /// A number nobody can guess, for seeds and ids. It comes from the operating system each time: peer ids
@@ -164,6 +179,8 @@ impl Engine {
             port,
             external: External::new(port),
             gossip: config.gossip,
+            ip_filter: Arc::clone(&config.ip_filter),
+            turned_away: AtomicU64::new(0),
             exchanges_peers: config.exchanges_peers,
             tracker_key: seeds.next_u64() as u32,
             routes: RwLock::default(),
@@ -191,7 +208,9 @@ impl Engine {
     fn accept(&self, listeners: Listeners) -> io::Result<Acceptor> {
         let handles: Vec<_> = self.shards.iter().map(|(handle, _)| handle.clone()).collect();
         let router = Arc::clone(&self.shared);
-        Acceptor::start(listeners, move |arrival| {
+        let doorkeeper = Arc::clone(&self.shared);
+        let welcomes = move |ip| doorkeeper.welcomes(ip);
+        Acceptor::start(listeners, welcomes, move |arrival| {
             let routes = router.routes.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(&Route { key, shard }) = routes.get(&arrival.info_hash) {
                 handles[shard].offer(Command::Arrival { arrival, key });
@@ -284,7 +303,9 @@ impl Engine {
     /// The latest figures of a torrent.
     pub fn status(&self, key: TorrentKey) -> Option<crate::Status> {
         let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        statuses.get(&key).map(StatusCell::get)
+        let mut status = statuses.get(&key).map(StatusCell::get)?;
+        status.turned_away = self.shared.turned_away.load(Ordering::Relaxed);
+        Some(status)
     }
 
     /// From now on what a reader needs next is fetched before anything else; `None` ends that. A new call

@@ -3,6 +3,7 @@
 use piecework_metainfo::{Info, PieceLayers};
 use piecework_swarm::Refusal;
 use piecework_types::{Blame, InfoHashes};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A torrent of this engine, never reused while the engine runs.
@@ -38,6 +39,8 @@ pub enum What {
     },
     /// The selected files are complete, hashed, written, and the resume data is saved.
     Done,
+    /// A peer was dropped for what it did, or is refused from now on.
+    Peer(PeerVerdict),
     /// Something needs attention or was refused; the torrent goes on if it can.
     Problem(Problem),
     /// An earlier problem with the storage is gone: it can be written again, or what was lost is back.
@@ -55,6 +58,17 @@ pub struct Problem {
     pub is_fatal: bool,
     /// Cause and remedy on one line.
     pub text: String,
+}
+
+/// What was decided about a peer, and why.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PeerVerdict {
+    /// Its side of the connection.
+    pub address: SocketAddr,
+    /// Its address is refused from now on, not only this connection.
+    pub is_ban: bool,
+    /// What it did.
+    pub reason: String,
 }
 
 /// What a torrent is doing.
@@ -104,6 +118,8 @@ pub struct Status {
     pub known: u32,
     /// Addresses that were not dialled, and why: by reason, as far as there were any.
     pub refused: Vec<(Refusal, u64)>,
+    /// Strangers listed in the IP filter that the node turned away, for all torrents together.
+    pub turned_away: u64,
     /// What the trackers last said, one line each.
     pub trackers: Vec<TrackerStatus>,
     /// True when every wanted piece is stored.

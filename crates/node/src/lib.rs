@@ -21,6 +21,7 @@ mod torrent;
 
 pub use config::{AddTorrent, EngineConfig, FilePriorities, Playback, Source};
 pub use engine::{AddError, Engine, StartError, Waker, system_random};
-pub use event::{Event, Phase, Problem, Status, TorrentKey, TrackerStatus, What};
+pub use event::{Event, PeerVerdict, Phase, Problem, Status, TorrentKey, TrackerStatus, What};
 pub use piecework_net::PortChoice;
+pub use piecework_swarm::{AddressPolicy, Refusal};
 pub use setup::{NORMAL_PRIORITY, SetupError};

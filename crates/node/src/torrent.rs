@@ -141,8 +141,9 @@ impl Torrent {
         let mut torrent = Self {
             announcer: Announcer::new(&info_hashes, &tiers, &mut rng),
             swarm: Swarm::new(config, now),
-            dialer: Dialer::new(
+            dialer: Dialer::filtered(
                 DialerConfig { policy: shared.gossip, ..DialerConfig::default() },
+                Arc::clone(&shared.ip_filter),
                 Rng::new(rng.next_u64()),
                 now,
             ),

@@ -76,6 +76,16 @@ pub(crate) struct NetArgs {
     /// A peer to connect to, besides those that trackers name. May be repeated.
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) peer: Vec<String>,
+    /// Talk to no peer on this list: eMule ipfilter.dat, P2P text, or networks (CIDR); may be packed
+    /// with gzip. May be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ip_filter: Vec<PathBuf>,
+    /// Tell peers nothing of other peers, and take no addresses from them (BEP 11).
+    #[arg(long)]
+    pub(crate) no_exchange: bool,
+    /// Let peers send us to addresses of local networks and to ports below 1024.
+    #[arg(long)]
+    pub(crate) trust_peers: bool,
     /// Download at most so many bytes a second: 500k, 2M, 1Mi.
     #[arg(long, value_name = "R")]
     pub(crate) limit_down: Option<ByteRate>,

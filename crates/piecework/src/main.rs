@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod failure;
+mod ip_filter;
 mod out;
 mod progress;
 mod rate;

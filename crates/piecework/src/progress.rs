@@ -244,6 +244,11 @@ fn object(label: &str, status: &Status) -> serde_json::Value {
         Phase::Active => "active",
         Phase::Stopping => "stopping",
     };
+    let refused: serde_json::Map<_, _> = status
+        .refused
+        .iter()
+        .map(|(reason, count)| (reason.name().to_owned(), (*count).into()))
+        .collect();
     json!({
         "event": "progress",
         "info_hash": label,
@@ -261,6 +266,8 @@ fn object(label: &str, status: &Status) -> serde_json::Value {
         "peers": status.peers,
         "seeds": status.seeds,
         "complete": status.is_complete,
+        "refused": refused,
+        "turned_away": status.turned_away,
     })
 }
 

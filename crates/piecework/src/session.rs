@@ -2,12 +2,17 @@
 
 use crate::args::{Common, NetArgs, PriorityRule};
 use crate::failure::{Context, Failure};
+use crate::ip_filter;
+use crate::out::Out;
 use crate::signals::Signals;
 use crate::source::Loaded;
 use globset::{GlobBuilder, GlobMatcher};
 use piecework_metainfo::Info;
-use piecework_node::PortChoice;
-use piecework_node::{Engine, EngineConfig, Event, FilePriorities, NORMAL_PRIORITY};
+use piecework_node::{
+    AddressPolicy, Engine, EngineConfig, Event, FilePriorities, NORMAL_PRIORITY, PeerVerdict,
+    PortChoice,
+};
+use serde_json::json;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,9 +37,25 @@ pub(crate) fn start(common: &Common, net: &NetArgs, signals: &Signals) -> Result
     };
     config.down_limit = net.limit_down.map(|rate| rate.0);
     config.up_limit = net.limit_up.map(|rate| rate.0);
+    config.ip_filter = ip_filter::load(&net.ip_filter, Out::new(common.json))?;
+    config.exchanges_peers = !net.no_exchange;
+    if net.trust_peers {
+        config.gossip = AddressPolicy { allows_local: true, port_min: 1, ..config.gossip };
+    }
     let engine = Engine::start(&config).map_err(Failure::new)?;
     signals.wake(engine.waker())?;
     Ok(engine)
+}
+
+/// Why a peer had to go. People see it with `--verbose`, as a line of the log.
+pub(crate) fn tell_verdict(out: Out, label: &str, verdict: &PeerVerdict) {
+    out.event(&json!({
+        "event": "peer",
+        "info_hash": label,
+        "address": verdict.address.to_string(),
+        "verdict": if verdict.is_ban { "banned" } else { "dropped" },
+        "reason": verdict.reason,
+    }));
 }
 
 /// The engine's next event, or `None` when it is time to look at the figures: after `wait`, after a

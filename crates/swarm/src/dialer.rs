@@ -8,9 +8,11 @@
 //! Connects a second and half-open connections are limits of the whole node: its driver asks
 //! [`Dialer::wanted`] of each torrent and hands out [`DialerInput::Granted`].
 
+use piecework_filter::IpFilter;
 use piecework_types::{Rng, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) mod address;
@@ -236,6 +238,7 @@ pub struct Dialer {
     external: [Option<SocketAddr>; 2],
     displaced_at: Option<Time>,
     bans: BTreeSet<BanKey>,
+    filter: Arc<IpFilter>,
     /// Candidates in the share of each teller.
     told: BTreeMap<IpAddr, usize>,
     /// Addresses refused, by [`Refusal`].
@@ -247,7 +250,17 @@ pub struct Dialer {
 
 impl Dialer {
     /// A dialer without candidates that wants to connect.
-    pub const fn new(config: DialerConfig, rng: Rng, now: Time) -> Self {
+    pub fn new(config: DialerConfig, rng: Rng, now: Time) -> Self {
+        Self::filtered(config, Arc::default(), rng, now)
+    }
+
+    /// The same, but it connects to nobody on this filter and lets nobody of it in.
+    pub const fn filtered(
+        config: DialerConfig,
+        filter: Arc<IpFilter>,
+        rng: Rng,
+        now: Time,
+    ) -> Self {
         Self {
             config,
             rng,
@@ -261,6 +274,7 @@ impl Dialer {
             external: [None; 2],
             displaced_at: None,
             bans: BTreeSet::new(),
+            filter,
             told: BTreeMap::new(),
             refused: [0; Refusal::ALL.len()],
             granted: 0,

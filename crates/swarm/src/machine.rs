@@ -185,6 +185,8 @@ pub enum Output {
     Ban {
         /// Remote address of the connection it had.
         address: SocketAddr,
+        /// What it did.
+        reason: crate::DropReason,
     },
     /// The piece was verified after it had failed: its block digests show who sent the bad blocks.
     /// Answered by [`Input::PieceDigests`].

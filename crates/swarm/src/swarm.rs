@@ -321,7 +321,7 @@ impl Swarm {
         } else if let Some(at) = self.departed.iter().position(|gone| gone.origin == origin)
             && let Some(gone) = self.departed.remove(at)
         {
-            self.outputs.push_back(Output::Ban { address: gone.address });
+            self.outputs.push_back(Output::Ban { address: gone.address, reason });
         }
     }
 }

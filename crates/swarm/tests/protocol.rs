@@ -626,7 +626,7 @@ mod blame {
         bench.tell(Input::PieceDigests { piece, block_digests: digests([1, 2]) });
         let said = bench.said();
         let liar = ([80, 4, 4, 200], 6881).into();
-        assert!(matches!(said[..], [Output::Ban { address }] if address == liar), "{said:?}");
+        assert!(matches!(said[..], [Output::Ban { address, .. }] if address == liar), "{said:?}");
     }
 
     #[test]
@@ -644,7 +644,7 @@ mod blame {
         bench.hear(B, Message::HashReject(span()));
         bench.tell(Input::Disconnected { slot: A });
         let ended = bench.said().into_iter().filter_map(|said| match said {
-            Output::Ban { address } => Some((Some(address), None)),
+            Output::Ban { address, .. } => Some((Some(address), None)),
             Output::Disconnect { slot, ban, .. } => Some((None, Some((slot, ban)))),
             _ => None,
         });

@@ -22,7 +22,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
     (
         Layer::Pure,
         &[
-            "types", "bencode", "metainfo", "wire", "tracker", "hash", "mse", "swarm", "dht",
+            "types", "bencode", "metainfo", "wire", "tracker", "hash", "filter", "mse", "swarm", "dht",
             "utp", "pay",
         ],
     ),

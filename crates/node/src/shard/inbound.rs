@@ -2,7 +2,7 @@
 
 use super::{PRESSURE_PAUSE, Shard};
 use crate::connection::{Connection, Stage};
-use crate::event::TorrentKey;
+use crate::event::{PeerVerdict, TorrentKey, What};
 use crate::slots::Slots;
 use crate::torrent::Torrent;
 use mio::{Interest, Token};
@@ -149,10 +149,16 @@ impl Shard {
 
     /// The connection ended or must end for what the peer did.
     pub(super) fn lost(&mut self, id: u32, error: &ReceiveError, now: Time) {
-        if let Some(connection) = self.connections.get(id) {
-            tracing::debug!(peer = %connection.address, %error, "connection ended");
-        }
         let is_fault = matches!(error, ReceiveError::Wire(_));
+        if let Some(connection) = self.connections.get(id) {
+            let address = connection.address;
+            tracing::debug!(peer = %address, %error, "connection ended");
+            // Strangers that speak something else are no news.
+            if is_fault && connection.slot().is_some() {
+                let verdict = PeerVerdict { address, is_ban: false, reason: error.to_string() };
+                self.tell(connection.torrent, What::Peer(verdict));
+            }
+        }
         self.close(id, Ending::Lost { is_fault }, now);
     }
 

@@ -3,11 +3,12 @@
 use super::Shard;
 use super::inbound::Ending;
 use crate::connection::Stage;
-use crate::event::{TorrentKey, What};
+use crate::event::{PeerVerdict, TorrentKey, What};
 use crate::prepare::Metadata;
 use piecework_net::FRAME_BLOCKS_MAX;
-use piecework_swarm::{DialerInput, Input, Output, Source as Gossip, Voter};
-use piecework_types::{Block, PeerSlot, Time};
+use piecework_swarm::{DialerInput, DropReason, Input, Output, Source as Gossip, Voter};
+use piecework_types::{Blame, Block, PeerSlot, Time};
+use std::net::SocketAddr;
 
 /// Rounds of sending and refilling before other torrents get their turn.
 const ROUNDS_MAX: usize = 8;
@@ -58,8 +59,8 @@ impl Shard {
             Output::Discard { chunk } => self.spare.extend(self.arrived.remove(chunk.0)),
             Output::Disconnect { slot, reason, ban } => {
                 let Some(id) = self.connection_of(key, slot) else { return };
-                if let Some(connection) = self.connections.get(id) {
-                    tracing::debug!(peer = %connection.address, %reason, ban, "dropped a peer");
+                if let Some(address) = self.connections.get(id).map(|it| it.address) {
+                    self.tell_verdict(key, address, &reason, ban);
                 }
                 // Parting words (a last Reject, say) may still reach the peer.
                 self.queue_gathered_blocks(id, now);
@@ -73,7 +74,8 @@ impl Shard {
             Output::LayerReceived { pieces_root, hashes } => {
                 self.layer_received(key, pieces_root, hashes);
             }
-            Output::Ban { address } => {
+            Output::Ban { address, reason } => {
+                self.tell_verdict(key, address, &reason, true);
                 if let Some(torrent) = self.torrents.get_mut(&key) {
                     torrent.dialer.handle(DialerInput::Banned { address }, now);
                 }
@@ -135,6 +137,24 @@ impl Shard {
         if let Some(torrent) = self.torrents.get_mut(&key) {
             torrent.swarm.handle(Input::Room { slot, bytes }, now);
             self.touch(key);
+        }
+    }
+
+    /// Says why a peer had to go; to the faces only if it was for what it did.
+    fn tell_verdict(
+        &self,
+        key: TorrentKey,
+        address: SocketAddr,
+        reason: &DropReason,
+        is_ban: bool,
+    ) {
+        if is_ban {
+            tracing::info!(peer = %address, %reason, "banned a peer");
+        } else {
+            tracing::debug!(peer = %address, %reason, "dropped a peer");
+        }
+        if is_ban || reason.blame() == Blame::Peer {
+            self.tell(key, What::Peer(PeerVerdict { address, is_ban, reason: reason.to_string() }));
         }
     }
 

@@ -74,6 +74,7 @@ impl Torrent {
                 seeds: view.seed_count as u32,
                 known,
                 refused: self.dialer.refusals().collect(),
+                turned_away: 0,
                 trackers,
                 is_complete: phase == Phase::Active && view.is_complete,
                 is_resting: false,

@@ -171,6 +171,7 @@ impl Get {
             What::Problem(problem) if problem.is_fatal => return Err(Failure::new(&problem.text)),
             What::Problem(problem) => progress.note(&problem.text),
             What::Recovered => progress.note("the storage can be written again"),
+            What::Peer(verdict) => session::tell_verdict(self.out, &label, verdict),
             What::Stopped => {}
         }
         Ok(())
@@ -182,6 +183,11 @@ pub(super) fn give_up_text(name: &str, seconds: u64, status: &Status) -> String 
     let failing = status.trackers.iter().find(|tracker| tracker.is_working == Some(false));
     let cause = match (status.peers, failing) {
         (0, Some(tracker)) => format!("no peer; tracker {}: {}", tracker.host, tracker.message),
+        (0, None) if status.known == 0 && !status.refused.is_empty() => {
+            let refused = status.refused.iter().map(|(why, count)| format!("{count} ({why})"));
+            let refused = refused.collect::<Vec<_>>().join(", ");
+            format!("no peer is known but addresses that are refused: {refused}")
+        }
         (0, None) if status.known == 0 => {
             "no peer is known; add --peer HOST:PORT or a tracker".into()
         }

@@ -76,6 +76,7 @@ fn fetch(
                 return Err(Failure::new(problem.text));
             }
             Some(What::Problem(problem)) => progress.note(&problem.text),
+            Some(What::Peer(verdict)) => session::tell_verdict(out, name, &verdict),
             Some(What::Ready { .. } | What::Done | What::Recovered | What::Stopped) | None => {}
         }
         if let Some(status) = signals.status() {

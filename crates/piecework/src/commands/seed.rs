@@ -139,6 +139,7 @@ fn take(event: &Event, out: Out, progress: &Progress) {
         What::Ready { port } => progress.aside(|| ready(out, &label, *port)),
         What::Problem(problem) => progress.note(&problem.text),
         What::Recovered => progress.note("the storage can be read again"),
+        What::Peer(verdict) => session::tell_verdict(out, &label, verdict),
         What::Metadata { .. } | What::Done | What::Stopped => {}
     }
 }
@@ -163,6 +164,13 @@ fn sum(engine: &Engine, keys: &[TorrentKey]) -> Status {
         all.down_rate += status.down_rate;
         all.peers += status.peers;
         all.seeds += status.seeds;
+        all.turned_away = status.turned_away;
+        for (reason, count) in status.refused {
+            match all.refused.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, sum)) => *sum += count,
+                None => all.refused.push((reason, count)),
+            }
+        }
     }
     all
 }

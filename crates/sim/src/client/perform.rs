@@ -44,7 +44,7 @@ impl Client {
                     self.dialer.handle(DialerInput::Learned { address, source }, out.now);
                 }
             }
-            Output::Ban { address } => {
+            Output::Ban { address, .. } => {
                 if let Some(peer) = node_of(address) {
                     out.see(self.id, &Seen::Banned { peer });
                 }

@@ -29,6 +29,9 @@ impl Dialer {
         if self.is_banned(address) {
             return Admission::Refused(Refusal::Banned);
         }
+        if self.filter.blocks(address.ip()) {
+            return Admission::Refused(Refusal::Filtered);
+        }
         if self.connections() < self.config.connections_max {
             return Admission::Welcome;
         }

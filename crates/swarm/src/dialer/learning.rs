@@ -49,6 +49,9 @@ impl Dialer {
         if self.is_banned(address) {
             return Err(Refusal::Banned);
         }
+        if self.filter.blocks(address.ip()) {
+            return Err(Refusal::Filtered);
+        }
         let Some(teller) = source.teller() else { return Ok(()) };
         let ip = address.ip();
         let ports = SocketAddr::new(ip, 0)..=SocketAddr::new(ip, u16::MAX);

@@ -25,6 +25,9 @@ pub enum Refusal {
     /// A peer there did harm.
     #[error("banned")]
     Banned,
+    /// The user's IP filter lists it.
+    #[error("listed in the IP filter")]
+    Filtered,
     /// One host with that many ports looks like a scan by our hands.
     #[error("too many ports of one host")]
     ManyPorts,
@@ -38,12 +41,13 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Nowhere,
         Self::Local,
         Self::LowPort,
         Self::Ourselves,
         Self::Banned,
+        Self::Filtered,
         Self::ManyPorts,
         Self::ManyTold,
         Self::Full,
@@ -57,6 +61,7 @@ impl Refusal {
             Self::LowPort => "low_port",
             Self::Ourselves => "ourselves",
             Self::Banned => "banned",
+            Self::Filtered => "filtered",
             Self::ManyPorts => "many_ports",
             Self::ManyTold => "many_told",
             Self::Full => "full",

@@ -271,6 +271,23 @@ fn a_peer_that_the_user_gave_is_not_displaced() {
 }
 
 #[test]
+fn nobody_on_the_ip_filter_is_dialled_or_let_in_whoever_names_it() {
+    let mut filter = piecework_filter::FilterBuilder::default();
+    filter.read(b"8.8.0.0/24\n").unwrap();
+    let config = DialerConfig::default();
+    let mut dialer = Dialer::filtered(config, Arc::new(filter.build()), Rng::new(1), Time::ZERO);
+    dialer.handle(DialerInput::Granted { dials: 10 }, Time::ZERO);
+    for source in [Source::Given, Source::Tracker, told_by(999)] {
+        learn(&mut dialer, peer(1), source);
+    }
+    learn(&mut dialer, peer(256), Source::Tracker);
+    assert_eq!(dials(&mut dialer), [peer(256)]);
+    assert_eq!(refused(&dialer), [(Refusal::Filtered, 3)]);
+    assert_eq!(dialer.admission(peer(7)), Admission::Refused(Refusal::Filtered));
+    assert!(dialer.accepts(peer(300)));
+}
+
+#[test]
 fn gossip_cannot_push_out_what_never_failed() {
     let mut dialer = dialer(1, 3);
     for number in 1..=3 {

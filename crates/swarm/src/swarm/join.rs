@@ -154,8 +154,9 @@ impl Swarm {
         let mut departed = self.departed.iter().rev();
         let address = departed.find(|gone| gone.slot == slot).map(|gone| gone.address);
         self.outputs.retain_mut(|output| match output {
-            Output::Disconnect { slot: to, ban: true, .. } if *to == slot => {
-                address.map(|address| *output = Output::Ban { address }).is_some()
+            Output::Disconnect { slot: to, ban: true, reason } if *to == slot => {
+                let reason = reason.clone();
+                address.map(|address| *output = Output::Ban { address, reason }).is_some()
             }
             Output::Send { slot: to, .. }
             | Output::SendBlock { slot: to, .. }
