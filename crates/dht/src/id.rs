@@ -147,7 +147,7 @@ fn crc32c(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
     fn id(hex: &str) -> NodeId {
         let digest: Sha1Digest = hex.parse().expect("40 hex digits");
