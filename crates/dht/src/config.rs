@@ -1,7 +1,7 @@
 //! What a node is told when it is made, and what it may be told later.
 
 use crate::krpc::{PACKET_BYTES_MAX, Samples};
-use crate::{AddressPolicy, Compliance, Contact, Family, Item, MutableName, NodeId, Rate};
+use crate::{AddressScope, Compliance, Contact, Family, Item, MutableName, NodeId, Rate};
 use piecework_types::InfoHash;
 use std::net::{IpAddr, SocketAddr};
 use thiserror::Error;
@@ -36,7 +36,7 @@ pub struct Config {
     /// Our addresses: one of each family as a rule; [`ENDPOINTS_MAX`] at most, the rest is ignored.
     pub endpoints: Vec<EndpointConfig>,
     /// Which addresses are talked to.
-    pub addresses: AddressPolicy,
+    pub addresses: AddressScope,
     /// What nodes are worth whose id does not fit their address (BEP 42).
     pub compliance: Compliance,
     /// Answer nothing and say so (BEP 43): for those whom strangers cannot reach.
@@ -62,7 +62,7 @@ impl Config {
     pub const fn new(endpoints: Vec<EndpointConfig>) -> Self {
         Self {
             endpoints,
-            addresses: AddressPolicy::Public,
+            addresses: AddressScope::Public,
             compliance: Compliance::Preferred,
             is_read_only: false,
             version: *b"PW01",

@@ -70,14 +70,14 @@ pub(crate) fn is_local(ip: IpAddr) -> bool {
 
 /// Which addresses are taken from others and talked to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum AddressPolicy {
+pub enum AddressScope {
     /// What anybody on the internet can reach. Nobody makes this node knock at its own network.
     Public,
     /// Loopback, private and link-local ones too, for networks of one's own.
     Any,
 }
 
-impl AddressPolicy {
+impl AddressScope {
     /// Whether this address may be used. Port 0, unspecified, broadcast and multicast never may.
     pub fn allows(self, address: SocketAddr) -> bool {
         let ip = address.ip();
@@ -139,7 +139,7 @@ mod tests {
 
     fn allowed(address: &str) -> (bool, bool) {
         let address: SocketAddr = address.parse().expect("an address");
-        (AddressPolicy::Public.allows(address), AddressPolicy::Any.allows(address))
+        (AddressScope::Public.allows(address), AddressScope::Any.allows(address))
     }
 
     #[test]

@@ -26,7 +26,7 @@
 //! No answer has more than [`AMPLIFICATION_MAX`] times the bytes of its query. A sender and all senders
 //! have budgets ([`Rate`]). Answers count only from whom was asked. A network has a share of tables and
 //! lookups; who names dead nodes is no longer believed; ids that addresses cannot have get half at most
-//! ([`Compliance`]). Addresses that hide in one's own network are refused ([`AddressPolicy`]). Each map and
+//! ([`Compliance`]). Addresses that hide in one's own network are refused ([`AddressScope`]). Each map and
 //! queue has a limit.
 //!
 //! The machine must not know: sockets, files, which torrents we have, which are private.
@@ -90,7 +90,7 @@ pub use config::{
     AMPLIFICATION_MAX, Config, ENDPOINTS_MAX, EndpointConfig, EndpointIndex, Goal, LOOKUPS_MAX,
     LOOKUPS_WAITING_MAX, LookupId, Outcome, Output, Reason, Scrape, StartError,
 };
-pub use contact::{AddressPolicy, Contact, Family};
+pub use contact::{AddressScope, Contact, Family};
 pub use dht::{Counters, Dht, EndpointView, StoredView};
 pub use id::{Distance, NodeId};
 pub use item::{

@@ -5,7 +5,7 @@ mod storing;
 
 use super::*;
 use crate::config::Outcome;
-use crate::{AddressPolicy, Compliance};
+use crate::{AddressScope, Compliance};
 use net::{HERE, Net, address, quiet};
 use piecework_types::InfoHash;
 use std::collections::BTreeSet;

@@ -85,7 +85,7 @@ fn hostile_addresses_are_neither_heard_nor_asked_nor_told() {
 #[test]
 fn a_network_of_ones_own_is_served_if_the_setting_says_so() {
     let mut config = quiet(Family::V4);
-    config.addresses = AddressPolicy::Any;
+    config.addresses = AddressScope::Any;
     let mut node = Dht::new(config, [1; 32], Rng::new(1), Time::ZERO);
     let ping = b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe";
     node.handle_packet(HERE, "127.0.0.1:5".parse().expect("an address"), ping, Time::ZERO);
