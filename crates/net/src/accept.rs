@@ -1,16 +1,22 @@
 //! The acceptor: one thread that takes incoming connections, reads just enough of each handshake to know
 //! the torrent, and hands the socket to whoever owns that torrent.
 //!
-//! Owns the listening sockets and at most [`PENDING_MAX`] strangers, each under a deadline. It answers
-//! nothing itself, so a port scan learns nothing from it.
+//! Owns the listening sockets and at most [`PENDING_MAX`] strangers, each under a deadline. A plaintext
+//! handshake is answered by whoever owns the torrent. An encrypted one is led here up to its last part, so
+//! that strangers' arithmetic stays off the shards; who cannot name a torrent sees 96 random bytes at most,
+//! and a pad.
+
+mod opening;
+
+pub use opening::{AcceptRules, Answered};
 
 use crate::listen::Listeners;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
-use piecework_types::InfoHash;
-use piecework_wire::{Handshake, HandshakeStep};
+use opening::{Door, Named, Opening, Verdict};
+use piecework_types::{InfoHash, Time};
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +25,13 @@ use std::time::{Duration, Instant};
 
 /// Strangers whose handshake is awaited; beyond it the oldest is dropped.
 pub(crate) const PENDING_MAX: usize = 256;
+
+/// Those of them whose handshake is encrypted; beyond it the oldest of these is dropped, so that plaintext
+/// strangers always find room.
+const PENDING_ENCRYPTED_MAX: usize = PENDING_MAX / 2;
+
+/// Those of one address; further ones are refused. A handshake takes two round trips.
+const PENDING_ENCRYPTED_EACH_MAX: usize = 16;
 
 /// Time a stranger has to name a torrent.
 const HANDSHAKE_AFTER: Duration = Duration::from_secs(10);
@@ -40,8 +53,10 @@ pub struct Arrival {
     pub address: SocketAddr,
     /// The torrent it named.
     pub info_hash: InfoHash,
-    /// All bytes read so far, from the first of the handshake.
+    /// All bytes read so far, from the first of the plaintext handshake.
     pub received: Vec<u8>,
+    /// What an encrypted handshake around it left; `None` if there was none.
+    pub encrypted: Option<Box<Answered>>,
 }
 
 /// The running acceptor; stops when dropped.
@@ -60,6 +75,7 @@ impl Acceptor {
     /// When the system gives no poll descriptor or no thread.
     pub fn start(
         listeners: Listeners,
+        rules: AcceptRules,
         welcomes: impl Fn(IpAddr) -> bool + Send + 'static,
         route: impl FnMut(Arrival) + Send + 'static,
     ) -> io::Result<Self> {
@@ -78,6 +94,8 @@ impl Acceptor {
             strangers: BTreeMap::new(),
             next: 0,
             welcomes,
+            door: Door::new(rules),
+            started: Instant::now(),
             route,
             accept_again: None,
             stop: Arc::clone(&stop),
@@ -103,8 +121,14 @@ impl Drop for Acceptor {
 struct Stranger {
     stream: TcpStream,
     address: SocketAddr,
-    received: Vec<u8>,
+    opening: Opening,
     deadline: Instant,
+}
+
+impl Stranger {
+    const fn is_encrypted(&self) -> bool {
+        matches!(self.opening, Opening::Encrypted(_))
+    }
 }
 
 struct Loop<W, F> {
@@ -114,6 +138,9 @@ struct Loop<W, F> {
     strangers: BTreeMap<usize, Stranger>,
     next: usize,
     welcomes: W,
+    door: Door,
+    /// The epoch of the door's time.
+    started: Instant,
     route: F,
     /// When to accept without an event: the system had no descriptor or memory left for a connection.
     accept_again: Option<Instant>,
@@ -179,43 +206,69 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Arrival)> Loop<W, F> {
             return;
         }
         let deadline = Instant::now() + HANDSHAKE_AFTER;
-        self.strangers.insert(id, Stranger { stream, address, received: Vec::new(), deadline });
+        let opening = Opening::Plaintext(Vec::new());
+        self.strangers.insert(id, Stranger { stream, address, opening, deadline });
         self.read(id);
     }
 
     fn read(&mut self, id: usize) {
+        let now = Time::ZERO + self.started.elapsed();
         let Some(stranger) = self.strangers.get_mut(&id) else { return };
+        let was_encrypted = stranger.is_encrypted();
         let mut buffer = [0; READ_BYTES];
         loop {
-            match stranger.stream.read(&mut buffer) {
+            let got = match stranger.stream.read(&mut buffer) {
                 Ok(0) => break,
-                Ok(got) => stranger.received.extend_from_slice(&buffer[..got]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Ok(got) => got,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if stranger.is_encrypted() && !was_encrypted {
+                        self.limit_encrypted(id);
+                    }
+                    return;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => break,
+            };
+            let from = (stranger.address.ip(), now);
+            let mut out = Vec::new();
+            let verdict = stranger.opening.take(&buffer[..got], from, &mut self.door, &mut out);
+            // A socket that has sent nothing yet takes these few bytes, or something is wrong with it.
+            if !out.is_empty() && !stranger.stream.write(&out).is_ok_and(|sent| sent == out.len()) {
+                break;
             }
-            match Handshake::decode(&stranger.received) {
-                Ok(HandshakeStep::Incomplete { .. }) => {}
-                Ok(HandshakeStep::InfoHash { info_hash, .. }) => {
-                    return self.hand_over(id, info_hash);
-                }
-                Ok(HandshakeStep::Complete(handshake)) => {
-                    return self.hand_over(id, handshake.info_hash);
-                }
-                Err(_) => break,
+            match verdict {
+                Verdict::Wait => {}
+                Verdict::Named(named) => return self.hand_over(id, named),
+                Verdict::Refuse => break,
             }
         }
         // Closed, or not BitTorrent.
         self.strangers.remove(&id);
     }
 
-    fn hand_over(&mut self, id: usize, info_hash: InfoHash) {
+    /// Keeps to the limits after this stranger turned out to be an encrypted one.
+    fn limit_encrypted(&mut self, id: usize) {
+        let source = self.strangers.get(&id).map(|stranger| stranger.address.ip());
+        let encrypted = || self.strangers.iter().filter(|(_, stranger)| stranger.is_encrypted());
+        let of_source = encrypted().filter(|(_, other)| Some(other.address.ip()) == source).count();
+        let oldest = encrypted().next().map(|(&oldest, _)| oldest);
+        if of_source > PENDING_ENCRYPTED_EACH_MAX {
+            self.strangers.remove(&id);
+        } else if encrypted().count() > PENDING_ENCRYPTED_MAX
+            && let Some(oldest) = oldest
+        {
+            self.strangers.remove(&oldest);
+        }
+    }
+
+    fn hand_over(&mut self, id: usize, named: Named) {
         let Some(mut stranger) = self.strangers.remove(&id) else { return };
         if self.poll.registry().deregister(&mut stranger.stream).is_err() {
             return;
         }
-        let Stranger { stream, address, received, .. } = stranger;
-        (self.route)(Arrival { stream, address, info_hash, received });
+        let Stranger { stream, address, .. } = stranger;
+        let Named { info_hash, received, encrypted } = named;
+        (self.route)(Arrival { stream, address, info_hash, received, encrypted });
     }
 
     fn expire(&mut self) {

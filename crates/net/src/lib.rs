@@ -13,7 +13,7 @@ mod receive;
 mod send;
 mod tracker_client;
 
-pub use accept::{Acceptor, Arrival};
+pub use accept::{AcceptRules, Acceptor, Answered, Arrival};
 pub use fetch::{FetchError, fetch};
 pub use frame::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, FrameBuffer, FramePool};
 pub use listen::{DEFAULT_PORTS, ListenError, Listeners, PortChoice};

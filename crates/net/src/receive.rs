@@ -6,7 +6,7 @@
 //! read lands in its chunk without another copy. What comes encrypted is decrypted where it landed, a whole
 //! read at a time. Knows no torrent and makes no decision.
 
-use piecework_mse::Rc4;
+use piecework_mse::{MseFault, Rc4};
 use piecework_types::BLOCK_BYTES;
 use piecework_wire::{Decoded, Limits, Message, Request, WireFault};
 use std::io::{self, IoSliceMut, Read};
@@ -45,6 +45,9 @@ pub enum ReceiveError {
     /// The peer broke the protocol.
     #[error("protocol fault of the peer: {0}")]
     Wire(#[from] WireFault),
+    /// The peer does not complete the encrypted handshake that we began.
+    #[error("encrypted handshake: {0}")]
+    Mse(#[from] MseFault),
 }
 
 /// What one turn of reading achieved.

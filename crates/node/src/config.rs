@@ -3,6 +3,7 @@
 use piecework_disk::DiskConfig;
 use piecework_filter::IpFilter;
 use piecework_metainfo::{Info, Magnet, Metainfo};
+use piecework_mse::Encryption;
 use piecework_net::PortChoice;
 use piecework_swarm::AddressPolicy;
 use std::net::SocketAddr;
@@ -19,6 +20,8 @@ const SHARDS_MAX: usize = 8;
 pub struct EngineConfig {
     /// Where peers reach us.
     pub port: PortChoice,
+    /// Whether connections to peers are encrypted.
+    pub encryption: Encryption,
     /// Folder for resume data and parts files.
     pub state_dir: PathBuf,
     /// Download limit of the node, bytes a second.
@@ -52,6 +55,7 @@ impl EngineConfig {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
             port: PortChoice::Default,
+            encryption: Encryption::Prefer,
             state_dir,
             down_limit: None,
             up_limit: None,

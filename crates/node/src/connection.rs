@@ -4,6 +4,7 @@ use crate::event::TorrentKey;
 use crate::limits::Permit;
 use mio::net::TcpStream;
 use piecework_disk::Chunk;
+use piecework_mse::{Ciphers, Established, Initiator, MseFault, Rc4};
 use piecework_net::{Flushed, FramePool, Receiver, Sender};
 use piecework_types::{Block, PeerSlot, Time};
 use piecework_wire::PIECES_MAX;
@@ -21,12 +22,14 @@ const UNREAD_MESSAGES_MAX: usize = 640 * 1024;
 const _: () = assert!(UNREAD_MESSAGES_MAX > PIECES_MAX as usize / 8 + 64 * 1024);
 
 /// How far a connection has come.
-#[derive(Debug)]
 pub(crate) enum Stage {
     /// We called; the other side has not answered.
     Connecting,
-    /// The peer's handshake is incomplete.
-    Handshake { received: Vec<u8> },
+    /// The encrypted handshake that we began is incomplete.
+    Encrypting(Box<Initiator>),
+    /// The peer's plaintext handshake is incomplete. `received` is decrypted, what comes next is to be
+    /// with the cipher, if there is one.
+    Handshake { received: Vec<u8>, cipher: Option<Box<Rc4>> },
     /// Both handshakes are through.
     Open(PeerSlot),
 }
@@ -36,6 +39,8 @@ pub(crate) struct Connection {
     pub(crate) address: SocketAddr,
     pub(crate) torrent: TorrentKey,
     pub(crate) is_outgoing: bool,
+    /// It opened, or is to open, with an encrypted handshake.
+    pub(crate) is_encrypted: bool,
     /// Its place among the node's peers.
     pub(crate) permit: Option<Permit>,
     /// Its place among the node's connections that are being opened.
@@ -72,6 +77,7 @@ impl Connection {
             address,
             torrent,
             is_outgoing: true,
+            is_encrypted: false,
             permit: None,
             half_open: None,
             stage: Stage::Connecting,
@@ -96,8 +102,40 @@ impl Connection {
     pub(crate) fn slot(&self) -> Option<PeerSlot> {
         match self.stage {
             Stage::Open(slot) => Some(slot),
-            Stage::Connecting | Stage::Handshake { .. } => None,
+            Stage::Connecting | Stage::Encrypting(_) | Stage::Handshake { .. } => None,
         }
+    }
+
+    /// Takes bytes of an unfinished handshake, whose answer is queued.
+    pub(crate) fn take_handshake(&mut self, bytes: &mut [u8]) -> Result<(), MseFault> {
+        match &mut self.stage {
+            Stage::Handshake { received, cipher } => {
+                if let Some(cipher) = cipher {
+                    cipher.apply(bytes);
+                }
+                received.extend_from_slice(bytes);
+            }
+            Stage::Encrypting(initiator) => {
+                let mut out = Vec::new();
+                let established = initiator.receive(bytes, &mut out)?;
+                if !out.is_empty() {
+                    self.sender.message(|answer| answer.append(&mut out));
+                }
+                if let Some(Established { ciphers, payload, .. }) = established {
+                    let cipher = self.go_on_with(ciphers);
+                    self.stage = Stage::Handshake { received: payload, cipher };
+                }
+            }
+            Stage::Connecting | Stage::Open(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Encrypts what is sent from now on, if both sides want that; gives the cipher of what comes.
+    pub(crate) fn go_on_with(&mut self, ciphers: Option<Ciphers>) -> Option<Box<Rc4>> {
+        let Ciphers { receive, send } = ciphers?;
+        self.sender.encrypt(send);
+        Some(receive)
     }
 
     /// The kernel says that the socket takes bytes again.

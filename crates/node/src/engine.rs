@@ -12,7 +12,8 @@ use crate::torrent::NewTorrent;
 use piecework_disk::{Disk, DiskConfig, ResumeStore};
 use piecework_filter::IpFilter;
 use piecework_metainfo::Magnet;
-use piecework_net::{Acceptor, ListenError, Listeners, TrackerClient};
+use piecework_mse::{Encryption, SECRET_BYTES, Torrents};
+use piecework_net::{AcceptRules, Acceptor, ListenError, Listeners, TrackerClient};
 use piecework_swarm::AddressPolicy;
 use piecework_types::{InfoHash, InfoHashes, PeerId, Rng};
 use std::collections::BTreeMap;
@@ -76,7 +77,10 @@ pub(crate) struct Shared {
     pub(crate) exchanges_peers: bool,
     /// Random number of this run, for trackers.
     pub(crate) tracker_key: u32,
+    pub(crate) encryption: Encryption,
     routes: RwLock<BTreeMap<InfoHash, Route>>,
+    /// The same info-hashes by the names that they have in encrypted handshakes.
+    torrents: Arc<RwLock<Torrents>>,
     events: Sender<Option<Event>>,
     /// Events that no face has taken yet.
     events_waiting: AtomicUsize,
@@ -123,9 +127,25 @@ impl Shared {
         id
     }
 
+    /// A secret exponent for one call, from the operating system.
+    pub(crate) fn secret(&self) -> [u8; SECRET_BYTES] {
+        let mut secret = [0; SECRET_BYTES];
+        for part in secret.chunks_mut(8) {
+            part.copy_from_slice(&self.random().to_ne_bytes()[..part.len()]);
+        }
+        secret
+    }
+
     pub(crate) fn forget(&self, key: TorrentKey) {
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
-        routes.retain(|_, route| route.key != key);
+        let mut torrents = self.torrents.write().unwrap_or_else(PoisonError::into_inner);
+        routes.retain(|info_hash, route| {
+            let stays = route.key != key;
+            if !stays {
+                torrents.remove(*info_hash);
+            }
+            stays
+        });
     }
 }
 
@@ -183,7 +203,9 @@ impl Engine {
             turned_away: AtomicU64::new(0),
             exchanges_peers: config.exchanges_peers,
             tracker_key: seeds.next_u64() as u32,
+            encryption: config.encryption,
             routes: RwLock::default(),
+            torrents: Arc::default(),
             events: sender,
             events_waiting: AtomicUsize::new(0),
             seeds: Mutex::new(seeds),
@@ -208,9 +230,14 @@ impl Engine {
     fn accept(&self, listeners: Listeners) -> io::Result<Acceptor> {
         let handles: Vec<_> = self.shards.iter().map(|(handle, _)| handle.clone()).collect();
         let router = Arc::clone(&self.shared);
+        let rules = AcceptRules {
+            encryption: router.encryption,
+            torrents: Arc::clone(&router.torrents),
+            seed: router.random(),
+        };
         let doorkeeper = Arc::clone(&self.shared);
         let welcomes = move |ip| doorkeeper.welcomes(ip);
-        Acceptor::start(listeners, welcomes, move |arrival| {
+        Acceptor::start(listeners, rules, welcomes, move |arrival| {
             let routes = router.routes.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(&Route { key, shard }) = routes.get(&arrival.info_hash) {
                 handles[shard].offer(Command::Arrival { arrival, key });
@@ -277,6 +304,10 @@ impl Engine {
         let mut routes = self.shared.routes.write().unwrap_or_else(PoisonError::into_inner);
         if info_hashes.iter().any(|info_hash| routes.contains_key(&info_hash)) {
             return Err(AddError::Duplicate(info_hashes));
+        }
+        let mut torrents = self.shared.torrents.write().unwrap_or_else(PoisonError::into_inner);
+        if !info_hashes.iter().all(|info_hash| torrents.insert(info_hash)) {
+            tracing::warn!(%info_hashes, "too many torrents: encrypted peers cannot call for this one");
         }
         routes.extend(info_hashes.iter().map(|info_hash| (info_hash, Route { key, shard })));
         Ok(shard)

@@ -114,6 +114,8 @@ pub struct Status {
     pub peers: u32,
     /// See `peers`.
     pub seeds: u32,
+    /// Those of the connected peers whose handshake was encrypted.
+    pub encrypted: u32,
     /// Peers whose address is known.
     pub known: u32,
     /// Addresses that were not dialled, and why: by reason, as far as there were any.

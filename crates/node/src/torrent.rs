@@ -11,6 +11,7 @@ use crate::connection::Connection;
 use crate::engine::Shared;
 use crate::event::{Phase, StatusCell, TorrentKey};
 use crate::external::External;
+use crate::greetings::Greetings;
 use crate::limits::{NodeLimits, Rate};
 use crate::setup::{Prepared, Resting};
 use crate::shard::Ending;
@@ -114,6 +115,9 @@ pub(crate) struct Torrent {
     pub(crate) lock: Option<ResumeLock>,
     /// Sockets of its peers, unfinished handshakes included.
     pub(crate) sockets: u32,
+    /// Peers whose handshake was encrypted.
+    pub(crate) encrypted: u32,
+    pub(crate) greetings: Greetings,
     /// There were any since it was added or lay down last.
     pub(crate) had_company: bool,
     /// Payload moved in this run before its last sleep.
@@ -179,6 +183,8 @@ impl Torrent {
             waiting: Vec::new(),
             lock: None,
             sockets: 0,
+            encrypted: 0,
+            greetings: Greetings::default(),
             had_company: false,
             moved: Totals::default(),
             left_asleep: 0,

@@ -92,6 +92,20 @@ pub(crate) struct NetArgs {
     /// Upload at most so many bytes a second.
     #[arg(long, value_name = "R")]
     pub(crate) limit_up: Option<ByteRate>,
+    /// Encrypted connections: tried first, asked of everybody, or none.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = EncryptionArg::Prefer)]
+    pub(crate) encryption: EncryptionArg,
+}
+
+/// `--encryption`
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum EncryptionArg {
+    /// Encrypted handshakes first, plaintext for peers that know no other; payload as the peer wants it
+    Prefer,
+    /// Handshakes and payload encrypted; peers that cannot are refused
+    Require,
+    /// Plaintext only
+    Off,
 }
 
 /// `piecework get`

@@ -265,6 +265,7 @@ fn object(label: &str, status: &Status) -> serde_json::Value {
         "up_rate": status.up_rate,
         "peers": status.peers,
         "seeds": status.seeds,
+        "encrypted": status.encrypted,
         "complete": status.is_complete,
         "refused": refused,
         "turned_away": status.turned_away,

@@ -1,6 +1,6 @@
 //! What `get`, `seed` and `metadata` share: an engine from the arguments, and waiting for its events.
 
-use crate::args::{Common, NetArgs, PriorityRule};
+use crate::args::{Common, EncryptionArg, NetArgs, PriorityRule};
 use crate::failure::{Context, Failure};
 use crate::ip_filter;
 use crate::out::Out;
@@ -9,8 +9,8 @@ use crate::source::Loaded;
 use globset::{GlobBuilder, GlobMatcher};
 use piecework_metainfo::Info;
 use piecework_node::{
-    AddressPolicy, Engine, EngineConfig, Event, FilePriorities, NORMAL_PRIORITY, PeerVerdict,
-    PortChoice,
+    AddressPolicy, Encryption, Engine, EngineConfig, Event, FilePriorities, NORMAL_PRIORITY,
+    PeerVerdict, PortChoice,
 };
 use serde_json::json;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -34,6 +34,11 @@ pub(crate) fn start(common: &Common, net: &NetArgs, signals: &Signals) -> Result
         None => PortChoice::Default,
         Some(0) => PortChoice::Any,
         Some(port) => PortChoice::Exactly(port),
+    };
+    config.encryption = match net.encryption {
+        EncryptionArg::Prefer => Encryption::Prefer,
+        EncryptionArg::Require => Encryption::Require,
+        EncryptionArg::Off => Encryption::Off,
     };
     config.down_limit = net.limit_down.map(|rate| rate.0);
     config.up_limit = net.limit_up.map(|rate| rate.0);

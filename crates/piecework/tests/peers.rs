@@ -122,5 +122,8 @@ fn what_is_dropped_for_breaking_the_protocol_is_told_with_its_reason() {
     let run = with(sandbox.get(sandbox.torrent(&fixture), &[peer.address()]), &[]);
     let told = run.wait_object("a verdict", |object| is_event(object, "peer"));
     assert_eq!(told["verdict"], "dropped");
-    assert!(told["reason"].as_str().is_some_and(|reason| reason.contains("bytes behind its id")), "{told}");
+    assert!(
+        told["reason"].as_str().is_some_and(|reason| reason.contains("bytes behind its id")),
+        "{told}"
+    );
 }

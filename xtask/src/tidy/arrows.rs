@@ -22,8 +22,8 @@ const LAYERS: &[(Layer, &[&str])] = &[
     (
         Layer::Pure,
         &[
-            "types", "bencode", "metainfo", "wire", "tracker", "hash", "filter", "mse", "swarm", "dht",
-            "utp", "pay",
+            "types", "bencode", "metainfo", "wire", "tracker", "hash", "filter", "mse", "swarm",
+            "dht", "utp", "pay",
         ],
     ),
     (Layer::Effect, &["disk", "net", "wallet", "chain", "settle"]),

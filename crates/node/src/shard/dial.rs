@@ -3,10 +3,11 @@
 use super::Shard;
 use super::inbound::{Ending, HANDSHAKE_AFTER};
 use crate::connection::{Connection, Stage};
-use crate::event::TorrentKey;
+use crate::event::{Problem, TorrentKey, What};
 use mio::net::TcpStream;
+use piecework_mse::{Call, Encryption, Initiator, KeyPair};
 use piecework_swarm::DialerInput;
-use piecework_types::Time;
+use piecework_types::{Blame, Time};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -63,8 +64,13 @@ impl Shard {
         permits: impl FnOnce(&mut Connection),
     ) -> io::Result<()> {
         let deadline = now + HANDSHAKE_AFTER;
+        let encryption = self.shared.encryption;
+        let torrent = self.torrents.get(&key);
+        let is_encrypted =
+            torrent.is_some_and(|torrent| torrent.greetings.encrypts(address, encryption));
         let started = TcpStream::connect(address).and_then(|stream| {
             let mut connection = Connection::new(stream, address, key, deadline);
+            connection.is_encrypted = is_encrypted;
             permits(&mut connection);
             self.register(connection)
         });
@@ -103,14 +109,71 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let Some(torrent) = self.torrents.get(&connection.torrent) else { return };
         let ours = torrent.handshake(torrent.info_hashes.primary());
-        connection.sender.message(|out| out.extend_from_slice(&ours.encode()));
-        connection.stage = Stage::Handshake { received: Vec::new() };
+        if connection.is_encrypted {
+            let call = Call { info_hash: ours.info_hash, payload: ours.encode().to_vec() };
+            let (pair, seed) = (KeyPair::new(&self.shared.secret()), self.shared.random());
+            let (encryption, mut out) = (self.shared.encryption, Vec::new());
+            let initiator = Initiator::start(call, pair, encryption, seed, &mut out);
+            connection.sender.message(|first| first.append(&mut out));
+            connection.stage = Stage::Encrypting(Box::new(initiator));
+        } else {
+            connection.sender.message(|out| out.extend_from_slice(&ours.encode()));
+            connection.stage = Stage::Handshake { received: Vec::new(), cipher: None };
+        }
         // Connecting had its time; the handshake gets as much again.
         self.deadlines.remove(&(connection.deadline, id));
         connection.deadline = now + HANDSHAKE_AFTER;
         self.deadlines.insert((connection.deadline, id));
         self.flush(id, now);
         self.mark_ready(id);
+    }
+
+    /// Goes on with a connection of ours whose peer has not answered our handshake: whether it lives on as
+    /// another one, in plaintext, with the same places among the node's connections.
+    pub(super) fn greet_otherwise(&mut self, connection: &mut Connection, now: Time) -> bool {
+        let (key, address) = (connection.torrent, connection.address);
+        let Some(torrent) = self.torrents.get_mut(&key) else { return false };
+        let was_encrypted = match connection.stage {
+            Stage::Encrypting(_) => true,
+            Stage::Handshake { .. } if connection.is_outgoing && !connection.is_encrypted => false,
+            Stage::Connecting | Stage::Handshake { .. } | Stage::Open(_) => return false,
+        };
+        if !torrent.takes_peers() {
+            return false;
+        }
+        torrent.greetings.failed(address, was_encrypted);
+        if !was_encrypted {
+            return false;
+        }
+        if self.shared.encryption == Encryption::Require {
+            self.tell_refusal(key, address);
+            return false;
+        }
+        if self.shared.limits.connect(now).is_err() {
+            return false;
+        }
+        tracing::debug!(peer = %address, "no answer to the encrypted handshake: in plaintext then");
+        let (permit, half_open) = (connection.permit.take(), connection.half_open.take());
+        let started = self.connect(key, address, now, |connection| {
+            connection.permit = permit;
+            connection.half_open = half_open;
+        });
+        started.is_ok()
+    }
+
+    /// Tells the user that a peer is refused because it does not encrypt. Once for a torrent: there may be
+    /// hundreds.
+    pub(super) fn tell_refusal(&mut self, key: TorrentKey, peer: SocketAddr) {
+        tracing::debug!(%peer, "refused: it does not encrypt");
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        if std::mem::replace(&mut torrent.greetings.is_refusal_told, true) {
+            return;
+        }
+        let text = format!(
+            "refused peer {peer}, which did not complete an encrypted handshake, as encryption is required; \
+             so will others be: --encryption prefer takes them"
+        );
+        self.tell(key, What::Problem(Problem { blame: Blame::Policy, is_fatal: false, text }));
     }
 }
 

@@ -7,6 +7,7 @@ use crate::slots::Slots;
 use crate::torrent::Torrent;
 use mio::{Interest, Token};
 use piecework_disk::{Chunk, ChunkPool};
+use piecework_mse::Encryption;
 use piecework_net::{Arrival, ReceiveError, Receiver, Sink};
 use piecework_swarm::{Admission, CloseReason, Hello, Input};
 use piecework_types::{ChunkId, PeerSlot, Time};
@@ -30,6 +31,9 @@ impl Shard {
         if !torrent.takes_peers() || !self.makes_room(&arrival, key, now) {
             return;
         }
+        if arrival.encrypted.is_none() && self.shared.encryption == Encryption::Require {
+            return self.tell_refusal(key, arrival.address);
+        }
         let Some(arrival) = self.keep_waiting(arrival, key) else { return };
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         let Some(permit) = self.shared.limits.peer() else { return };
@@ -38,8 +42,14 @@ impl Shard {
         connection.permit = Some(permit);
         connection.is_outgoing = false;
         let ours = torrent.handshake(arrival.info_hash);
+        let mut cipher = None;
+        if let Some(answered) = arrival.encrypted {
+            connection.is_encrypted = true;
+            connection.sender.message(|out| out.extend_from_slice(&answered.answer));
+            cipher = connection.go_on_with(answered.ciphers);
+        }
         connection.sender.message(|out| out.extend_from_slice(&ours.encode()));
-        connection.stage = Stage::Handshake { received: arrival.received };
+        connection.stage = Stage::Handshake { received: arrival.received, cipher };
         if let Ok(id) = self.register(connection) {
             self.deadlines.insert((deadline, id));
             self.advance_handshake(id, now);
@@ -95,7 +105,7 @@ impl Shard {
     pub(super) fn read(&mut self, id: u32, now: Time) {
         match self.connections.get(id).map(|connection| &connection.stage) {
             Some(Stage::Open(slot)) => self.read_open(id, *slot, now),
-            Some(Stage::Handshake { .. }) => self.read_handshake(id, now),
+            Some(Stage::Encrypting(_) | Stage::Handshake { .. }) => self.read_handshake(id, now),
             Some(Stage::Connecting) => self.finish_connect(id, now),
             None => {}
         }
@@ -164,35 +174,39 @@ impl Shard {
 
     fn read_handshake(&mut self, id: u32, now: Time) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        let Stage::Handshake { received } = &mut connection.stage else { return };
         let mut buffer = [0; HANDSHAKE_READ_BYTES];
-        match (&connection.stream).read(&mut buffer) {
+        let got = match (&connection.stream).read(&mut buffer) {
             Ok(0) => return self.lost(id, &ReceiveError::Closed, now),
-            Ok(got) => received.extend_from_slice(&buffer[..got]),
+            Ok(got) => got,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
             Err(error) => return self.lost(id, &error.into(), now),
+        };
+        if let Err(fault) = connection.take_handshake(&mut buffer[..got]) {
+            return self.lost(id, &fault.into(), now);
         }
         self.mark_ready(id);
+        self.flush(id, now);
         self.advance_handshake(id, now);
     }
 
     /// Opens the connection once the peer's handshake is whole.
     pub(super) fn advance_handshake(&mut self, id: u32, now: Time) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        let Stage::Handshake { received } = &mut connection.stage else { return };
+        let Stage::Handshake { received, cipher } = &mut connection.stage else { return };
         let theirs = match Handshake::decode(received) {
             Ok(HandshakeStep::Complete(handshake)) => handshake,
             Ok(HandshakeStep::Incomplete { .. } | HandshakeStep::InfoHash { .. }) => return,
             Err(fault) => return self.lost(id, &fault.into(), now),
         };
-        let leftover = received.split_off(HANDSHAKE_BYTES);
+        let (leftover, cipher) = (received.split_off(HANDSHAKE_BYTES), cipher.take());
         let key = connection.torrent;
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         if !torrent.info_hashes.iter().any(|ours| ours == theirs.info_hash) {
             return self.close(id, Ending::Lost { is_fault: true }, now);
         }
         let slot = torrent.open(id);
+        torrent.encrypted += u32::from(connection.is_encrypted);
         self.deadlines.remove(&(connection.deadline, id));
         connection.stage = Stage::Open(slot);
         connection.half_open = None;
@@ -209,7 +223,7 @@ impl Shard {
         if let Some(bytes) = connection.room() {
             torrent.swarm.handle(Input::Room { slot, bytes }, now);
         }
-        connection.receiver = Receiver::with_leftover(leftover, None);
+        connection.receiver = Receiver::with_leftover(leftover, cipher);
         let limits = torrent.wire_limits;
         let mut sink = PeerSink {
             torrent,
@@ -274,8 +288,13 @@ impl Shard {
         let key = connection.torrent;
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         torrent.sockets = torrent.sockets.saturating_sub(1);
+        if self.greet_otherwise(&mut connection, now) {
+            return;
+        }
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
         if let Some(slot) = connection.slot() {
             torrent.closed(slot);
+            torrent.encrypted = torrent.encrypted.saturating_sub(connection.is_encrypted.into());
             if !matches!(ending, Ending::ByMachine { .. }) {
                 torrent.swarm.handle(Input::Disconnected { slot }, now);
             }

@@ -121,7 +121,9 @@ impl Shard {
         connection.became_writable();
         match connection.stage {
             Stage::Connecting => self.mark_ready(id),
-            Stage::Handshake { .. } | Stage::Open(_) => self.flush(id, self.clock.now()),
+            Stage::Encrypting(_) | Stage::Handshake { .. } | Stage::Open(_) => {
+                self.flush(id, self.clock.now());
+            }
         }
     }
 

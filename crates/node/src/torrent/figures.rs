@@ -72,6 +72,7 @@ impl Torrent {
                 up_rate: view.up_rate_bytes,
                 peers: view.peer_count as u32,
                 seeds: view.seed_count as u32,
+                encrypted: self.encrypted,
                 known,
                 refused: self.dialer.refusals().collect(),
                 turned_away: 0,

@@ -164,6 +164,7 @@ fn sum(engine: &Engine, keys: &[TorrentKey]) -> Status {
         all.down_rate += status.down_rate;
         all.peers += status.peers;
         all.seeds += status.seeds;
+        all.encrypted += status.encrypted;
         all.turned_away = status.turned_away;
         for (reason, count) in status.refused {
             match all.refused.iter_mut().find(|(known, _)| *known == reason) {
