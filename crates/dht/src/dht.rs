@@ -4,7 +4,6 @@
 //! others, [`answers`] takes what others answer, [`run`] moves lookups on, [`upkeep`] looks after tables.
 //! It must not know sockets, clocks or torrents' state.
 
-use crate::allowance::{Allowance, Allowances};
 use crate::asks::{Asks, For, Overdue, Pace};
 use crate::config::{
     Config, ENDPOINTS_MAX, EndpointConfig, EndpointIndex, Goal, ITEM_SENT_BYTES_MAX, LOOKUPS_MAX,
@@ -19,7 +18,7 @@ use crate::table::Table;
 use crate::token::Keys;
 use crate::vote::Ballot;
 use crate::{Contact, Family, NodeId};
-use piecework_types::{Rng, Time};
+use piecework_types::{Allowance, Allowances, Rng, Time};
 use run::Running;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};

@@ -4,10 +4,9 @@
 //! down; a full store keeps the items closest to our own id, which are those that others look for here.
 //! Must not know tokens or messages.
 
-use crate::allowance::Sender;
 use crate::krpc::ErrorCode;
 use crate::{Item, MutableItem, NodeId};
-use piecework_types::Time;
+use piecework_types::{Sender, Time};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;

@@ -66,7 +66,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod allowance;
 mod asks;
 mod bloom;
 mod config;
@@ -84,7 +83,6 @@ mod table;
 mod token;
 mod vote;
 
-pub use allowance::Rate;
 pub use bloom::BloomFilter;
 pub use config::{
     AMPLIFICATION_MAX, Config, ENDPOINTS_MAX, EndpointConfig, EndpointIndex, Goal, LOOKUPS_MAX,
@@ -100,5 +98,6 @@ pub use item::{
 pub use item_store::{ITEM_LIFE, SENDER_ITEMS_MAX};
 pub use lookup::{NETWORK_CANDIDATES_MAX, PARALLEL, QUERIES_MAX};
 pub use peer_store::{PEER_LIFE, PEERS_MAX, SENDER_PEERS_MAX, TORRENT_PEERS_MAX};
+pub use piecework_types::Rate;
 pub use saved::{SAVED_BYTES_MAX, SAVED_NODES_MAX, Saved, SavedEndpoint};
 pub use table::{BUCKET_NETWORK_NODES_MAX, BUCKET_NODES_MAX, Compliance, NETWORK_NODES_MAX};

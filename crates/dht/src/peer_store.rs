@@ -4,10 +4,9 @@
 //! torrent and torrents of one sender have limits; a full store takes a new torrent in place of the one
 //! with fewest peers. Must not know tokens or messages.
 
-use crate::allowance::Sender;
 use crate::krpc::{Filters, Samples};
 use crate::{BloomFilter, Family};
-use piecework_types::{InfoHash, Rng, Time};
+use piecework_types::{InfoHash, Rng, Sender, Time};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,9 +1,10 @@
 //! The words every other crate shares: time, digests, ids, the grid of pieces and blocks, bitfields,
-//! seeded randomness and whose fault an error is.
+//! seeded randomness, budgets for strangers and whose fault an error is.
 //!
 //! This is the lowest crate: it depends on nothing and does no I/O. It must not know bencode, sockets,
 //! files, or any policy.
 
+mod allowance;
 mod bitfield;
 mod digest;
 mod fault;
@@ -12,6 +13,7 @@ mod id;
 mod random;
 mod time;
 
+pub use allowance::{Allowance, Allowances, Rate, Sender};
 pub use bitfield::{Bitfield, BitfieldFault, IterOnes};
 pub use digest::{DigestParseError, Sha1Digest, Sha256Digest};
 pub use fault::Blame;

@@ -3,7 +3,7 @@
 //! Owns the budgets. Invariant: in any span of `t` seconds a key gets at most `per_second * t + burst`.
 //! Must not know what is asked.
 
-use piecework_types::Time;
+use crate::Time;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -24,18 +24,19 @@ const UNITS: u64 = 1_000_000;
 
 /// One budget and what is left of it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Allowance {
+pub struct Allowance {
     credit: u64,
     updated: Time,
 }
 
 impl Allowance {
-    pub(crate) const fn full(rate: Rate, now: Time) -> Self {
+    /// A budget of which nothing has been taken.
+    pub const fn full(rate: Rate, now: Time) -> Self {
         Self { credit: rate.burst as u64 * UNITS, updated: now }
     }
 
     /// Takes one, if one is left.
-    pub(crate) fn take(&mut self, rate: Rate, now: Time) -> bool {
+    pub fn take(&mut self, rate: Rate, now: Time) -> bool {
         self.refill(rate, now);
         let left = self.credit.checked_sub(UNITS);
         self.credit = left.unwrap_or(self.credit);
@@ -52,18 +53,20 @@ impl Allowance {
     }
 }
 
-/// A budget for each sender: an IPv4 address or an IPv6 /64.
+/// A budget for each [`Sender`].
 #[derive(Clone, Debug)]
-pub(crate) struct Allowances {
+pub struct Allowances {
     rate: Rate,
     senders: BTreeMap<Sender, Allowance>,
 }
 
+/// Who counts as one: an IPv4 address or an IPv6 /64, which is what one customer has.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Sender(u64, bool);
+pub struct Sender(u64, bool);
 
 impl Sender {
-    pub(crate) fn of(ip: IpAddr) -> Self {
+    /// The sender behind an address.
+    pub fn of(ip: IpAddr) -> Self {
         match ip {
             IpAddr::V4(ip) => Self(u32::from(ip).into(), false),
             IpAddr::V6(ip) => Self((u128::from(ip) >> 64) as u64, true),
@@ -72,12 +75,13 @@ impl Sender {
 }
 
 impl Allowances {
-    pub(crate) const fn new(rate: Rate) -> Self {
+    /// Budgets of this size, all of them full.
+    pub const fn new(rate: Rate) -> Self {
         Self { rate, senders: BTreeMap::new() }
     }
 
     /// Takes one of this sender's, if one is left.
-    pub(crate) fn take(&mut self, ip: IpAddr, now: Time) -> bool {
+    pub fn take(&mut self, ip: IpAddr, now: Time) -> bool {
         let (sender, rate) = (Sender::of(ip), self.rate);
         if !self.senders.contains_key(&sender) && self.senders.len() >= SENDERS_MAX {
             self.forget_one(now);
