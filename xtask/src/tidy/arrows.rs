@@ -22,8 +22,8 @@ const LAYERS: &[(Layer, &[&str])] = &[
     (
         Layer::Pure,
         &[
-            "types", "bencode", "metainfo", "wire", "tracker", "hash", "filter", "mse", "swarm",
-            "dht", "utp", "pay",
+            "types", "bencode", "metainfo", "wire", "tracker", "hash", "filter", "mse", "gateway",
+            "swarm", "dht", "utp", "pay",
         ],
     ),
     (Layer::Effect, &["disk", "net", "wallet", "chain", "settle"]),
@@ -36,7 +36,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
 /// What an effect crate may use of ours. Only `node` joins the swarm with disk and net.
 const EFFECTS: &[(&str, &[&str])] = &[
     ("disk", &["types", "bencode", "hash", "metainfo"]),
-    ("net", &["types", "bencode", "wire", "tracker", "mse", "utp"]),
+    ("net", &["types", "bencode", "wire", "tracker", "mse", "gateway", "utp"]),
     ("wallet", &["types", "pay"]),
     ("chain", &["types", "pay"]),
     ("settle", &["types", "pay", "wallet", "chain"]),
