@@ -12,6 +12,8 @@ pub const ENDPOINTS_MAX: usize = 8;
 pub const LOOKUPS_MAX: usize = 32;
 /// Lookups that wait.
 pub const LOOKUPS_WAITING_MAX: usize = 4096;
+/// Routers that are kept of one endpoint.
+pub const ROUTERS_MAX: usize = 32;
 /// Bytes of an answer, and of a query without an item (BEP 32).
 pub(crate) const SENT_BYTES_MAX: usize = 1024;
 /// Bytes of a packet with an item: 1000 of value, and what stands around it (BEP 44).

@@ -7,7 +7,7 @@
 use crate::asks::{Asks, For, Overdue, Pace};
 use crate::config::{
     Config, ENDPOINTS_MAX, EndpointConfig, EndpointIndex, Goal, ITEM_SENT_BYTES_MAX, LOOKUPS_MAX,
-    LOOKUPS_WAITING_MAX, LookupId, Output, Reason, SENT_BYTES_MAX, StartError,
+    LOOKUPS_WAITING_MAX, LookupId, Output, ROUTERS_MAX, Reason, SENT_BYTES_MAX, StartError,
 };
 use crate::item_store::ItemStore;
 use crate::krpc::{Body, Message, Method, Query, Want};
@@ -253,6 +253,22 @@ impl Dht {
         let Some(here) = self.endpoints.get_mut(usize::from(endpoint.0)) else { return };
         if here.family == Family::of(address.ip()) && self.config.addresses.allows(address) {
             here.strangers.add(Stranger { address, was_prompted: false }, now);
+        }
+    }
+
+    /// Tells of a router: a node that is asked only while the table is nearly empty. At most
+    /// [`ROUTERS_MAX`] of an endpoint are kept.
+    pub fn add_router(&mut self, endpoint: EndpointIndex, address: SocketAddr, now: Time) {
+        let Some(here) = self.endpoints.get_mut(usize::from(endpoint.0)) else { return };
+        let is_usable =
+            here.family == Family::of(address.ip()) && self.config.addresses.allows(address);
+        if !is_usable || here.routers.contains(&address) || here.routers.len() >= ROUTERS_MAX {
+            return;
+        }
+        here.routers.push(address);
+        if here.table.good() == 0 {
+            here.next_bootstrap = now;
+            self.next_upkeep = now;
         }
     }
 

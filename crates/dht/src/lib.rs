@@ -86,7 +86,7 @@ mod vote;
 pub use bloom::BloomFilter;
 pub use config::{
     AMPLIFICATION_MAX, Config, ENDPOINTS_MAX, EndpointConfig, EndpointIndex, Goal, LOOKUPS_MAX,
-    LOOKUPS_WAITING_MAX, LookupId, Outcome, Output, Reason, Scrape, StartError,
+    LOOKUPS_WAITING_MAX, LookupId, Outcome, Output, ROUTERS_MAX, Reason, Scrape, StartError,
 };
 pub use contact::{AddressScope, Contact, Family};
 pub use dht::{Counters, Dht, EndpointView, StoredView};

@@ -12,6 +12,7 @@ mod listen;
 mod receive;
 mod send;
 mod tracker_client;
+mod udp;
 
 pub use accept::{AcceptRules, Acceptor, Answered, Arrival};
 pub use fetch::{FetchError, fetch};
@@ -20,3 +21,4 @@ pub use listen::{DEFAULT_PORTS, ListenError, Listeners, PortChoice};
 pub use receive::{ReceiveError, Received, Receiver, SCRATCH_BYTES, Sink};
 pub use send::{Flushed, ReadToken, Sender};
 pub use tracker_client::{AnnounceError, AnnounceJob, ScrapeJob, Scraped, TrackerClient};
+pub use udp::UdpSockets;

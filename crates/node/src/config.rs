@@ -1,5 +1,6 @@
 //! What the engine and a torrent are told at their start.
 
+use crate::dht::DhtConfig;
 use piecework_disk::DiskConfig;
 use piecework_filter::IpFilter;
 use piecework_metainfo::{Info, Magnet, Metainfo};
@@ -42,6 +43,8 @@ pub struct EngineConfig {
     pub gossip: AddressPolicy,
     /// Peers of torrents that are not private are told of each other (BEP 11).
     pub exchanges_peers: bool,
+    /// The node of the DHT; `None` for none.
+    pub dht: Option<DhtConfig>,
     /// How long after its last peer a complete torrent goes to rest; peers often come in company. One
     /// that had none yet need not wait. `None`: never.
     pub rest_after: Option<Duration>,
@@ -66,6 +69,7 @@ impl EngineConfig {
             ip_filter: Arc::default(),
             gossip: AddressPolicy::default(),
             exchanges_peers: true,
+            dht: None,
             rest_after: Some(Duration::from_secs(10)),
             retry_interval: DiskConfig::default().retry_interval,
         }

@@ -1,7 +1,10 @@
 //! The engine as the faces see it: start it, add torrents, take events, stop it.
 
+mod dht;
+
 use crate::clock::Clock;
 use crate::config::{AddTorrent, EngineConfig, Playback, Source};
+use crate::dht::{DhtHandle, DhtThread};
 use crate::event::{Event, StatusCell, TorrentKey, What};
 use crate::external::External;
 use crate::limits::NodeLimits;
@@ -21,7 +24,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -78,6 +81,8 @@ pub(crate) struct Shared {
     /// Random number of this run, for trackers.
     pub(crate) tracker_key: u32,
     pub(crate) encryption: Encryption,
+    /// Set once the engine has started, if it has a DHT node.
+    dht: OnceLock<DhtHandle>,
     routes: RwLock<BTreeMap<InfoHash, Route>>,
     /// The same info-hashes by the names that they have in encrypted handshakes.
     torrents: Arc<RwLock<Torrents>>,
@@ -88,6 +93,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The way to the DHT node, if there is one.
+    pub(crate) fn dht(&self) -> Option<&DhtHandle> {
+        self.dht.get()
+    }
+
     /// Tells the faces. Nothing is told once they are gone, or when they read no events at all.
     pub(crate) fn tell(&self, key: TorrentKey, info_hashes: InfoHashes, what: What) {
         if self.events_waiting.fetch_add(1, Ordering::Relaxed) >= EVENTS_MAX
@@ -168,6 +178,7 @@ pub struct Engine {
     shared: Arc<Shared>,
     shards: Vec<(ShardHandle, JoinHandle<()>)>,
     acceptor: Option<Acceptor>,
+    dht: Option<DhtThread>,
     events: Receiver<Option<Event>>,
     next_key: AtomicU64,
     statuses: Mutex<BTreeMap<TorrentKey, StatusCell>>,
@@ -204,6 +215,7 @@ impl Engine {
             exchanges_peers: config.exchanges_peers,
             tracker_key: seeds.next_u64() as u32,
             encryption: config.encryption,
+            dht: OnceLock::new(),
             routes: RwLock::default(),
             torrents: Arc::default(),
             events: sender,
@@ -215,10 +227,14 @@ impl Engine {
             shared,
             shards: Vec::new(),
             acceptor: None,
+            dht: None,
             events,
             next_key: AtomicU64::new(1),
             statuses: Mutex::default(),
         };
+        if let Some(dht) = &config.dht {
+            engine.start_dht(dht.clone(), clock)?;
+        }
         for index in 0..config.shards.max(1) {
             engine.shards.push(Shard::start(index, clock, Arc::clone(&engine.shared))?);
         }
@@ -262,6 +278,7 @@ impl Engine {
                 (magnet.info_hashes, tiers.collect())
             }
         };
+        self.tell_dht_nodes(&spec.source);
         let key = TorrentKey(self.next_key.fetch_add(1, Ordering::Relaxed));
         let shard = self.claim(key, info_hashes)?;
         let (mut metadata, mut resting) = (None, None);

@@ -9,6 +9,7 @@ mod announce;
 mod clock;
 mod config;
 mod connection;
+mod dht;
 mod engine;
 mod event;
 mod external;
@@ -21,8 +22,10 @@ mod slots;
 mod torrent;
 
 pub use config::{AddTorrent, EngineConfig, FilePriorities, Playback, Source};
+pub use dht::{DhtConfig, DhtStatus, Found};
 pub use engine::{AddError, Engine, StartError, Waker, system_random};
 pub use event::{Event, PeerVerdict, Phase, Problem, Status, TorrentKey, TrackerStatus, What};
+pub use piecework_dht::{AddressScope, MutableItem, MutableName, PublicKey};
 pub use piecework_mse::Encryption;
 pub use piecework_net::PortChoice;
 pub use piecework_swarm::{AddressPolicy, Refusal};

@@ -24,15 +24,17 @@ use crate::torrent::{NewTorrent, Torrent};
 use mio::{Events, Poll, Token, Waker};
 use piecework_disk::{Chunk, Completion, Mailbox, PieceStore};
 use piecework_net::{Arrival, FramePool, SCRATCH_BYTES};
-use piecework_swarm::Input;
+use piecework_swarm::{Input, Source as Gossip};
 use piecework_types::Time;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+pub(crate) use chores::PEERS_ENOUGH;
 pub(crate) use inbound::Ending;
 
 pub(crate) const WAKE: Token = Token(usize::MAX);
@@ -74,13 +76,19 @@ pub(crate) enum Command {
     Quit,
 }
 
+/// What others found out for a torrent.
+enum News {
+    Announced(Announced),
+    Found { peers: Vec<SocketAddr>, source: Gossip },
+}
+
 /// The way to a shard from other threads.
 #[derive(Clone)]
 pub(crate) struct ShardHandle {
     commands: SyncSender<Command>,
-    /// At most one for each tracker of each torrent. A way of its own, so that neither the trackers'
-    /// thread nor the shard itself ever waits for room.
-    answers: Sender<(TorrentKey, Announced)>,
+    /// At most one for each tracker and each node of a lookup. A way of its own, so that neither the
+    /// threads that ask them nor the shard itself ever wait for room.
+    answers: Sender<(TorrentKey, News)>,
     waker: Arc<Waker>,
 }
 
@@ -101,7 +109,16 @@ impl ShardHandle {
 
     /// Hands over the answer to an announce.
     pub(crate) fn answer(&self, key: TorrentKey, answer: Announced) {
-        if self.answers.send((key, answer)).is_ok() {
+        self.news(key, News::Announced(answer));
+    }
+
+    /// Hands over peers that were found.
+    pub(crate) fn found(&self, key: TorrentKey, peers: Vec<SocketAddr>, source: Gossip) {
+        self.news(key, News::Found { peers, source });
+    }
+
+    fn news(&self, key: TorrentKey, news: News) {
+        if self.answers.send((key, news)).is_ok() {
             self.wake();
         }
     }
@@ -117,7 +134,7 @@ pub(crate) struct Shard {
     pub(crate) clock: Clock,
     pub(crate) shared: Arc<Shared>,
     commands: Receiver<Command>,
-    answers: Receiver<(TorrentKey, Announced)>,
+    answers: Receiver<(TorrentKey, News)>,
     pub(crate) handle: ShardHandle,
     pub(crate) mailbox: Mailbox,
     completions: Vec<Completion>,
@@ -297,7 +314,10 @@ impl Shard {
 
     fn take_answers(&mut self, now: Time) {
         while let Ok((key, answer)) = self.answers.try_recv() {
-            self.announced(key, answer, now);
+            match answer {
+                News::Announced(answer) => self.announced(key, answer, now),
+                News::Found { peers, source } => self.found(key, peers, source, now),
+            }
         }
     }
 

@@ -8,6 +8,7 @@ mod rest;
 use crate::announce::Announcer;
 use crate::config::{AddTorrent, Playback};
 use crate::connection::Connection;
+use crate::dht::Standing;
 use crate::engine::Shared;
 use crate::event::{Phase, StatusCell, TorrentKey};
 use crate::external::External;
@@ -126,6 +127,8 @@ pub(crate) struct Torrent {
     left_asleep: u64,
     /// The version of our own address that the dialer knows.
     external_seen: u64,
+    /// What the DHT was told of it, if it takes part there.
+    pub(crate) stood: Option<Standing>,
     is_private: bool,
     peer_id: PeerId,
     /// Connection of each peer slot.
@@ -188,6 +191,7 @@ impl Torrent {
             had_company: false,
             moved: Totals::default(),
             left_asleep: 0,
+            stood: None,
             is_private,
             peer_id,
             peers: Slots::default(),
@@ -232,12 +236,18 @@ impl Torrent {
         self.swarm.handle(Input::Stream(window), now);
     }
 
+    /// Only its trackers may name its peers (BEP 27).
+    pub(crate) fn is_private(&self) -> bool {
+        self.is_private || self.content.as_ref().is_some_and(|content| content.info.is_private())
+    }
+
     /// What we say first on a connection that was opened for this info-hash.
     pub(crate) fn handshake(&self, info_hash: InfoHash) -> Handshake {
         let reserved = match self.info_hashes.v2 {
             Some(_) => Reserved::ours().with_v2(),
             None => Reserved::ours(),
         };
+        let reserved = if self.stood.is_some() { reserved.with_dht() } else { reserved };
         Handshake { reserved, info_hash, peer_id: self.peer_id }
     }
 
@@ -460,6 +470,7 @@ fn machine_config(
         is_private,
         exchanges_peers: shared.exchanges_peers,
         listen_port: Some(shared.port),
+        dht_port: shared.dht().map(|dht| dht.port),
         ..Config::default()
     }
 }

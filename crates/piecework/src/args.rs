@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Fetch the torrent file of a magnet link from peers.
     Metadata(MetadataArgs),
+    /// Download what a publisher points to in the DHT, and each newer version of it (BEP 46).
+    Follow(FollowArgs),
     /// Print shell completions.
     Completions {
         /// For which shell.
@@ -76,6 +78,13 @@ pub(crate) struct NetArgs {
     /// A peer to connect to, besides those that trackers name. May be repeated.
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) peer: Vec<String>,
+    /// Do without the DHT (BEP 5): peers come from trackers, from other peers and from --peer.
+    #[arg(long, env = "PIECEWORK_NO_DHT", hide_env = true)]
+    pub(crate) no_dht: bool,
+    /// Where to enter the DHT, instead of the usual routers. May be repeated. With one in a local network
+    /// it is a DHT of that network, whose peers may be local too.
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_dht")]
+    pub(crate) dht_router: Vec<String>,
     /// Talk to no peer on this list: eMule ipfilter.dat, P2P text, or networks (CIDR); may be packed
     /// with gzip. May be repeated.
     #[arg(long, value_name = "FILE")]
@@ -134,7 +143,7 @@ pub(crate) struct GetArgs {
     #[arg(long)]
     pub(crate) overwrite: bool,
     /// Give up after so many seconds without progress [default: never; 60 for a magnet link with
-    /// neither tracker nor peer].
+    /// neither tracker nor peer nor DHT].
     #[arg(long, value_name = "S")]
     pub(crate) give_up: Option<u64>,
 }
@@ -231,6 +240,27 @@ pub(crate) struct MetadataArgs {
     pub(crate) output: Option<PathBuf>,
     /// Give up after so many seconds.
     #[arg(long, value_name = "S", default_value_t = 60)]
+    pub(crate) give_up: u64,
+}
+
+/// `piecework follow`
+#[derive(Args, Debug)]
+pub(crate) struct FollowArgs {
+    /// A link magnet:?xs=urn:btpk:KEY&s=SALT, or the publisher's key as 64 hex digits.
+    pub(crate) publisher: String,
+    /// Parent folder of the downloads.
+    #[arg(long, value_name = "D", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) net: NetArgs,
+    /// End when the newest version is complete, instead of seeding it and waiting for the next.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Seconds between two looks for a newer version, 30 at least.
+    #[arg(long, value_name = "S", default_value_t = 900, value_parser = clap::value_parser!(u64).range(30..))]
+    pub(crate) every: u64,
+    /// With --once, give up after so many seconds without progress.
+    #[arg(long, value_name = "S", default_value_t = 300)]
     pub(crate) give_up: u64,
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod create;
+pub(crate) mod follow;
 pub(crate) mod get;
 pub(crate) mod metadata;
 pub(crate) mod seed;

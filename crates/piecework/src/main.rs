@@ -46,6 +46,7 @@ fn run(cli: &Cli, out: Out) -> Result<(), Failure> {
         Command::Check(args) => commands::check::run(args, common, out),
         Command::Show(args) => commands::show::run(args, out),
         Command::Metadata(args) => commands::metadata::run(args, common, out),
+        Command::Follow(args) => commands::follow::run(args, common, out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "piecework", &mut script);

@@ -12,6 +12,7 @@ use piecework_node::{
     AddressPolicy, Encryption, Engine, EngineConfig, Event, FilePriorities, NORMAL_PRIORITY,
     PeerVerdict, PortChoice,
 };
+use piecework_node::{AddressScope, DhtConfig};
 use serde_json::json;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -47,9 +48,30 @@ pub(crate) fn start(common: &Common, net: &NetArgs, signals: &Signals) -> Result
     if net.trust_peers {
         config.gossip = AddressPolicy { allows_local: true, port_min: 1, ..config.gossip };
     }
+    config.dht = if net.no_dht { None } else { Some(dht(net)?) };
     let engine = Engine::start(&config).map_err(Failure::new)?;
     signals.wake(engine.waker())?;
     Ok(engine)
+}
+
+/// The DHT of the options: that of a local network if a router given is in one.
+fn dht(net: &NetArgs) -> Result<DhtConfig, Failure> {
+    if net.dht_router.is_empty() {
+        return Ok(DhtConfig::default());
+    }
+    let mut config = DhtConfig { routers: Vec::new(), ..DhtConfig::default() };
+    for router in &net.dht_router {
+        let found = router
+            .to_socket_addrs()
+            .context(format_args!("--dht-router {router} is no HOST:PORT that can be reached"))?;
+        for address in found {
+            if !AddressScope::Public.allows(address) {
+                config.scope = AddressScope::Any;
+            }
+            config.routers.push(address.to_string());
+        }
+    }
+    Ok(config)
 }
 
 /// Why a peer had to go. People see it with `--verbose`, as a line of the log.

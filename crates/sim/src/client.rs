@@ -206,6 +206,7 @@ impl Client {
             outgoing: end.dialled(),
             fast: true,
             extended: true,
+            dht: false,
             v2: false,
         };
         self.tell(Input::Connected { slot, hello }, out);

@@ -202,6 +202,7 @@ fn connected(peers: u32, have: Bitfield, introduction: &Message) -> Swarm {
             outgoing: true,
             fast: true,
             extended: true,
+            dht: false,
             v2: false,
         };
         swarm.handle(Input::Connected { slot, hello }, Time::ZERO);

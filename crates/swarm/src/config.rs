@@ -19,6 +19,8 @@ pub struct Config {
     pub exchanges_peers: bool,
     /// The TCP port peers can reach us at, told in the extension handshake.
     pub listen_port: Option<u16>,
+    /// The UDP port of our DHT node, told to peers that have one too (BEP 5) unless the torrent is private.
+    pub dht_port: Option<u16>,
     /// Requests one peer may have queued with us; announced as `reqq` (BEP 10).
     pub reqq: u32,
     /// Payload bytes asked of all peers together and not received. They hold no memory, so this only
@@ -44,6 +46,7 @@ impl Default for Config {
             is_private: false,
             exchanges_peers: true,
             listen_port: None,
+            dht_port: None,
             reqq: 2000,
             outstanding_bytes_max: 256 << 20,
             lanes_side_by_side: 8,

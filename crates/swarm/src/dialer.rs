@@ -11,7 +11,7 @@
 use piecework_filter::IpFilter;
 use piecework_types::{Rng, Time};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,15 +88,25 @@ pub enum Source {
         /// That one.
         from: IpAddr,
     },
+    /// The DHT (BEP 5). All its nodes count as one stranger: a lookup hears of a peer from many.
+    Dht {
+        /// It is one of our own network, so that addresses in there are no surprise.
+        is_local: bool,
+    },
     /// A peer that connected to us and told its listening port (BEP 10).
     Incoming,
 }
+
+/// Stands for all nodes of the public DHT. Nobody has this address (RFC 5737).
+const ANY_NODE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 impl Source {
     /// The stranger that told it, whose word counts for little.
     pub const fn teller(self) -> Option<IpAddr> {
         match self {
             Self::Exchange { from } => Some(from),
+            Self::Dht { is_local: true } => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            Self::Dht { is_local: false } => Some(ANY_NODE),
             Self::Given | Self::Tracker | Self::Incoming => None,
         }
     }

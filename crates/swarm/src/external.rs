@@ -23,13 +23,15 @@ pub enum Voter {
     Peer(IpAddr),
     /// The tracker with this host name.
     Tracker(String),
+    /// Nodes of the DHT in many networks, which agree already (BEP 42).
+    Dht,
 }
 
 impl Voter {
     const fn weight(&self) -> u32 {
         match self {
             Self::Peer(_) => 1,
-            Self::Tracker(_) => TRACKER_WEIGHT,
+            Self::Tracker(_) | Self::Dht => TRACKER_WEIGHT,
         }
     }
 
@@ -42,7 +44,7 @@ impl Voter {
             Self::Peer(IpAddr::V6(ip)) => {
                 Self::Peer(Ipv6Addr::from(u128::from(ip) & (!0 << 80)).into())
             }
-            Self::Tracker(host) => Self::Tracker(host),
+            other @ (Self::Tracker(_) | Self::Dht) => other,
         }
     }
 }

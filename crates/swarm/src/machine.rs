@@ -22,6 +22,8 @@ pub struct Hello {
     pub fast: bool,
     /// The peer speaks the extension protocol (BEP 10).
     pub extended: bool,
+    /// The peer has a DHT node (BEP 5).
+    pub dht: bool,
     /// The handshake used the v2 info-hash or had the v2 bit (BEP 52).
     pub v2: bool,
 }
@@ -211,6 +213,11 @@ pub enum Output {
         from: IpAddr,
         /// Where it says others listen.
         addresses: Vec<SocketAddr>,
+    },
+    /// A peer says that its DHT node listens there (BEP 5).
+    NodeTold {
+        /// Its address, with that port.
+        address: SocketAddr,
     },
     /// A peer says under which address it sees us (BEP 10).
     SeenAs {

@@ -64,6 +64,7 @@ impl Pair {
                 outgoing: at == 0,
                 fast: true,
                 extended: true,
+                dht: true,
                 v2: true,
             };
             pair.give(at, Input::Connected { slot: SLOT, hello });
@@ -219,6 +220,7 @@ impl Node {
             Output::Discard { .. } | Output::DigestsWanted { .. } | Output::Ban { .. } => {}
             Output::PeersLearned { .. }
             | Output::SeenAs { .. }
+            | Output::NodeTold { .. }
             | Output::UploadQuotaWanted { .. } => {}
             Output::Send { .. } | Output::SendBlock { .. } | Output::Disconnect { .. } => {
                 unreachable!("handled by the pair")

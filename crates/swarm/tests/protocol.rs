@@ -83,6 +83,7 @@ impl Bench {
             outgoing: false,
             fast,
             extended: true,
+            dht: true,
             v2: false,
         };
         self.tell(Input::Connected { slot, hello });
@@ -218,8 +219,15 @@ mod introduction {
         let mut kept = None;
         for (slot, outgoing) in [(A, ours_is_first), (B, !ours_is_first)] {
             let address = ([1, 2, 3, 4], if outgoing { 1 } else { 2 }).into();
-            let hello =
-                Hello { address, peer_id, outgoing, fast: true, extended: false, v2: false };
+            let hello = Hello {
+                address,
+                peer_id,
+                outgoing,
+                fast: true,
+                extended: false,
+                dht: false,
+                v2: false,
+            };
             bench.tell(Input::Connected { slot, hello });
         }
         let said = bench.said();
@@ -251,8 +259,15 @@ mod introduction {
         for (slot, outgoing) in [(A, true), (B, false)] {
             let address = ([1, 2, 3, 4], 5 + slot.0 as u16).into();
             let peer_id = PeerId([10; 20]);
-            let hello =
-                Hello { address, peer_id, outgoing, fast: true, extended: false, v2: false };
+            let hello = Hello {
+                address,
+                peer_id,
+                outgoing,
+                fast: true,
+                extended: false,
+                dht: false,
+                v2: false,
+            };
             swarm.handle(Input::Connected { slot, hello }, Time::ZERO);
         }
         let slots: Vec<_> = swarm.peer_views().map(|peer| peer.slot).collect();

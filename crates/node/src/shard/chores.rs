@@ -16,6 +16,7 @@ use piecework_swarm::{Content, Input, Source as Gossip, Voter};
 use piecework_tracker::Input as ScheduleInput;
 use piecework_types::{Bitfield, Sha256Digest, Time};
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ const STOP_AFTER: Duration = Duration::from_millis(2200);
 const SAVE_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// A torrent with fewer peers wants more from its trackers.
-const PEERS_ENOUGH: usize = 40;
+pub(crate) const PEERS_ENOUGH: usize = 40;
 
 impl Shard {
     pub(super) fn add(&mut self, mut new: NewTorrent, now: Time) {
@@ -238,6 +239,7 @@ impl Shard {
         {
             let facts = torrent.facts(&self.shared);
             torrent.announcer.start(&facts, now);
+            self.join_dht(key);
         }
         self.poll_announcer(key);
     }
@@ -292,6 +294,7 @@ impl Shard {
                 true => Time::NEVER,
                 false => now + CHORES_AFTER,
             };
+            self.tell_dht(key);
         }
         self.poll_announcer(key);
         self.finish_stopping(key, now);
@@ -329,6 +332,51 @@ impl Shard {
         self.touch(key);
     }
 
+    /// Peers were found by other ways than trackers.
+    pub(super) fn found(
+        &mut self,
+        key: TorrentKey,
+        peers: Vec<SocketAddr>,
+        source: Gossip,
+        now: Time,
+    ) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        torrent.learn(peers, source, now);
+        if torrent.chores_at == Time::NEVER {
+            torrent.publish();
+        }
+        self.touch(key);
+    }
+
+    /// The torrent takes part in the DHT from now on, unless it is private (BEP 27).
+    fn join_dht(&mut self, key: TorrentKey) {
+        let (Some(dht), Some(torrent)) = (self.shared.dht(), self.torrents.get_mut(&key)) else {
+            return;
+        };
+        if !torrent.is_private() && torrent.phase != Phase::Stopping {
+            let announces = !torrent.spec.is_metadata_only;
+            let standing = torrent.standing();
+            torrent.stood = Some(standing);
+            dht.join(key, torrent.info_hashes, standing, announces, &self.handle);
+        }
+    }
+
+    /// The DHT hears what has changed for the torrent.
+    fn tell_dht(&mut self, key: TorrentKey) {
+        let (Some(dht), Some(torrent)) = (self.shared.dht(), self.torrents.get_mut(&key)) else {
+            return;
+        };
+        let Some(stood) = torrent.stood else { return };
+        let standing = torrent.standing();
+        if torrent.is_private() || torrent.phase == Phase::Stopping {
+            torrent.stood = None;
+            dht.leave(key);
+        } else if standing != stood {
+            torrent.stood = Some(standing);
+            dht.stands(key, standing);
+        }
+    }
+
     fn poll_announcer(&mut self, key: TorrentKey) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         let facts = torrent.facts(&self.shared);
@@ -358,6 +406,7 @@ impl Shard {
             torrent.announcer.stop(now);
             torrent.publish();
         }
+        self.tell_dht(key);
         self.poll_announcer(key);
         self.finish_stopping(key, now);
         self.touch(key);

@@ -216,6 +216,7 @@ impl Shard {
             outgoing: connection.is_outgoing,
             fast: theirs.reserved.has_fast(),
             extended: theirs.reserved.has_extended(),
+            dht: theirs.reserved.has_dht(),
             v2: torrent.is_v2_hash(theirs.info_hash) || theirs.reserved.has_v2(),
         };
         torrent.dialer_connected(connection.address, connection.is_outgoing, now);

@@ -86,6 +86,11 @@ impl Shard {
                 }
             }
             Output::WantedComplete => self.wanted_complete(key, now),
+            Output::NodeTold { address } => {
+                if let Some(dht) = self.shared.dht() {
+                    dht.node(address);
+                }
+            }
             Output::PeersLearned { from, addresses } => {
                 if let Some(torrent) = self.torrents.get_mut(&key) {
                     torrent.learn(addresses, Gossip::Exchange { from }, now);

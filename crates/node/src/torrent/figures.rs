@@ -2,12 +2,27 @@
 
 use super::Torrent;
 use crate::announce::Facts;
+use crate::dht::Standing;
 use crate::engine::Shared;
 use crate::event::{Phase, Status};
+use crate::shard::PEERS_ENOUGH;
 use piecework_disk::{PieceStore, Totals};
 use piecework_types::Bitfield;
 
 impl Torrent {
+    /// What it is and wants, as far as the DHT is concerned.
+    pub(crate) fn standing(&self) -> Standing {
+        if !self.is_awake() {
+            return Standing { is_seed: self.left_asleep == 0, wants_peers: false };
+        }
+        let view = self.swarm.view();
+        let is_here = matches!(self.phase, Phase::Metadata | Phase::Active);
+        Standing {
+            is_seed: self.store.is_some() && view.missing_bytes == 0,
+            wants_peers: is_here && !view.is_complete && view.peer_count < PEERS_ENOUGH,
+        }
+    }
+
     /// Payload moved in this run.
     pub(super) fn moved(&self) -> Totals {
         let view = self.swarm.view();

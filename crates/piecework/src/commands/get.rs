@@ -14,7 +14,8 @@ use piecework_node::{
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-/// Patience with a magnet link that names neither tracker nor peer: nothing will ever answer.
+/// Patience with a magnet link that names neither tracker nor peer, without the DHT: nothing will ever
+/// answer.
 const HOPELESS_AFTER: Duration = Duration::from_secs(60);
 
 /// Runs the command.
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &GetArgs, common: &Common, out: Out) -> Result<(), Failu
         refuse_nothing(priorities.as_ref(), metainfo.info())?;
     }
     peers.extend(session::magnet_peers(&loaded));
-    let is_hopeless = is_hopeless(&loaded) && peers.is_empty();
+    let is_hopeless = is_hopeless(&loaded) && peers.is_empty() && args.net.no_dht;
     let (name, source) = named(loaded);
     let engine = session::start(common, &args.net, &signals)?;
     let mut spec = AddTorrent::new(source, args.dir.clone());

@@ -55,7 +55,7 @@ impl Client {
                 self.followups.push(Input::PieceDigests { piece, block_digests });
             }
             Output::UploadQuotaWanted { bytes } => self.quota_wanted = bytes,
-            Output::LayerReceived { .. } | Output::SeenAs { .. } => {}
+            Output::LayerReceived { .. } | Output::SeenAs { .. } | Output::NodeTold { .. } => {}
         }
     }
 

@@ -105,12 +105,21 @@ impl Swarm {
         if extended {
             self.send_extension_handshake(slot);
         }
+        self.tell_dht_port(slot);
         if v2 && let Some(hashes) = &mut self.hashes {
             hashes.join(slot);
             self.request_hashes();
         }
         self.show_next(slot);
         self.send_allowed_fast(slot);
+    }
+
+    fn tell_dht_port(&mut self, slot: PeerSlot) {
+        let has_dht = self.peers.get(slot).is_some_and(|peer| peer.hello.dht);
+        let port = self.config.dht_port.filter(|_| has_dht && !self.is_private);
+        if let Some(port) = port {
+            self.send(slot, Message::Port(port));
+        }
     }
 
     /// The set a peer may ask for while it is choked (BEP 6), as far as we have it.
@@ -169,6 +178,7 @@ impl Swarm {
             | Output::LayerReceived { .. }
             | Output::WantedComplete
             | Output::PeersLearned { .. }
+            | Output::NodeTold { .. }
             | Output::SeenAs { .. }
             | Output::UploadQuotaWanted { .. } => true,
         });

@@ -10,6 +10,7 @@ use crate::picker::Speed;
 use crate::requests::Standing;
 use piecework_types::{PeerSlot, PieceIndex};
 use piecework_wire::{Message, Request};
+use std::net::SocketAddr;
 
 impl Swarm {
     pub(super) fn received(&mut self, slot: PeerSlot, message: Message) {
@@ -44,8 +45,8 @@ impl Swarm {
 
     fn obey(&mut self, slot: PeerSlot, message: Message) -> Result<(), DropReason> {
         match message {
-            // A DHT node's port is of no use without a DHT.
-            Message::KeepAlive | Message::Port(_) => {}
+            Message::KeepAlive => {}
+            Message::Port(port) => self.told_dht_port(slot, port),
             Message::Choke => self.choked(slot),
             Message::Unchoke => self.unchoked(slot),
             Message::Interested => self.interested(slot, true),
@@ -74,6 +75,14 @@ impl Swarm {
             }
         }
         Ok(())
+    }
+
+    fn told_dht_port(&mut self, slot: PeerSlot, port: u16) {
+        let Some(peer) = self.peers.get(slot) else { return };
+        if port != 0 && self.config.dht_port.is_some() && !self.is_private {
+            let address = SocketAddr::new(peer.hello.address.ip(), port);
+            self.outputs.push_back(Output::NodeTold { address });
+        }
     }
 
     fn interested(&mut self, slot: PeerSlot, interested: bool) {
