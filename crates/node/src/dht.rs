@@ -204,12 +204,13 @@ impl DhtThread {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let (sender, commands) = channel();
+        let port = sockets.port();
         let handle = DhtHandle {
             commands: sender,
             waker,
             nodes_waiting: Arc::default(),
-            status: Arc::default(),
-            port: sockets.port(),
+            status: Arc::new(Mutex::new(DhtStatus { port, ..DhtStatus::default() })),
+            port,
             is_local: beginning.config.scope == AddressScope::Any,
         };
         let driver = Driver::new(poll, sockets, commands, handle.clone(), beginning)?;

@@ -113,6 +113,13 @@ impl FixtureBuilder {
         self
     }
 
+    /// Peers may come from its trackers only (BEP 27).
+    #[must_use]
+    pub fn private(mut self) -> Self {
+        self.details.is_private = true;
+        self
+    }
+
     /// Makes content and torrent.
     ///
     /// # Panics

@@ -321,13 +321,9 @@ impl Driver {
                         drop(found.try_send(Found::Item(item)));
                     }
                 }
-                Output::Finished { lookup, outcome } => match self.lookups.remove(&lookup) {
-                    Some(Purpose::Torrent(key)) => self.rounds.finished(key, outcome.answered, now),
-                    Some(Purpose::Item(found)) => {
-                        drop(found.try_send(Found::Over { answered: outcome.answered }));
-                    }
-                    None => {}
-                },
+                Output::Finished { lookup, outcome } => {
+                    self.finished(lookup, outcome.answered, now);
+                }
                 Output::TableChanged { .. } => self.table_changed(now),
                 Output::AddressElected { ip, .. } => {
                     self.shared.external.vote(Voter::Dht, ip);
@@ -335,6 +331,15 @@ impl Driver {
                 }
                 Output::TorrentsSampled { .. } => {}
             }
+        }
+    }
+
+    fn finished(&mut self, lookup: LookupId, answered: usize, now: Time) {
+        self.publish();
+        match self.lookups.remove(&lookup) {
+            Some(Purpose::Torrent(key)) => self.rounds.finished(key, answered, now),
+            Some(Purpose::Item(found)) => drop(found.try_send(Found::Over { answered })),
+            None => {}
         }
     }
 
