@@ -191,11 +191,14 @@ impl Driver {
             Command::Leave { key } => {
                 self.members.remove(&key);
                 self.rounds.leave(key);
-                let is_its =
-                    |purpose: &Purpose| matches!(purpose, Purpose::Torrent(it) if *it == key);
-                let ended: Vec<_> =
-                    self.lookups.extract_if(.., |_, purpose| is_its(purpose)).collect();
-                ended.into_iter().for_each(|(lookup, _)| self.dht.cancel(lookup, now));
+                let dht = &mut self.dht;
+                self.lookups.retain(|&lookup, purpose| {
+                    let stays = !matches!(purpose, Purpose::Torrent(it) if *it == key);
+                    if !stays {
+                        dht.cancel(lookup, now);
+                    }
+                    stays
+                });
             }
             Command::Node(address) => {
                 self.handle.nodes_waiting.fetch_sub(1, Ordering::Relaxed);
