@@ -110,11 +110,21 @@ def make(args):
     describe(args.out)
 
 
-def session(address, port):
+# Encrypted handshakes and no others, payload of this kind and no other.
+ENCRYPTED = {
+    "in_enc_policy": lt.enc_policy.forced,
+    "out_enc_policy": lt.enc_policy.forced,
+}
+LEVELS = {"plaintext": lt.enc_level.plaintext, "rc4": lt.enc_level.rc4}
+
+
+def session(address, port, encryption=None):
     host = "[%s]" % address if ":" in address else address
     settings = dict(QUIET)
     settings["listen_interfaces"] = "%s:%d" % (host, port)
     settings["outgoing_interfaces"] = address
+    if encryption:
+        settings.update(ENCRYPTED, allowed_enc_level=LEVELS[encryption])
     kinds = lt.alert.category_t
     settings["alert_mask"] = (
         kinds.status_notification
@@ -160,7 +170,7 @@ def peer(args):
     stopping = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.append(True))
-    ses = session(args.address, args.port)
+    ses = session(args.address, args.port, args.encryption)
     port = None
     while port is None and not stopping:
         ses.wait_for_alert(100)
@@ -257,6 +267,7 @@ def main():
     sub.add_argument("--port", type=int, default=0)
     sub.add_argument("--dial", action="append", default=[])
     sub.add_argument("--select")
+    sub.add_argument("--encryption", choices=sorted(LEVELS))
     sub.add_argument("--limit-up", type=int, default=0)
     sub.add_argument("--limit-down", type=int, default=0)
     sub.add_argument("--trust", action="store_true")

@@ -10,6 +10,7 @@ use crate::peers::Foreign;
 use crate::process::{Deadline, last_lines};
 
 mod commands;
+mod encryption;
 mod large;
 mod pacing;
 mod swarm;
@@ -91,6 +92,7 @@ pub(crate) fn all(lab: &Lab) -> Vec<Cell> {
     cells.extend(swarm::cells(subject));
     cells.extend(large::cells(subject));
     cells.extend(pacing::cells(subject));
+    cells.extend(encryption::cells(subject));
     cells.extend(commands::cells(lab.subject()));
     cells
 }

@@ -82,6 +82,19 @@ impl Family {
     }
 }
 
+/// Whether a peer encrypts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Encryption {
+    /// As it comes.
+    Default,
+    /// It tries, and takes what it gets. Ours only.
+    Prefer,
+    /// Encrypted handshakes and no others, payload in the clear and nothing else.
+    Handshake,
+    /// Encrypted handshakes and no others, RC4 payload and nothing else.
+    Rc4,
+}
+
 /// What one peer is to do.
 #[derive(Clone, Debug)]
 pub(crate) struct Job<'a> {
@@ -107,6 +120,8 @@ pub(crate) struct Job<'a> {
     pub(crate) trust: bool,
     /// Keep sharing once complete.
     pub(crate) stay: bool,
+    /// Whether it encrypts.
+    pub(crate) encryption: Encryption,
 }
 
 impl<'a> Job<'a> {
@@ -124,6 +139,7 @@ impl<'a> Job<'a> {
             limit_up: 0,
             trust: false,
             stay: false,
+            encryption: Encryption::Default,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::failure::Outcome;
 use crate::lab::Room;
 use crate::matrix::Measure;
 use crate::peers::opentracker::{Opentracker, Scheme, Site};
-use crate::peers::{Client, Foreign, Job, Peer};
+use crate::peers::{Client, Encryption, Foreign, Job, Peer};
 use crate::torrent::{Format, Recipe, Torrent};
 
 /// The cells with a tracker.
@@ -32,13 +32,15 @@ pub(super) fn cells(subject: &str) -> Vec<Cell> {
 
 /// One seeder, everybody else leeches.
 #[derive(Clone, Copy, Debug)]
-struct Plan {
+pub(super) struct Plan {
     scheme: Scheme,
     side: Side,
     /// The first of them seeds if our side leeches.
     peers: &'static [Foreign],
     private: bool,
     magnet: bool,
+    /// Ours, theirs.
+    encryption: [Encryption; 2],
 }
 
 impl Plan {
@@ -48,9 +50,15 @@ impl Plan {
         peers: &[Foreign::Libtorrent, Foreign::Transmission, Foreign::Aria2],
         private: false,
         magnet: false,
+        encryption: [Encryption::Default; 2],
     };
 
-    fn cell(self, name: impl Into<String>, subject: &str) -> Cell {
+    /// Ours seeds and is called by a peer that had its address from a tracker.
+    pub(super) const fn called(peers: &'static [Foreign], encryption: [Encryption; 2]) -> Self {
+        Self { peers, encryption, ..Self::MIXED }
+    }
+
+    pub(super) fn cell(self, name: impl Into<String>, subject: &str) -> Cell {
         let names: Vec<&str> = self.peers.iter().map(|peer| peer.name()).collect();
         let direction = match self.side {
             Side::Seeds => format!("{subject} -> {}", names.join(", ")),
@@ -81,45 +89,53 @@ impl Plan {
             Side::Leeches => clients.insert(1, room.subject()),
         }
         let magnet = self.magnet.then(|| torrent.magnet(&[format!("tr={url}")]));
-        let seconds = run_swarm(room, &torrent, tracker, &clients, magnet.as_deref())?;
+        let seconds = self.run_swarm(room, &torrent, tracker, &clients, magnet.as_deref())?;
         for leecher in &clients[1..] {
             let dir = room.dir(leecher.name())?;
             room.verify(payload, &torrent, &dir, room.is_subject(*leecher))?;
         }
         Ok(Measure::new(payload.bytes() * (clients.len() as u64 - 1), seconds))
     }
-}
 
-/// Lets the first of `clients` seed and the others leech; hands back the seconds it took them all.
-fn run_swarm(
-    room: &Room<'_>,
-    torrent: &Torrent,
-    mut tracker: Opentracker,
-    clients: &[&dyn Client],
-    magnet: Option<&str>,
-) -> Outcome<f64> {
-    let payload = room.lab.single()?;
-    let home = room.home(clients[0].name())?;
-    let mut seeding =
-        clients[0].seed(&Job::new(torrent, payload.parent(), &home), room.deadline)?;
-    tracker.wait_seeds(torrent, 1, room.deadline)?;
-    let began = Instant::now();
-    let mut leeching: Vec<Box<dyn Peer>> = Vec::new();
-    for client in &clients[1..] {
-        let (home, dir) = (room.home(client.name())?, room.dir(client.name())?);
-        let mut job = Job::new(torrent, &dir, &home);
-        job.magnet = magnet.map(str::to_owned);
-        job.stay = true;
-        leeching.push(client.leech(&job, room.deadline)?);
+    /// Lets the first of `clients` seed and the others leech; hands back the seconds it took them all.
+    fn run_swarm(
+        self,
+        room: &Room<'_>,
+        torrent: &Torrent,
+        mut tracker: Opentracker,
+        clients: &[&dyn Client],
+        magnet: Option<&str>,
+    ) -> Outcome<f64> {
+        let payload = room.lab.single()?;
+        let home = room.home(clients[0].name())?;
+        let mut job = Job::new(torrent, payload.parent(), &home);
+        job.encryption = self.encryption(room, clients[0]);
+        let mut seeding = clients[0].seed(&job, room.deadline)?;
+        tracker.wait_seeds(torrent, 1, room.deadline)?;
+        let began = Instant::now();
+        let mut leeching: Vec<Box<dyn Peer>> = Vec::new();
+        for client in &clients[1..] {
+            let (home, dir) = (room.home(client.name())?, room.dir(client.name())?);
+            let mut job = Job::new(torrent, &dir, &home);
+            job.magnet = magnet.map(str::to_owned);
+            job.stay = true;
+            job.encryption = self.encryption(room, *client);
+            leeching.push(client.leech(&job, room.deadline)?);
+        }
+        for peer in &mut leeching {
+            peer.wait_done(room.deadline)?;
+        }
+        let seconds = began.elapsed().as_secs_f64();
+        for peer in &mut leeching {
+            peer.stop()?;
+        }
+        seeding.stop()?;
+        tracker.stop()?;
+        Ok(seconds)
     }
-    for peer in &mut leeching {
-        peer.wait_done(room.deadline)?;
+
+    fn encryption(self, room: &Room<'_>, client: &dyn Client) -> Encryption {
+        let [ours, theirs] = self.encryption;
+        if room.is_subject(client) { ours } else { theirs }
     }
-    let seconds = began.elapsed().as_secs_f64();
-    for peer in &mut leeching {
-        peer.stop()?;
-    }
-    seeding.stop()?;
-    tracker.stop()?;
-    Ok(seconds)
 }

@@ -11,7 +11,7 @@ use crate::payload::Payload;
 use crate::peers::aria2::Aria2;
 use crate::peers::libtorrent::Libtorrent;
 use crate::peers::transmission::Transmission;
-use crate::peers::{Client, Family, Foreign, Job, Peer};
+use crate::peers::{Client, Encryption, Family, Foreign, Job, Peer};
 use crate::torrent::{Format, Recipe, Torrent};
 
 /// Files whose name begins like this are the selected ones of [`Lab::halves`].
@@ -71,7 +71,7 @@ enum Start {
 
 /// One seeder, one leecher.
 #[derive(Clone, Copy, Debug)]
-struct Plan {
+pub(super) struct Plan {
     peer: Foreign,
     side: Side,
     payload: fn(&Lab) -> Outcome<&Payload>,
@@ -79,10 +79,12 @@ struct Plan {
     start: Start,
     family: Family,
     select: bool,
+    /// Ours, theirs.
+    encryption: [Encryption; 2],
 }
 
 impl Plan {
-    const fn new(peer: Foreign, side: Side) -> Self {
+    pub(super) const fn new(peer: Foreign, side: Side) -> Self {
         Self {
             peer,
             side,
@@ -91,10 +93,16 @@ impl Plan {
             start: Start::TorrentFile,
             family: Family::V4,
             select: false,
+            encryption: [Encryption::Default; 2],
         }
     }
 
-    fn cell(self, name: impl Into<String>, subject: &str) -> Cell {
+    /// The same, with ours and theirs told whether they encrypt.
+    pub(super) const fn encrypted(self, encryption: [Encryption; 2]) -> Self {
+        Self { encryption, ..self }
+    }
+
+    pub(super) fn cell(self, name: impl Into<String>, subject: &str) -> Cell {
         let direction = self.side.direction(subject, self.peer.name());
         Cell::new(name, direction, &[self.peer], move |room| self.run(room))
     }
@@ -111,6 +119,10 @@ impl Plan {
         let mut seed = room.job(&torrent, payload.parent(), &homes.0, self.family);
         let mut leech = room.job(&torrent, &dir, &homes.1, self.family);
         leech.select = self.select.then_some(KEPT_GLOB);
+        (seed.encryption, leech.encryption) = match (self.side, self.encryption) {
+            (Side::Seeds, [ours, theirs]) => (ours, theirs),
+            (Side::Leeches, [ours, theirs]) => (theirs, ours),
+        };
         let began = Instant::now();
         let (mut seeding, mut leeching) = if leecher.dials() {
             let seeding = seeder.seed(&seed, room.deadline)?;

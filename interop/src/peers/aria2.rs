@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Client, Job, Peer};
+use super::{Client, Encryption, Job, Peer};
 use crate::failure::{Context as _, Failure, Outcome};
 use crate::http;
 use crate::netns::{Host, free_port};
@@ -43,6 +43,13 @@ impl Aria2 {
             .arg(format!("--listen-port={}", address.port()))
             .arg(format!("--dir={}", job.dir.display()))
             .args(options);
+        let launch = match job.encryption {
+            Encryption::Default | Encryption::Prefer => launch,
+            Encryption::Handshake => {
+                launch.args(["--bt-require-crypto=true", "--bt-min-crypto-level=plain"])
+            }
+            Encryption::Rc4 => launch.arg("--bt-force-encryption=true"),
+        };
         let launch = match &job.magnet {
             Some(magnet) => launch.arg(magnet),
             None => launch.arg(format!("--torrent-file={}", job.torrent.path.display())),

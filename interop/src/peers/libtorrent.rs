@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Client, Job, Peer};
+use super::{Client, Encryption, Job, Peer};
 use crate::failure::{Context as _, Failure, Outcome};
 use crate::netns::Host;
 use crate::process::{Deadline, Launch, Line, Process};
@@ -119,6 +119,11 @@ impl Libtorrent {
         if job.trust {
             launch = launch.arg("--trust");
         }
+        launch = match job.encryption {
+            Encryption::Default | Encryption::Prefer => launch,
+            Encryption::Handshake => launch.args(["--encryption", "plaintext"]),
+            Encryption::Rc4 => launch.args(["--encryption", "rc4"]),
+        };
         let mut process = launch.start()?;
         let port = process.wait_line("libtorrent is ready", deadline, |line| {
             let event = event(line)?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::{Client, Job, Peer};
+use super::{Client, Encryption, Job, Peer};
 use crate::failure::{Context as _, Failure, Outcome};
 use crate::netns::{Host, free_port};
 use crate::process::{Deadline, Launch, Process};
@@ -129,7 +129,11 @@ impl Ours {
         for target in &job.dial {
             launch = launch.args(["--peer", &target.to_string()]);
         }
-        launch
+        match job.encryption {
+            Encryption::Default | Encryption::Handshake => launch,
+            Encryption::Prefer => launch.args(["--encryption", "prefer"]),
+            Encryption::Rc4 => launch.args(["--encryption", "require"]),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Client, Job, Peer};
+use super::{Client, Encryption, Job, Peer};
 use crate::failure::{Context as _, Failure, Outcome};
 use crate::http;
 use crate::netns::{Host, free_port};
@@ -57,6 +57,12 @@ impl Transmission {
 }
 
 fn write_settings(job: &Job<'_>, address: SocketAddr, rpc: SocketAddr) -> Outcome<()> {
+    // Tolerated, preferred (its default), required; the last two with RC4 payload.
+    let encryption = match job.encryption {
+        Encryption::Default | Encryption::Prefer => 1,
+        Encryption::Handshake => return Err(Failure::new("transmission cannot be held to that")),
+        Encryption::Rc4 => 2,
+    };
     let settings = json!({
         "bind-address-ipv4": address.ip().to_string(),
         "peer-port": address.port(),
@@ -64,6 +70,7 @@ fn write_settings(job: &Job<'_>, address: SocketAddr, rpc: SocketAddr) -> Outcom
         "dht-enabled": false,
         "lpd-enabled": false,
         "utp-enabled": false,
+        "encryption": encryption,
         "port-forwarding-enabled": false,
         "rpc-bind-address": rpc.ip().to_string(),
         "rpc-port": rpc.port(),
