@@ -14,23 +14,29 @@ use crate::work::Work;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/harness/swarm_bench.py");
 
-/// Command lines of ours, with the placeholders of the harness. Our defaults, but for ports and folders.
+/// Command lines of ours, with the placeholders of the harness. Our defaults, but for ports and
+/// folders, and without local discovery, which the others have switched off too.
 const ROLES: [(&str, &str); 5] = [
-    ("seed", "{binary} seed --trust --port {port} --dir {dir} --state {scratch}/state {torrent}"),
+    (
+        "seed",
+        "{binary} seed --no-local-discovery --trust --port {port} --dir {dir} --state {scratch}/state \
+         {torrent}",
+    ),
     (
         "leech",
-        "{binary} get --port {port} --dir {dir} --peer {peer} --state {scratch}/state {torrent}",
+        "{binary} get --no-local-discovery --port {port} --dir {dir} --peer {peer} \
+         --state {scratch}/state {torrent}",
     ),
     ("check", "{binary} check --dir {dir} --state {scratch}/state {torrent}"),
     (
         "idle",
-        "{binary} seed --trust --port {port} --dir {dir} --state {scratch}/state \
+        "{binary} seed --no-local-discovery --trust --port {port} --dir {dir} --state {scratch}/state \
          --torrents-dir {torrents_dir}",
     ),
     (
         "magnet",
-        "{binary} metadata --json --port {port} --peer {peer} --state {scratch}/state \
-         -o {dir}/t.torrent {magnet}",
+        "{binary} metadata --no-local-discovery --json --port {port} --peer {peer} --state \
+         {scratch}/state -o {dir}/t.torrent {magnet}",
     ),
 ];
 

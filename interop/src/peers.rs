@@ -122,6 +122,8 @@ pub(crate) struct Job<'a> {
     pub(crate) stay: bool,
     /// Whether it encrypts.
     pub(crate) encryption: Encryption,
+    /// Find peers of the same network by multicast.
+    pub(crate) local_discovery: bool,
 }
 
 impl<'a> Job<'a> {
@@ -140,6 +142,7 @@ impl<'a> Job<'a> {
             trust: false,
             stay: false,
             encryption: Encryption::Default,
+            local_discovery: false,
         }
     }
 }

@@ -49,13 +49,20 @@ fn transfer(
 
     let mut seed = client();
     seed.arg("seed").arg(&torrent).arg("--dir").arg(&here);
-    seed.args(["--port", "0", "--state"]).arg(folder.join("seed-state"));
+    seed.args(["--no-local-discovery", "--port", "0", "--state"]).arg(folder.join("seed-state"));
     let mut seed = Running::start_listening(seed)?;
     let port = ready_port(&mut seed)?;
 
     let mut get = client();
     get.arg("get").arg(&torrent).arg("--dir").arg(&there);
-    get.args(["--port", "0", "--peer", &format!("127.0.0.1:{port}"), "--state"]);
+    get.args([
+        "--no-local-discovery",
+        "--port",
+        "0",
+        "--peer",
+        &format!("127.0.0.1:{port}"),
+        "--state",
+    ]);
     get.arg(folder.join("get-state"));
     let start = Instant::now();
     let got = Running::start(get)?.wait(GET_LIMIT)?;

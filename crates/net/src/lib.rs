@@ -1,7 +1,8 @@
 //! Sockets: listening, accepting, receiving into chunks, sending framed payload, asking trackers.
 //!
 //! Start with [`Acceptor`] for how a connection comes in, [`Receiver`] and [`Sender`] for its two halves,
-//! [`TrackerClient`] for announces and scrapes. The poll loop itself is the shard's, in `node`.
+//! [`TrackerClient`] for announces and scrapes, [`LocalDiscovery`] for peers on the same network. The poll
+//! loop itself is the shard's, in `node`.
 //!
 //! This crate must not know torrents, pieces' owners, files or policy: it moves bytes and says what came.
 
@@ -9,6 +10,7 @@ mod accept;
 mod fetch;
 mod frame;
 mod listen;
+mod local;
 mod receive;
 mod send;
 mod tracker_client;
@@ -18,6 +20,7 @@ pub use accept::{AcceptRules, Acceptor, Answered, Arrival};
 pub use fetch::{FetchError, fetch};
 pub use frame::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, FrameBuffer, FramePool};
 pub use listen::{DEFAULT_PORTS, ListenError, Listeners, PortChoice};
+pub use local::{LocalDiscovery, LocalHandle, Reach};
 pub use receive::{ReceiveError, Received, Receiver, SCRATCH_BYTES, Sink};
 pub use send::{Flushed, ReadToken, Sender};
 pub use tracker_client::{AnnounceError, AnnounceJob, ScrapeJob, Scraped, TrackerClient};

@@ -5,7 +5,7 @@ use piecework_disk::DiskConfig;
 use piecework_filter::IpFilter;
 use piecework_metainfo::{Info, Magnet, Metainfo};
 use piecework_mse::Encryption;
-use piecework_net::PortChoice;
+use piecework_net::{PortChoice, Reach};
 use piecework_swarm::AddressPolicy;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -45,6 +45,8 @@ pub struct EngineConfig {
     pub exchanges_peers: bool,
     /// The node of the DHT; `None` for none.
     pub dht: Option<DhtConfig>,
+    /// How far torrents that are not private are announced by multicast (BEP 14). `None`: not at all.
+    pub local: Option<Reach>,
     /// How long after its last peer a complete torrent goes to rest; peers often come in company. One
     /// that had none yet need not wait. `None`: never.
     pub rest_after: Option<Duration>,
@@ -70,6 +72,7 @@ impl EngineConfig {
             gossip: AddressPolicy::default(),
             exchanges_peers: true,
             dht: None,
+            local: None,
             rest_after: Some(Duration::from_secs(10)),
             retry_interval: DiskConfig::default().retry_interval,
         }

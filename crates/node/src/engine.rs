@@ -16,8 +16,12 @@ use piecework_disk::{Disk, DiskConfig, ResumeStore};
 use piecework_filter::IpFilter;
 use piecework_metainfo::Magnet;
 use piecework_mse::{Encryption, SECRET_BYTES, Torrents};
-use piecework_net::{AcceptRules, Acceptor, ListenError, Listeners, TrackerClient};
+use piecework_net::{
+    AcceptRules, Acceptor, ListenError, Listeners, LocalDiscovery, LocalHandle, Reach,
+    TrackerClient,
+};
 use piecework_swarm::AddressPolicy;
+use piecework_tracker::local::LocalInput;
 use piecework_types::{InfoHash, InfoHashes, PeerId, Rng};
 use std::collections::BTreeMap;
 use std::io;
@@ -75,6 +79,8 @@ pub(crate) struct Shared {
     pub(crate) external: External,
     pub(crate) gossip: AddressPolicy,
     pub(crate) ip_filter: Arc<IpFilter>,
+    /// Who is told of our torrents in the local network, if anybody; set before the first torrent.
+    local: OnceLock<LocalHandle>,
     /// Strangers of the filter that came.
     turned_away: AtomicU64,
     pub(crate) exchanges_peers: bool,
@@ -116,6 +122,12 @@ impl Shared {
             self.turned_away.fetch_add(1, Ordering::Relaxed);
         }
         !is_blocked
+    }
+
+    /// Lets the local network know of a torrent that is not private, or no longer.
+    pub(crate) fn tell_nearby(&self, info_hashes: InfoHashes, input: fn(InfoHash) -> LocalInput) {
+        let Some(local) = self.local.get() else { return };
+        info_hashes.iter().for_each(|info_hash| local.tell(input(info_hash)));
     }
 
     /// A number nobody can guess, for seeds and ids. It comes from the operating system each time: peer ids
@@ -179,6 +191,7 @@ pub struct Engine {
     shards: Vec<(ShardHandle, JoinHandle<()>)>,
     acceptor: Option<Acceptor>,
     dht: Option<DhtThread>,
+    local: Option<LocalDiscovery>,
     events: Receiver<Option<Event>>,
     next_key: AtomicU64,
     statuses: Mutex<BTreeMap<TorrentKey, StatusCell>>,
@@ -211,6 +224,7 @@ impl Engine {
             external: External::new(port),
             gossip: config.gossip,
             ip_filter: Arc::clone(&config.ip_filter),
+            local: OnceLock::new(),
             turned_away: AtomicU64::new(0),
             exchanges_peers: config.exchanges_peers,
             tracker_key: seeds.next_u64() as u32,
@@ -228,6 +242,7 @@ impl Engine {
             shards: Vec::new(),
             acceptor: None,
             dht: None,
+            local: None,
             events,
             next_key: AtomicU64::new(1),
             statuses: Mutex::default(),
@@ -239,6 +254,9 @@ impl Engine {
             engine.shards.push(Shard::start(index, clock, Arc::clone(&engine.shared))?);
         }
         engine.acceptor = Some(engine.accept(listeners)?);
+        if let Some(reach) = config.local {
+            engine.discover(reach);
+        }
         Ok(engine)
     }
 
@@ -259,6 +277,27 @@ impl Engine {
                 handles[shard].offer(Command::Arrival { arrival, key });
             }
         })
+    }
+
+    /// Starts the thread that announces torrents to the local network. Going without it is no reason not
+    /// to start.
+    fn discover(&mut self, reach: Reach) {
+        let handles: Vec<_> = self.shards.iter().map(|(handle, _)| handle.clone()).collect();
+        let router = Arc::clone(&self.shared);
+        let (port, random) = (self.shared.port, self.shared.random());
+        let started = LocalDiscovery::start(port, random, reach, move |info_hash, address| {
+            let routes = router.routes.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(&Route { key, shard }) = routes.get(&info_hash) {
+                handles[shard].offer(Command::Nearby { key, address });
+            }
+        });
+        match started {
+            Ok(local) => {
+                self.shared.local.get_or_init(|| local.handle().clone());
+                self.local = Some(local);
+            }
+            Err(error) => tracing::warn!(%error, "no discovery of peers in the local network"),
+        }
     }
 
     /// The port peers reach us on.
@@ -381,7 +420,7 @@ impl Engine {
     /// when that is done or `patience` has passed, whichever comes first: a thread that a drive holds is
     /// left behind.
     pub fn shutdown(mut self, patience: Duration) {
-        self.acceptor = None;
+        (self.acceptor, self.local) = (None, None);
         for (shard, _) in &self.shards {
             shard.send(Command::Shutdown);
         }
@@ -403,7 +442,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.acceptor = None;
+        (self.acceptor, self.local) = (None, None);
         for (shard, _) in &self.shards {
             shard.send(Command::Quit);
         }

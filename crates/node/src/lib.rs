@@ -27,6 +27,6 @@ pub use engine::{AddError, Engine, StartError, Waker, system_random};
 pub use event::{Event, PeerVerdict, Phase, Problem, Status, TorrentKey, TrackerStatus, What};
 pub use piecework_dht::{AddressScope, MutableItem, MutableName, PublicKey};
 pub use piecework_mse::Encryption;
-pub use piecework_net::PortChoice;
+pub use piecework_net::{PortChoice, Reach};
 pub use piecework_swarm::{AddressPolicy, Refusal};
 pub use setup::{NORMAL_PRIORITY, SetupError};

@@ -63,6 +63,11 @@ pub(crate) enum Command {
         key: TorrentKey,
         outcome: Outcome,
     },
+    /// A peer of the same network has the torrent.
+    Nearby {
+        key: TorrentKey,
+        address: SocketAddr,
+    },
     Stream {
         key: TorrentKey,
         playback: Option<Playback>,
@@ -294,6 +299,7 @@ impl Shard {
                 Ok(Command::Add(new)) => self.add(*new, now),
                 Ok(Command::Arrival { arrival, key }) => self.arrive(arrival, key, now),
                 Ok(Command::Prepared { key, outcome }) => self.outcome(key, outcome, now),
+                Ok(Command::Nearby { key, address }) => self.met_nearby(key, address, now),
                 Ok(Command::Stream { key, playback }) => self.stream(key, playback, now),
                 Ok(Command::Stop { key }) => self.stop(key, now),
                 Ok(Command::Shutdown) => {

@@ -92,6 +92,9 @@ pub(crate) struct NetArgs {
     /// Tell peers nothing of other peers, and take no addresses from them (BEP 11).
     #[arg(long)]
     pub(crate) no_exchange: bool,
+    /// Neither announce torrents to the local network nor listen there (BEP 14).
+    #[arg(long)]
+    pub(crate) no_local_discovery: bool,
     /// Let peers send us to addresses of local networks and to ports below 1024.
     #[arg(long)]
     pub(crate) trust_peers: bool,

@@ -10,7 +10,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use piecework_metainfo::Info;
 use piecework_node::{
     AddressPolicy, Encryption, Engine, EngineConfig, Event, FilePriorities, NORMAL_PRIORITY,
-    PeerVerdict, PortChoice,
+    PeerVerdict, PortChoice, Reach,
 };
 use piecework_node::{AddressScope, DhtConfig};
 use serde_json::json;
@@ -45,6 +45,7 @@ pub(crate) fn start(common: &Common, net: &NetArgs, signals: &Signals) -> Result
     config.up_limit = net.limit_up.map(|rate| rate.0);
     config.ip_filter = ip_filter::load(&net.ip_filter, Out::new(common.json))?;
     config.exchanges_peers = !net.no_exchange;
+    config.local = (!net.no_local_discovery).then_some(Reach::Networks);
     if net.trust_peers {
         config.gossip = AddressPolicy { allows_local: true, port_min: 1, ..config.gossip };
     }

@@ -51,7 +51,7 @@ fn a_magnet_link_that_nobody_answers() {
     let (fixture, sandbox) = (fixture(), Sandbox::new(BINARY));
     let magnet = fixture.magnet(&[]).to_string();
     gives_up(sandbox.get(&magnet, &[]));
-    gives_up(sandbox.command(["metadata", &magnet, "--port", "0"]));
+    gives_up(sandbox.command(["metadata", &magnet, "--port", "0", "--no-local-discovery"]));
 }
 
 #[test]

@@ -43,7 +43,13 @@ fn metadata_writes_a_torrent_file_with_the_same_info_hash() {
         let seed = FakePeer::seed(&fixture);
         let magnet = fixture.magnet(&[]).to_string();
         let mut command = sandbox.command(["metadata", &magnet, "-o", "got.torrent"]);
-        command.args(["--port", "0", "--peer", &seed.address().to_string()]);
+        command.args([
+            "--no-local-discovery",
+            "--port",
+            "0",
+            "--peer",
+            &seed.address().to_string(),
+        ]);
         let mut run = Run::start(command);
         assert_eq!(run.wait(), 0, "{version}: {}", run.stderr());
         let bytes = std::fs::read(sandbox.root().join("got.torrent")).expect("a torrent file");

@@ -93,6 +93,11 @@ pub enum Source {
         /// It is one of our own network, so that addresses in there are no surprise.
         is_local: bool,
     },
+    /// A peer of the same network, by multicast (BEP 14).
+    Nearby {
+        /// That one itself.
+        from: IpAddr,
+    },
     /// A peer that connected to us and told its listening port (BEP 10).
     Incoming,
 }
@@ -104,7 +109,7 @@ impl Source {
     /// The stranger that told it, whose word counts for little.
     pub const fn teller(self) -> Option<IpAddr> {
         match self {
-            Self::Exchange { from } => Some(from),
+            Self::Exchange { from } | Self::Nearby { from } => Some(from),
             Self::Dht { is_local: true } => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             Self::Dht { is_local: false } => Some(ANY_NODE),
             Self::Given | Self::Tracker | Self::Incoming => None,

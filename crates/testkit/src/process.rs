@@ -95,6 +95,8 @@ impl Sandbox {
     fn active(&self, name: &str, source: Option<&OsStr>, peers: &[SocketAddr]) -> Command {
         let mut command = self.command([name]);
         command.args(source).arg("--dir").arg(self.dir()).args(["--port", "0"]);
+        // Tests are not to be heard in the network of whoever runs them.
+        command.arg("--no-local-discovery");
         for peer in peers {
             command.arg("--peer").arg(peer.to_string());
         }

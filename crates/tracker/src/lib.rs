@@ -1,7 +1,7 @@
 //! Trackers: what to send them, what their answers mean, and when to announce.
 //!
 //! Specifications: BEP 3 and 23 (HTTP), 7 (IPv6), 12 (tiers), 15 and 41 (UDP), 24 (external address),
-//! 31 (retry in), 48 (scrape).
+//! 31 (retry in), 48 (scrape), 14 (local networks).
 //!
 //! Everything here is a codec or a machine: it makes URLs and packets and reads bodies and packets, and
 //! the driver moves them. It must not know sockets, HTTP clients, a clock or the operating system's
@@ -17,6 +17,7 @@ mod compact;
 mod fault;
 mod gate;
 pub mod http;
+pub mod local;
 mod schedule;
 pub mod udp;
 mod url;

@@ -126,6 +126,9 @@ impl Ours {
             .arg("--state")
             .arg(job.home.join("state"))
             .args(["--port", &port.to_string()]);
+        if !job.local_discovery {
+            launch = launch.arg("--no-local-discovery");
+        }
         for target in &job.dial {
             launch = launch.args(["--peer", &target.to_string()]);
         }

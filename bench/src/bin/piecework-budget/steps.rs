@@ -236,6 +236,7 @@ fn connected(peers: u32, have: Bitfield, introduction: &Message) -> Swarm {
             fast: true,
             extended: true,
             v2: false,
+            dht: false,
         };
         swarm.handle(Input::Connected { slot, hello }, Time::ZERO);
         let message = introduction.clone();

@@ -14,6 +14,7 @@ use piecework_disk::{CheckScope, LocalFault, PieceStore, TorrentKey as StoreKey}
 use piecework_metainfo::{Info, PieceLayers};
 use piecework_swarm::{Content, Input, Source as Gossip, Voter};
 use piecework_tracker::Input as ScheduleInput;
+use piecework_tracker::local::LocalInput;
 use piecework_types::{Bitfield, Sha256Digest, Time};
 use std::fmt;
 use std::net::SocketAddr;
@@ -145,6 +146,10 @@ impl Shard {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         let (info, layers) = (Arc::clone(&content.info), content.layers.clone());
         torrent.wire_limits.pieces_max = info.grid().piece_count();
+        if info.is_private() {
+            // A magnet did not say so.
+            self.shared.tell_nearby(torrent.info_hashes, LocalInput::Left);
+        }
         let (mut have, mut to_check) = content.known();
         let is_waking = torrent.rest == Rest::Waking;
         if is_waking {
@@ -239,6 +244,9 @@ impl Shard {
         {
             let facts = torrent.facts(&self.shared);
             torrent.announcer.start(&facts, now);
+            if !torrent.is_private() {
+                self.shared.tell_nearby(torrent.info_hashes, LocalInput::Joined);
+            }
             self.join_dht(key);
         }
         self.poll_announcer(key);
@@ -377,6 +385,13 @@ impl Shard {
         }
     }
 
+    /// A peer says by multicast that it is there.
+    pub(super) fn met_nearby(&mut self, key: TorrentKey, address: SocketAddr, now: Time) {
+        if self.torrents.get(&key).is_some_and(|torrent| !torrent.is_private()) {
+            self.found(key, vec![address], Gossip::Nearby { from: address.ip() }, now);
+        }
+    }
+
     fn poll_announcer(&mut self, key: TorrentKey) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         let facts = torrent.facts(&self.shared);
@@ -393,6 +408,7 @@ impl Shard {
             return;
         }
         torrent.phase = Phase::Stopping;
+        self.shared.tell_nearby(torrent.info_hashes, LocalInput::Left);
         torrent.stop_by = now + STOP_AFTER;
         let ids: Vec<u32> = self
             .connections
