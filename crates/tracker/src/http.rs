@@ -9,7 +9,9 @@ use crate::compact::{self, Family};
 use crate::fault::{TEXT_BYTES_MAX, TrackerFault, clean_text};
 use crate::url::TrackerUrl;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use piecework_bencode::{Document, Kind, Limits, Mode, Value, decode_prefix, encode_dict};
+use piecework_bencode::{
+    DictWriter, Document, Kind, Limits, Mode, Value, decode_prefix, encode_dict,
+};
 use piecework_types::InfoHash;
 use std::fmt::{Display, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -144,28 +146,33 @@ pub fn decode_scrape(
 /// The body that a tracker sends for this answer, with compact peers.
 pub fn encode_announce(answer: &AnnounceAnswer) -> Vec<u8> {
     encode_dict(|dict| {
-        let numbers = [
-            ("interval", answer.interval.map(|interval| interval.as_secs())),
-            ("min interval", answer.min_interval.map(|interval| interval.as_secs())),
-            ("complete", answer.complete.map(u64::from)),
-            ("incomplete", answer.incomplete.map(u64::from)),
-        ];
-        for (key, number) in numbers {
-            number.into_iter().for_each(|number| dict.int(key, number));
-        }
-        answer.warning.iter().for_each(|warning| dict.bytes("warning message", warning));
-        answer.tracker_id.iter().for_each(|id| dict.bytes("tracker id", id));
-        match answer.external_ip {
-            Some(IpAddr::V4(ip)) => dict.bytes("external ip", ip.octets()),
-            Some(IpAddr::V6(ip)) => dict.bytes("external ip", ip.octets()),
-            None => {}
-        }
+        write_words(dict, answer);
         for (key, family) in [("peers", Family::V4), ("peers6", Family::V6)] {
             let mut packed = Vec::new();
             compact::write(&answer.peers, family, &mut packed);
             dict.bytes(key, packed);
         }
     })
+}
+
+/// Everything of an answer but its peers.
+pub(crate) fn write_words(dict: &mut DictWriter<'_>, answer: &AnnounceAnswer) {
+    let numbers = [
+        ("interval", answer.interval.map(|interval| interval.as_secs())),
+        ("min interval", answer.min_interval.map(|interval| interval.as_secs())),
+        ("complete", answer.complete.map(u64::from)),
+        ("incomplete", answer.incomplete.map(u64::from)),
+    ];
+    for (key, number) in numbers {
+        number.into_iter().for_each(|number| dict.int(key, number));
+    }
+    answer.warning.iter().for_each(|warning| dict.bytes("warning message", warning));
+    answer.tracker_id.iter().for_each(|id| dict.bytes("tracker id", id));
+    match answer.external_ip {
+        Some(IpAddr::V4(ip)) => dict.bytes("external ip", ip.octets()),
+        Some(IpAddr::V6(ip)) => dict.bytes("external ip", ip.octets()),
+        None => {}
+    }
 }
 
 /// Checks what every body has to be, and turns a refusal into a fault (BEP 3, BEP 31).

@@ -4,8 +4,9 @@
 //! 31 (retry in), 48 (scrape), 14 (local networks).
 //!
 //! Everything here is a codec or a machine: it makes URLs and packets and reads bodies and packets, and
-//! the driver moves them. It must not know sockets, HTTP clients, a clock or the operating system's
-//! randomness. Answers are hostile until decoded: every list in them is cut at a limit.
+//! the driver moves them. [`server`] is the other side, a tracker for private swarms. The crate must not
+//! know sockets, HTTP clients, a clock or the operating system's randomness. Answers are hostile until
+//! decoded: every list in them is cut at a limit.
 //!
 //! The run loop of [`Schedule`], of [`AnnounceGate`] and of [`udp::UdpExchange`] is the same:
 //! 1. give it what happened: `handle(input, now)`;
@@ -19,6 +20,7 @@ mod gate;
 pub mod http;
 pub mod local;
 mod schedule;
+pub mod server;
 pub mod udp;
 mod url;
 
