@@ -94,6 +94,19 @@ impl Ask {
     pub const fn removes(&self) -> bool {
         self.lifetime_seconds == 0 && !self.is_permanent
     }
+
+    /// The same without an end.
+    #[must_use]
+    pub const fn permanent(self) -> Self {
+        Self { lifetime_seconds: 0, is_permanent: true, ..self }
+    }
+
+    /// What takes back the mapping that was granted.
+    #[must_use]
+    pub const fn removal(self, granted: &Grant) -> Self {
+        let external_port = granted.external_port;
+        Self { external_port, lifetime_seconds: 0, is_permanent: false, ..self }
+    }
 }
 
 /// A mapping that the gateway made.

@@ -10,10 +10,10 @@ mod ask;
 mod mapping;
 pub mod natpmp;
 pub mod pcp;
-mod reach;
 pub mod upnp;
+mod visibility;
 mod xml;
 
 pub use ask::{Ask, Grant, Method, Refusal, Site, TEXT_MAX, Transport};
 pub use mapping::{Input, LIFETIME_SECONDS, Mapped, Mapping, Output, Request, RequestId, Status};
-pub use reach::{Reach, reach};
+pub use visibility::{Visibility, visibility};

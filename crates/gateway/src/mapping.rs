@@ -16,6 +16,9 @@ pub use status::{Mapped, Status};
 /// Seconds that a mapping is asked for. Short enough that what a crash leaves behind is soon gone.
 pub const LIFETIME_SECONDS: u32 = 3600;
 
+/// Seconds of a mapping that only shows whether it can be had.
+const TRIAL_SECONDS: u32 = 60;
+
 /// The shortest time between two rounds, whatever lifetime a gateway grants (RFC 6887, section 11.2.1).
 const RENEW_AFTER_MIN: Duration = Duration::from_secs(4);
 
@@ -61,6 +64,21 @@ pub struct Request {
     pub site: Site,
     /// What.
     pub ask: Ask,
+}
+
+impl Request {
+    /// For a mapping of a minute that is to show whether a method works.
+    pub fn trial(method: Method, site: Site, port: u16, mut rng: Rng) -> Self {
+        let ask = Ask {
+            transport: Transport::Tcp,
+            internal_port: port,
+            external_port: port,
+            lifetime_seconds: TRIAL_SECONDS,
+            is_permanent: false,
+            nonce: nonce(&mut rng),
+        };
+        Self { id: RequestId(0), method, site, ask }
+    }
 }
 
 /// What is to be done.
@@ -131,13 +149,7 @@ impl Mapping {
     /// For the port that we listen on. The seed of `rng` comes from the operating system: nonces are
     /// drawn from it.
     pub fn new(port: u16, mut rng: Rng) -> Self {
-        let mut nonce = || {
-            let mut nonce = [0; 12];
-            nonce[..8].copy_from_slice(&rng.next_u64().to_be_bytes());
-            nonce[8..].copy_from_slice(&rng.next_u64().to_be_bytes()[..4]);
-            nonce
-        };
-        let nonces = [nonce(), nonce()];
+        let nonces = [nonce(&mut rng), nonce(&mut rng)];
         Self {
             port,
             wanted: port,
@@ -269,7 +281,7 @@ impl Mapping {
                 self.ask(round, now);
             }
             (Err(Refusal::OnlyPermanent), _) if !round.ask.is_permanent => {
-                (round.ask.is_permanent, round.ask.lifetime_seconds) = (true, 0);
+                round.ask = round.ask.permanent();
                 self.ask(round, now);
             }
             (Err(refusal), None) => {
@@ -283,12 +295,7 @@ impl Mapping {
     }
 
     fn hold(&mut self, method: Method, ask: Ask, grant: Grant) {
-        let ask = Ask {
-            external_port: grant.external_port,
-            lifetime_seconds: 0,
-            is_permanent: false,
-            ..ask
-        };
+        let ask = ask.removal(&grant);
         self.held.retain(|held| (held.method, held.ask.transport) != (method, ask.transport));
         self.held.push(Held { method, ask });
     }
@@ -361,6 +368,13 @@ impl Mapping {
         self.outputs.push_back(Output::Ask(Request { id, method, site, ask }));
         self.phase = Phase::Removing(id);
     }
+}
+
+fn nonce(rng: &mut Rng) -> [u8; 12] {
+    let mut nonce = [0; 12];
+    nonce[..8].copy_from_slice(&rng.next_u64().to_be_bytes());
+    nonce[8..].copy_from_slice(&rng.next_u64().to_be_bytes()[..4]);
+    nonce
 }
 
 #[cfg(test)]

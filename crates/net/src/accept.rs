@@ -12,14 +12,14 @@ pub use opening::{AcceptRules, Answered};
 
 use crate::listen::Listeners;
 use mio::net::{TcpListener, TcpStream};
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use opening::{Door, Named, Opening, Verdict};
 use piecework_types::{InfoHash, Time};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,9 @@ const READ_BYTES: usize = 1024;
 /// Pause after the process ran out of file descriptors.
 const DESCRIPTOR_PAUSE: Duration = Duration::from_secs(1);
 
+/// Sockets that are listened on: one a family.
+const SOCKETS_MAX: usize = 2;
+
 const WAKE: Token = Token(usize::MAX);
 
 /// An incoming connection that named a torrent.
@@ -59,10 +62,14 @@ pub struct Arrival {
     pub encrypted: Option<Box<Answered>>,
 }
 
+/// Sockets to listen on from now on, on their way to the thread.
+type Successors = Arc<Mutex<Option<Listeners>>>;
+
 /// The running acceptor; stops when dropped.
 #[derive(Debug)]
 pub struct Acceptor {
     stop: Arc<AtomicBool>,
+    successors: Successors,
     waker: Arc<Waker>,
     thread: Option<JoinHandle<()>>,
 }
@@ -80,19 +87,16 @@ impl Acceptor {
         route: impl FnMut(Arrival) + Send + 'static,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let mut sockets = Vec::new();
-        for (index, socket) in listeners.sockets.into_iter().enumerate() {
-            let mut socket = TcpListener::from_std(socket);
-            poll.registry().register(&mut socket, Token(index), Interest::READABLE)?;
-            sockets.push(socket);
-        }
+        let sockets = register(poll.registry(), listeners)?;
+        let successors = Successors::default();
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let stop = Arc::new(AtomicBool::new(false));
         let mut state = Loop {
             poll,
             sockets,
+            successors: Arc::clone(&successors),
             strangers: BTreeMap::new(),
-            next: 0,
+            next: SOCKETS_MAX,
             welcomes,
             door: Door::new(rules),
             started: Instant::now(),
@@ -102,8 +106,26 @@ impl Acceptor {
         };
         let thread =
             std::thread::Builder::new().name("acceptor".into()).spawn(move || state.run())?;
-        Ok(Self { stop, waker, thread: Some(thread) })
+        Ok(Self { stop, successors, waker, thread: Some(thread) })
     }
+
+    /// Closes the sockets that it listens on and goes on with these.
+    pub fn replace(&self, listeners: Listeners) {
+        *self.successors.lock().unwrap_or_else(PoisonError::into_inner) = Some(listeners);
+        if let Err(error) = self.waker.wake() {
+            tracing::error!(%error, "the acceptor cannot be woken");
+        }
+    }
+}
+
+fn register(registry: &Registry, listeners: Listeners) -> io::Result<Vec<TcpListener>> {
+    let mut sockets = Vec::new();
+    for (index, socket) in listeners.sockets.into_iter().take(SOCKETS_MAX).enumerate() {
+        let mut socket = TcpListener::from_std(socket);
+        registry.register(&mut socket, Token(index), Interest::READABLE)?;
+        sockets.push(socket);
+    }
+    Ok(sockets)
 }
 
 impl Drop for Acceptor {
@@ -134,6 +156,7 @@ impl Stranger {
 struct Loop<W, F> {
     poll: Poll,
     sockets: Vec<TcpListener>,
+    successors: Successors,
     /// By arrival, so that the first entry is the oldest and has the nearest deadline.
     strangers: BTreeMap<usize, Stranger>,
     next: usize,
@@ -162,8 +185,8 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Arrival)> Loop<W, F> {
             }
             for event in &events {
                 match event.token() {
-                    WAKE => {}
-                    Token(index) if index < self.sockets.len() => self.accept(index),
+                    WAKE => self.succeed(),
+                    Token(index) if index < SOCKETS_MAX => self.accept(index),
                     Token(id) => self.read(id),
                 }
             }
@@ -175,9 +198,23 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Arrival)> Loop<W, F> {
         }
     }
 
+    /// Listens where it is told to from now on.
+    fn succeed(&mut self) {
+        let next = self.successors.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(next) = next else { return };
+        // Closing a socket takes it out of the poll as well.
+        self.sockets.clear();
+        match register(self.poll.registry(), next) {
+            Ok(sockets) => self.sockets = sockets,
+            Err(error) => tracing::error!(%error, "cannot listen: no incoming connections"),
+        }
+        (0..self.sockets.len()).for_each(|index| self.accept(index));
+    }
+
     fn accept(&mut self, index: usize) {
         loop {
-            match self.sockets[index].accept() {
+            let Some(socket) = self.sockets.get(index) else { return };
+            match socket.accept() {
                 Ok((stream, address)) if (self.welcomes)(address.ip()) => {
                     self.admit(stream, address);
                 }
@@ -199,7 +236,7 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Arrival)> Loop<W, F> {
         if self.strangers.len() >= PENDING_MAX {
             self.strangers.pop_first();
         }
-        let id = self.sockets.len() + self.next;
+        let id = self.next;
         self.next += 1;
         let registry = self.poll.registry();
         if registry.register(&mut stream, Token(id), Interest::READABLE).is_err() {

@@ -1,7 +1,11 @@
 //! One file from an http(s) address, for commands that take such an address.
 
+use crate::binding::Binding;
 use crate::tracker_client::describe;
 use std::time::Duration;
+
+/// Redirects followed.
+const REDIRECTS_MAX: usize = 10;
 
 /// Time until the server must have answered, and between any two parts of the answer.
 const QUIET_AFTER: Duration = Duration::from_secs(30);
@@ -23,19 +27,22 @@ pub enum FetchError {
     TooLong(u64),
 }
 
-/// Fetches `url`, following a few redirects. Blocks; for programs, not for shards.
+/// Fetches `url` by way of `binding`, following a few redirects. Blocks; for programs, not for shards.
 ///
 /// # Errors
 /// When the server cannot be reached, answers with another status than 200, or sends too much.
-pub fn fetch(url: &str, bytes_max: u64) -> Result<Vec<u8>, FetchError> {
+pub fn fetch(url: &str, bytes_max: u64, binding: &Binding) -> Result<Vec<u8>, FetchError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let fetched = runtime.block_on(async {
         let transport = |error: reqwest::Error| FetchError::Transport(describe(&error));
-        let client = reqwest::Client::builder()
-            .connect_timeout(QUIET_AFTER)
-            .read_timeout(QUIET_AFTER)
-            .build()
-            .map_err(transport)?;
+        let place = binding.place().map_err(|error| FetchError::Transport(error.to_string()))?;
+        let parsed = reqwest::Url::parse(url).ok();
+        if !Binding::suits(place.as_ref(), parsed.as_ref().and_then(reqwest::Url::host_str)) {
+            return Err(FetchError::Transport("the interface has no address for it".into()));
+        }
+        let builder =
+            reqwest::Client::builder().connect_timeout(QUIET_AFTER).read_timeout(QUIET_AFTER);
+        let client = Binding::http(place.as_ref(), builder, REDIRECTS_MAX).map_err(transport)?;
         let mut response = client.get(url).send().await.map_err(transport)?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(FetchError::Status(response.status().as_u16()));

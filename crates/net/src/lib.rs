@@ -7,21 +7,29 @@
 //! This crate must not know torrents, pieces' owners, files or policy: it moves bytes and says what came.
 
 mod accept;
+mod binding;
 mod fetch;
 mod frame;
+mod gateway;
+mod interfaces;
 mod listen;
 mod local;
 mod receive;
 mod send;
 mod tracker_client;
 mod udp;
+mod watch;
 
 pub use accept::{AcceptRules, Acceptor, Answered, Arrival};
+pub use binding::{Binding, BindingError, Place};
 pub use fetch::{FetchError, fetch};
 pub use frame::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, FrameBuffer, FramePool};
+pub use gateway::{EXCHANGE_AFTER, site, try_method};
+pub use interfaces::{DefaultRoute, Interface, default_route, has_default_route_v6, interfaces};
 pub use listen::{DEFAULT_PORTS, ListenError, Listeners, PortChoice};
 pub use local::{LocalDiscovery, LocalHandle, Reach};
 pub use receive::{ReceiveError, Received, Receiver, SCRATCH_BYTES, Sink};
 pub use send::{Flushed, ReadToken, Sender};
 pub use tracker_client::{AnnounceError, AnnounceJob, ScrapeJob, Scraped, TrackerClient};
 pub use udp::UdpSockets;
+pub use watch::{Watch, WatchRules, WayOut};

@@ -1,5 +1,6 @@
 //! Listening sockets: one port for IPv4 and IPv6, where either family may be absent.
 
+use crate::binding::Binding;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -53,28 +54,35 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Binds every available family to one port.
+    /// Binds every available family to one port, where `binding` leads.
     ///
     /// # Errors
     /// When the given port is in use, or no family can be bound at all.
-    pub fn bind(choice: PortChoice) -> Result<Self, ListenError> {
+    pub fn bind(choice: PortChoice, binding: &Binding) -> Result<Self, ListenError> {
         match choice {
             PortChoice::Exactly(port) => {
-                Self::both(port).map_err(|source| ListenError::Port { port, source })
+                Self::both(port, binding).map_err(|source| ListenError::Port { port, source })
             }
-            PortChoice::Default => match DEFAULT_PORTS.into_iter().find_map(|p| Self::both(p).ok())
-            {
-                Some(listeners) => Ok(listeners),
-                None => Self::any(),
-            },
-            PortChoice::Any => Self::any(),
+            PortChoice::Default => {
+                let mut ports = DEFAULT_PORTS;
+                match ports.find_map(|port| Self::both(port, binding).ok()) {
+                    Some(listeners) => Ok(listeners),
+                    None => Self::any(binding),
+                }
+            }
+            PortChoice::Any => Self::any(binding),
         }
     }
 
-    fn any() -> Result<Self, ListenError> {
+    /// No socket: nobody can reach us for now.
+    pub const fn none(port: u16) -> Self {
+        Self { sockets: Vec::new(), port }
+    }
+
+    fn any(binding: &Binding) -> Result<Self, ListenError> {
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for _ in 0..RANDOM_TRIES_MAX {
-            match Self::both(0) {
+            match Self::both(0, binding) {
                 Ok(listeners) => return Ok(listeners),
                 Err(error) => last = error,
             }
@@ -83,14 +91,14 @@ impl Listeners {
     }
 
     /// IPv4 first, then IPv6 on the same port. A missing family is no error, a taken port is one.
-    fn both(port: u16) -> io::Result<Self> {
-        let v4 = bind_one(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
+    fn both(port: u16, binding: &Binding) -> io::Result<Self> {
+        let v4 = bind_one(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port, binding);
         let port = match &v4 {
             Ok(socket) => socket.local_addr()?.port(),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => return v4.map(Self::single),
             Err(_) => port,
         };
-        let v6 = bind_one(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
+        let v6 = bind_one(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port, binding);
         match (v4, v6) {
             (Ok(v4), Ok(v6)) => Ok(Self { sockets: vec![v4, v6], port }),
             (_, Err(error)) if error.kind() == io::ErrorKind::AddrInUse => Err(error),
@@ -105,11 +113,19 @@ impl Listeners {
     }
 }
 
-fn bind_one(ip: IpAddr, port: u16) -> io::Result<std::net::TcpListener> {
+fn bind_one(any: IpAddr, port: u16, binding: &Binding) -> io::Result<std::net::TcpListener> {
+    let place = binding.place()?;
+    let ip = match &place {
+        None => any,
+        Some(place) => place.address(any.is_ipv6()).ok_or(io::ErrorKind::AddrNotAvailable)?,
+    };
     let address = SocketAddr::new(ip, port);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
+    }
+    if let Some(place) = &place {
+        crate::binding::tie(&socket, place)?;
     }
     // A port in TIME_WAIT is ours to take again; one that another process listens on is not.
     socket.set_reuse_address(true)?;
@@ -126,9 +142,9 @@ mod tests {
 
     #[test]
     fn a_given_port_in_use_is_refused_and_any_port_is_found() {
-        let first = Listeners::bind(PortChoice::Any).unwrap();
+        let first = Listeners::bind(PortChoice::Any, &Binding::default()).unwrap();
         assert!(first.port > 0);
-        let second = Listeners::bind(PortChoice::Exactly(first.port));
+        let second = Listeners::bind(PortChoice::Exactly(first.port), &Binding::default());
         assert!(matches!(second, Err(ListenError::Port { port, .. }) if port == first.port));
     }
 }

@@ -6,6 +6,7 @@
 
 mod interfaces;
 
+use crate::binding::Binding;
 use interfaces::Interface;
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -69,8 +70,8 @@ pub struct LocalDiscovery {
 }
 
 impl LocalDiscovery {
-    /// Starts it for a node that listens on `port`. `random` is a number nobody else has; `found` is
-    /// called for each peer that is heard of, and must not block.
+    /// Starts it for a node that listens on `port`; announces leave where `binding` leads. `random` is a
+    /// number nobody else has; `found` is called for each peer that is heard of, and must not block.
     ///
     /// # Errors
     /// When neither family has a socket for it, or the system gives no thread.
@@ -78,6 +79,7 @@ impl LocalDiscovery {
         port: u16,
         random: u64,
         reach: Reach,
+        binding: Binding,
         found: impl FnMut(InfoHash, SocketAddr) + Send + 'static,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
@@ -103,6 +105,7 @@ impl LocalDiscovery {
             sockets,
             announcer: LocalAnnouncer::new(port, random),
             reach,
+            binding,
             found,
             inputs: Arc::clone(&inputs),
             stop: Arc::clone(&stop),
@@ -135,6 +138,7 @@ struct Loop<F> {
     sockets: Vec<(SocketAddr, UdpSocket)>,
     announcer: LocalAnnouncer,
     reach: Reach,
+    binding: Binding,
     found: F,
     inputs: Arc<Mutex<VecDeque<LocalInput>>>,
     stop: Arc<AtomicBool>,
@@ -184,7 +188,12 @@ impl<F: FnMut(InfoHash, SocketAddr)> Loop<F> {
 
     /// Listens on every interface that is there; being on one already is no error that matters.
     fn join(&self) -> Vec<Interface> {
-        let interfaces = interfaces::list(self.reach);
+        let mut interfaces = interfaces::list(self.reach);
+        match self.binding.place() {
+            Ok(None) => {}
+            Ok(Some(place)) => interfaces.retain(|interface| interface.index == place.index),
+            Err(_) => interfaces.clear(),
+        }
         for (group, socket) in &self.sockets {
             for interface in &interfaces {
                 let socket = SockRef::from(socket);
@@ -284,7 +293,8 @@ mod tests {
         let name = InfoHash(*b"local discovery test");
         let start = |port: u16| {
             let sender = sender.clone();
-            LocalDiscovery::start(port, port.into(), Reach::Machine, move |info_hash, peer| {
+            let (reach, binding) = (Reach::Machine, Binding::default());
+            LocalDiscovery::start(port, port.into(), reach, binding, move |info_hash, peer| {
                 sender.send((port, info_hash, peer)).ok();
             })
         };

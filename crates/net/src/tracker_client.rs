@@ -3,6 +3,7 @@
 //! Owns one thread with a small runtime, the sockets of the exchanges and nothing else. When to announce
 //! is decided by `tracker::Schedule`, which announce goes first by `tracker::AnnounceGate`.
 
+use crate::binding::{Binding, BindingError, Place};
 use piecework_tracker::{
     ANNOUNCES_IN_FLIGHT_MAX, Announce, AnnounceAnswer, AnnounceGate, GateInput, Scheme,
     ScrapeCounts, Ticket, TrackerFault, TrackerIndex, TrackerUrl,
@@ -90,15 +91,16 @@ pub struct TrackerClient {
 }
 
 impl TrackerClient {
-    /// Starts the thread. `seed` comes from the operating system: UDP transaction ids are drawn from it.
+    /// Starts the thread, whose sockets are tied by `binding`. `seed` comes from the operating system: UDP
+    /// transaction ids are drawn from it.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(seed: u64) -> io::Result<Self> {
+    pub fn start(seed: u64, binding: Binding) -> io::Result<Self> {
         let (sender, receiver) = mpsc::channel(JOBS_MAX);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("trackers".into()).spawn(move || {
-            let client = Client::new(seed);
+            let client = Client::new(seed, binding);
             LocalSet::new().block_on(&runtime, client.run(receiver));
             // A look-up of a name at a server that is gone would hold the end up for many seconds.
             runtime.shutdown_background();
@@ -136,7 +138,9 @@ impl Drop for TrackerClient {
 type JobKey = (InfoHash, TrackerIndex);
 
 struct Client {
-    http: Option<reqwest::Client>,
+    binding: Binding,
+    /// Made for this place; another one needs another client.
+    http: Option<(Option<Place>, reqwest::Client)>,
     gate: AnnounceGate,
     waiting: BTreeMap<JobKey, AnnounceJob>,
     /// Exchanges under way; each ends with the key of its job.
@@ -148,8 +152,9 @@ struct Client {
 }
 
 impl Client {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, binding: Binding) -> Self {
         Self {
+            binding,
             http: None,
             gate: AnnounceGate::new(ANNOUNCES_IN_FLIGHT_MAX),
             waiting: BTreeMap::new(),
@@ -235,26 +240,36 @@ impl Client {
         self.aborts.insert(key, abort);
     }
 
+    /// Nothing is looked up or sent while the binding leads nowhere.
     fn way(&mut self, url: &TrackerUrl) -> Result<Way, AnnounceError> {
+        let transport = |error: BindingError| AnnounceError::Transport(error.to_string());
+        let place = self.binding.place().map_err(transport)?;
         match url.scheme() {
-            Scheme::Http | Scheme::Https => self.http().map(Way::Http),
-            Scheme::Udp => Ok(Way::Udp(Rng::new(self.rng.next_u64()))),
+            Scheme::Http | Scheme::Https => {
+                if !Binding::suits(place.as_ref(), Some(&url.host().to_string())) {
+                    let text = "the interface has no address for it";
+                    return Err(AnnounceError::Transport(text.into()));
+                }
+                self.http(place).map(Way::Http)
+            }
+            Scheme::Udp => Ok(Way::Udp(Rng::new(self.rng.next_u64()), self.binding.clone())),
         }
     }
 
     /// The HTTP client, made when the first HTTP tracker appears: it loads the system's certificates.
-    fn http(&mut self) -> Result<reqwest::Client, AnnounceError> {
-        if let Some(client) = &self.http {
+    fn http(&mut self, place: Option<Place>) -> Result<reqwest::Client, AnnounceError> {
+        if let Some((made_for, client)) = &self.http
+            && *made_for == place
+        {
             return Ok(client.clone());
         }
-        let client = reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .user_agent(concat!("Piecework/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::limited(REDIRECTS_MAX))
             // Trackers are asked once in half an hour: kept connections would only hold their sockets.
-            .pool_max_idle_per_host(0)
-            .build()
+            .pool_max_idle_per_host(0);
+        let client = Binding::http(place.as_ref(), builder, REDIRECTS_MAX)
             .map_err(|error| AnnounceError::Transport(describe(&error)))?;
-        self.http = Some(client.clone());
+        self.http = Some((place, client.clone()));
         Ok(client)
     }
 }

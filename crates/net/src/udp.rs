@@ -1,5 +1,6 @@
 //! The node's UDP sockets: one a family, on the port that peers know it by where that is free.
 
+use crate::binding::{Binding, Place, tie};
 use mio::net::UdpSocket;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -18,12 +19,17 @@ pub struct UdpSockets {
 }
 
 impl UdpSockets {
-    /// Binds both families to `port`, and a family to any port if another program has that one.
+    /// Binds both families to `port`, and a family to any port if another program has that one, where
+    /// `binding` leads.
     ///
     /// # Errors
-    /// When the machine has neither family.
-    pub fn bind(port: u16) -> io::Result<Self> {
-        let bound = |ip: IpAddr| bind_one(ip, port).or_else(|_| bind_one(ip, 0));
+    /// When there is neither family.
+    pub fn bind(port: u16, binding: &Binding) -> io::Result<Self> {
+        let place = binding.place()?;
+        let bound = |any: IpAddr| {
+            let place = place.as_ref();
+            bind_one(any, port, place).or_else(|_| bind_one(any, 0, place))
+        };
         let v4 = bound(Ipv4Addr::UNSPECIFIED.into());
         let v6 = bound(Ipv6Addr::UNSPECIFIED.into());
         match (v4, v6) {
@@ -39,11 +45,18 @@ impl UdpSockets {
     }
 }
 
-fn bind_one(ip: IpAddr, port: u16) -> io::Result<UdpSocket> {
+fn bind_one(any: IpAddr, port: u16, place: Option<&Place>) -> io::Result<UdpSocket> {
+    let ip = match place {
+        None => any,
+        Some(place) => place.address(any.is_ipv6()).ok_or(io::ErrorKind::AddrNotAvailable)?,
+    };
     let address = SocketAddr::new(ip, port);
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
+    }
+    if let Some(place) = place {
+        tie(&socket, place)?;
     }
     socket.set_nonblocking(true)?;
     // The system may grant less.
@@ -60,8 +73,8 @@ mod tests {
 
     #[test]
     fn a_port_that_another_program_has_is_no_reason_to_have_none() {
-        let first = UdpSockets::bind(0).unwrap();
-        let second = UdpSockets::bind(first.port()).unwrap();
+        let first = UdpSockets::bind(0, &Binding::default()).unwrap();
+        let second = UdpSockets::bind(first.port(), &Binding::default()).unwrap();
         assert_ne!(second.port(), first.port());
         assert_ne!(second.port(), 0);
     }

@@ -5,7 +5,7 @@ use piecework_disk::DiskConfig;
 use piecework_filter::IpFilter;
 use piecework_metainfo::{Info, Magnet, Metainfo};
 use piecework_mse::Encryption;
-use piecework_net::{PortChoice, Reach};
+use piecework_net::{Binding, PortChoice, Reach};
 use piecework_swarm::AddressPolicy;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -21,6 +21,10 @@ const SHARDS_MAX: usize = 8;
 pub struct EngineConfig {
     /// Where peers reach us.
     pub port: PortChoice,
+    /// What sockets are tied to.
+    pub binding: Binding,
+    /// The gateway of a home network is asked to let peers in.
+    pub maps_port: bool,
     /// Whether connections to peers are encrypted.
     pub encryption: Encryption,
     /// Folder for resume data and parts files.
@@ -60,6 +64,9 @@ impl EngineConfig {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
             port: PortChoice::Default,
+            binding: Binding::default(),
+            // Whoever embeds an engine, as tests do, decides about talking to others.
+            maps_port: false,
             encryption: Encryption::Prefer,
             state_dir,
             down_limit: None,

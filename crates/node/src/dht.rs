@@ -110,6 +110,8 @@ enum Command {
         name: MutableName,
         found: SyncSender<Found>,
     },
+    /// The old sockets lead nowhere any more.
+    Rebound(UdpSockets),
     Quit,
 }
 
@@ -127,6 +129,11 @@ pub(crate) struct DhtHandle {
 }
 
 impl DhtHandle {
+    /// Talks through these sockets from now on.
+    pub(crate) fn rebind(&self, sockets: UdpSockets) {
+        self.send(Command::Rebound(sockets));
+    }
+
     /// A torrent takes part: its peers are looked for, and it is announced if `announces`.
     pub(crate) fn join(
         &self,
@@ -189,8 +196,6 @@ pub(crate) struct DhtThread {
 pub(crate) struct Beginning {
     pub(crate) config: DhtConfig,
     pub(crate) clock: Clock,
-    /// The TCP port, which is announced and tried for UDP first.
-    pub(crate) port: u16,
     /// Where the table is kept between runs.
     pub(crate) file: PathBuf,
     pub(crate) secret: [u8; 32],

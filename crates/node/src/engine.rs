@@ -8,6 +8,7 @@ use crate::dht::{DhtHandle, DhtThread};
 use crate::event::{Event, StatusCell, TorrentKey, What};
 use crate::external::External;
 use crate::limits::NodeLimits;
+use crate::network::{self, Concerned, Network, Notice};
 use crate::prepare::Jobs;
 use crate::setup::{self, SetupError};
 use crate::shard::{Command, Shard, ShardHandle};
@@ -18,7 +19,7 @@ use piecework_metainfo::Magnet;
 use piecework_mse::{Encryption, SECRET_BYTES, Torrents};
 use piecework_net::{
     AcceptRules, Acceptor, ListenError, Listeners, LocalDiscovery, LocalHandle, Reach,
-    TrackerClient,
+    TrackerClient, Watch, WatchRules,
 };
 use piecework_swarm::AddressPolicy;
 use piecework_tracker::local::LocalInput;
@@ -77,6 +78,7 @@ pub(crate) struct Shared {
     pub(crate) rest_after: Option<Duration>,
     pub(crate) port: u16,
     pub(crate) external: External,
+    pub(crate) network: Network,
     pub(crate) gossip: AddressPolicy,
     pub(crate) ip_filter: Arc<IpFilter>,
     /// Who is told of our torrents in the local network, if anybody; set before the first torrent.
@@ -189,9 +191,11 @@ impl Waker {
 pub struct Engine {
     shared: Arc<Shared>,
     shards: Vec<(ShardHandle, JoinHandle<()>)>,
-    acceptor: Option<Acceptor>,
+    acceptor: Option<Arc<Acceptor>>,
     dht: Option<DhtThread>,
     local: Option<LocalDiscovery>,
+    /// Watches the way out; there is none where nothing has to be watched.
+    watch: Option<Watch>,
     events: Receiver<Option<Event>>,
     next_key: AtomicU64,
     statuses: Mutex<BTreeMap<TorrentKey, StatusCell>>,
@@ -203,12 +207,12 @@ impl Engine {
     /// # Errors
     /// When no port can be had, the state folder is unusable, or the system gives no threads.
     pub fn start(config: &EngineConfig) -> Result<Self, StartError> {
-        let listeners = Listeners::bind(config.port)?;
+        let listeners = Listeners::bind(config.port, &config.binding)?;
         let port = listeners.port;
         let clock = Clock::start();
         let mut seeds = Rng::new(system_random()?);
         let resume = ResumeStore::open(&config.state_dir)?;
-        let trackers = TrackerClient::start(seeds.next_u64())?;
+        let trackers = TrackerClient::start(seeds.next_u64(), config.binding.clone())?;
         let &EngineConfig { workers, retry_interval, .. } = config;
         let disk = Disk::start(DiskConfig { workers, retry_interval, ..DiskConfig::default() })?;
         // Bounded by `tell`: a bounded channel would take the memory of all its places at once.
@@ -222,6 +226,7 @@ impl Engine {
             rest_after: config.rest_after,
             port,
             external: External::new(port),
+            network: Network::new(config.binding.clone()),
             gossip: config.gossip,
             ip_filter: Arc::clone(&config.ip_filter),
             local: OnceLock::new(),
@@ -243,6 +248,7 @@ impl Engine {
             acceptor: None,
             dht: None,
             local: None,
+            watch: None,
             events,
             next_key: AtomicU64::new(1),
             statuses: Mutex::default(),
@@ -253,11 +259,41 @@ impl Engine {
         for index in 0..config.shards.max(1) {
             engine.shards.push(Shard::start(index, clock, Arc::clone(&engine.shared))?);
         }
-        engine.acceptor = Some(engine.accept(listeners)?);
+        engine.acceptor = Some(Arc::new(engine.accept(listeners)?));
         if let Some(reach) = config.local {
             engine.discover(reach);
         }
+        if config.maps_port || !config.binding.is_free() {
+            engine.watch = Some(engine.watch(config.maps_port)?);
+        }
         Ok(engine)
+    }
+
+    /// Starts the thread that watches the way out.
+    fn watch(&self, maps_port: bool) -> io::Result<Watch> {
+        let shared = Arc::clone(&self.shared);
+        let rules = WatchRules {
+            binding: shared.network.binding.clone(),
+            maps: maps_port.then_some(shared.port),
+            seed: shared.random(),
+        };
+        let concerned = Concerned {
+            shards: self.shards.iter().map(|(handle, _)| handle.clone()).collect(),
+            acceptor: network::weak(self.acceptor.as_ref()),
+            dht: shared.dht().cloned(),
+            port: shared.port,
+        };
+        Watch::start(rules, move |change| {
+            concerned.take(change, &shared.network, &shared.external);
+            // Whoever waits for an event looks for notices as well.
+            drop(shared.events.send(None));
+        })
+    }
+
+    /// The next notice about the node itself, if there is one. [`Self::next_event`] returns without an
+    /// event when there is.
+    pub fn notice(&self) -> Option<Notice> {
+        self.shared.network.notice()
     }
 
     /// Starts the thread that hands connections to their shards.
@@ -285,12 +321,14 @@ impl Engine {
         let handles: Vec<_> = self.shards.iter().map(|(handle, _)| handle.clone()).collect();
         let router = Arc::clone(&self.shared);
         let (port, random) = (self.shared.port, self.shared.random());
-        let started = LocalDiscovery::start(port, random, reach, move |info_hash, address| {
-            let routes = router.routes.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(&Route { key, shard }) = routes.get(&info_hash) {
-                handles[shard].offer(Command::Nearby { key, address });
-            }
-        });
+        let binding = self.shared.network.binding.clone();
+        let started =
+            LocalDiscovery::start(port, random, reach, binding, move |info_hash, address| {
+                let routes = router.routes.read().unwrap_or_else(PoisonError::into_inner);
+                if let Some(&Route { key, shard }) = routes.get(&info_hash) {
+                    handles[shard].offer(Command::Nearby { key, address });
+                }
+            });
         match started {
             Ok(local) => {
                 self.shared.local.get_or_init(|| local.handle().clone());
@@ -421,6 +459,9 @@ impl Engine {
     /// left behind.
     pub fn shutdown(mut self, patience: Duration) {
         (self.acceptor, self.local) = (None, None);
+        if let Some(watch) = &self.watch {
+            watch.stop(patience);
+        }
         for (shard, _) in &self.shards {
             shard.send(Command::Shutdown);
         }
@@ -435,6 +476,8 @@ impl Engine {
                 drop(thread.join());
             }
         }
+        // Ends by itself within the patience.
+        self.watch = None;
         let rest = deadline.saturating_duration_since(std::time::Instant::now());
         self.shared.disk.shutdown_within(rest);
     }
@@ -442,7 +485,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        (self.acceptor, self.local) = (None, None);
+        (self.acceptor, self.local, self.watch) = (None, None, None);
         for (shard, _) in &self.shards {
             shard.send(Command::Quit);
         }

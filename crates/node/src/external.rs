@@ -2,13 +2,16 @@
 
 use piecework_swarm::{ExternalIp, Voter};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Shared by all shards; looking for news costs one atomic load.
 #[derive(Debug)]
 pub(crate) struct External {
-    port: u16,
+    /// The port that we listen on.
+    inner: u16,
+    /// The port that others reach us at.
+    port: AtomicU16,
     votes: Mutex<ExternalIp>,
     /// Counts the changes.
     version: AtomicU64,
@@ -16,7 +19,21 @@ pub(crate) struct External {
 
 impl External {
     pub(crate) fn new(port: u16) -> Self {
-        Self { port, votes: Mutex::default(), version: AtomicU64::new(0) }
+        let (inner, version) = (port, AtomicU64::new(0));
+        Self { inner, port: AtomicU16::new(port), votes: Mutex::default(), version }
+    }
+
+    /// The port that others reach us at, as far as we know.
+    pub(crate) fn port(&self) -> u16 {
+        self.port.load(Ordering::Acquire)
+    }
+
+    /// The gateway lets others in at this port, or at none of its own.
+    pub(crate) fn map(&self, port: Option<u16>) {
+        let port = port.unwrap_or(self.inner);
+        if self.port.swap(port, Ordering::AcqRel) != port {
+            self.version.fetch_add(1, Ordering::Release);
+        }
     }
 
     /// Somebody says that this is our address.
@@ -36,7 +53,7 @@ impl External {
         }
         let votes = self.votes.lock().unwrap_or_else(PoisonError::into_inner);
         let addresses = votes.elected().into_iter().flatten();
-        addresses.map(|ip| SocketAddr::new(ip, self.port)).collect()
+        addresses.map(|ip| SocketAddr::new(ip, self.port())).collect()
     }
 }
 
@@ -54,5 +71,9 @@ mod tests {
         assert_eq!(external.news(&mut one), [ours]);
         assert!(external.news(&mut one).is_empty());
         assert_eq!(external.news(&mut other), [ours]);
+        external.map(Some(50_000));
+        assert_eq!(external.news(&mut one), [SocketAddr::from(([90, 0, 0, 1], 50_000))]);
+        external.map(None);
+        assert_eq!(external.news(&mut one), [ours]);
     }
 }

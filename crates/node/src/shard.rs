@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Stop {
         key: TorrentKey,
     },
+    /// Close all connections: the way that they took is gone.
+    CutOff,
     /// Stop all torrents politely, then end.
     Shutdown,
     /// End at once.
@@ -302,6 +304,7 @@ impl Shard {
                 Ok(Command::Nearby { key, address }) => self.met_nearby(key, address, now),
                 Ok(Command::Stream { key, playback }) => self.stream(key, playback, now),
                 Ok(Command::Stop { key }) => self.stop(key, now),
+                Ok(Command::CutOff) => self.cut_off(now),
                 Ok(Command::Shutdown) => {
                     self.is_stopping = true;
                     let keys: Vec<_> = self.torrents.keys().copied().collect();

@@ -469,7 +469,7 @@ fn machine_config(
         our_id,
         is_private,
         exchanges_peers: shared.exchanges_peers,
-        listen_port: Some(shared.port),
+        listen_port: Some(shared.external.port()),
         dht_port: shared.dht().map(|dht| dht.port),
         ..Config::default()
     }

@@ -75,6 +75,16 @@ pub(crate) struct NetArgs {
     /// Port for incoming connections; 0 takes any [default: 6881 to 6889, then any].
     #[arg(long, value_name = "N")]
     pub(crate) port: Option<u16>,
+    /// Send and receive by this network interface only: peers, trackers, everything but the look-up of
+    /// names. Nothing is sent while it is gone.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) interface: Option<String>,
+    /// Send and receive by this address of ours only, and by the interface that has it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) bind: Option<std::net::IpAddr>,
+    /// Do not ask the gateway of the home network to let peers in.
+    #[arg(long, env = "PIECEWORK_NO_PORT_MAPPING", hide_env = true)]
+    pub(crate) no_port_mapping: bool,
     /// A peer to connect to, besides those that trackers name. May be repeated.
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) peer: Vec<String>,

@@ -9,11 +9,11 @@ use crate::source::Loaded;
 use globset::{GlobBuilder, GlobMatcher};
 use piecework_metainfo::Info;
 use piecework_node::{
-    AddressPolicy, Encryption, Engine, EngineConfig, Event, FilePriorities, NORMAL_PRIORITY,
-    PeerVerdict, PortChoice, Reach,
+    AddressPolicy, Binding, Encryption, Engine, EngineConfig, Event, FilePriorities, MappingStatus,
+    NORMAL_PRIORITY, Notice, PeerVerdict, PortChoice, Reach,
 };
 use piecework_node::{AddressScope, DhtConfig};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub(crate) fn start(common: &Common, net: &NetArgs, signals: &Signals) -> Result
         Some(0) => PortChoice::Any,
         Some(port) => PortChoice::Exactly(port),
     };
+    config.binding = binding(net);
+    config.maps_port = !net.no_port_mapping;
     config.encryption = match net.encryption {
         EncryptionArg::Prefer => Encryption::Prefer,
         EncryptionArg::Require => Encryption::Require,
@@ -73,6 +75,42 @@ fn dht(net: &NetArgs) -> Result<DhtConfig, Failure> {
         }
     }
     Ok(config)
+}
+
+/// What `--interface` and `--bind` tie sockets to.
+pub(crate) fn binding(net: &NetArgs) -> Binding {
+    Binding::new(net.interface.clone(), net.bind)
+}
+
+/// Tells what there is to tell of the node itself; `note` takes what people should see.
+pub(crate) fn tell_notices(engine: &Engine, out: Out, note: impl Fn(&str)) {
+    while let Some(notice) = engine.notice() {
+        match notice {
+            Notice::Problem(text) => note(&text),
+            Notice::Recovered(text) if out.is_json() => {
+                out.event(&json!({ "event": "recovered", "text": text }));
+            }
+            Notice::Recovered(text) => note(&text),
+            Notice::Mapping(status) => out.event(&mapping_object(&status)),
+        }
+    }
+}
+
+/// How the port is mapped, for scripts; people ask with `piecework net`.
+fn mapping_object(status: &MappingStatus) -> Value {
+    let mapped = match status {
+        MappingStatus::Mapped(mapped) => Some(mapped),
+        MappingStatus::Absent | MappingStatus::Asking | MappingStatus::Failed(_) => None,
+    };
+    json!({
+        "event": "mapping",
+        "status": status.word(),
+        "text": status.to_string(),
+        "method": mapped.map(|it| it.method.to_string()),
+        "tcp_port": mapped.map(|it| it.tcp_port),
+        "udp_port": mapped.and_then(|it| it.udp_port.as_ref().ok()),
+        "external_address": mapped.and_then(|it| it.external_ip).map(|ip| ip.to_string()),
+    })
 }
 
 /// Why a peer had to go. People see it with `--verbose`, as a line of the log.

@@ -2,6 +2,7 @@
 
 use crate::failure::{Context, Failure};
 use piecework_metainfo::{Magnet, Metainfo};
+use piecework_net::Binding;
 use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
@@ -16,14 +17,14 @@ pub(crate) enum Loaded {
     Magnet(Box<Magnet>),
 }
 
-/// Loads a SOURCE argument.
-pub(crate) fn load(source: &str) -> Result<Loaded, Failure> {
+/// Loads a SOURCE argument, one from the web by way of `binding`.
+pub(crate) fn load(source: &str, binding: &Binding) -> Result<Loaded, Failure> {
     if source.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("magnet:")) {
         let magnet = source.parse::<Magnet>().context("cannot read the magnet link")?;
         return Ok(Loaded::Magnet(Box::new(magnet)));
     }
     let bytes = if source.starts_with("http://") || source.starts_with("https://") {
-        piecework_net::fetch(source, TORRENT_BYTES_MAX)
+        piecework_net::fetch(source, TORRENT_BYTES_MAX, binding)
             .context(format_args!("cannot fetch {source}"))?
     } else {
         read(source).context(format_args!("cannot read torrent file {source}"))?
@@ -33,7 +34,7 @@ pub(crate) fn load(source: &str) -> Result<Loaded, Failure> {
 
 /// Loads a SOURCE that must be a torrent file.
 pub(crate) fn load_torrent(source: &str) -> Result<Arc<Metainfo>, Failure> {
-    match load(source)? {
+    match load(source, &Binding::default())? {
         Loaded::Torrent(metainfo) => Ok(metainfo),
         Loaded::Magnet(_) => Err(Failure::usage(
             "a magnet link has no piece hashes: fetch its torrent file with 'piecework metadata' first",

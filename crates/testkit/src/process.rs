@@ -71,6 +71,7 @@ impl Sandbox {
             .env_remove("XDG_STATE_HOME")
             // A test talks to nobody outside of this machine.
             .env("PIECEWORK_NO_DHT", "true")
+            .env("PIECEWORK_NO_PORT_MAPPING", "true")
             .env_remove("RUST_LOG");
         command
     }

@@ -3,6 +3,7 @@
 //! Owns the limits of an answer. Knows no order and no torrent: which exchange goes first is the client's.
 
 use super::{AnnounceError, Scraped};
+use crate::binding::Binding;
 use piecework_tracker::{
     Announce, AnnounceAnswer, Event, Family, Host, SCRAPE_MAX, TrackerFault, TrackerUrl,
     http::{announce_url, decode_announce, decode_scrape, scrape_url},
@@ -10,7 +11,7 @@ use piecework_tracker::{
 };
 use piecework_types::{InfoHash, Rng, Time};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 
@@ -27,8 +28,8 @@ const STOPPED_AFTER: Duration = Duration::from_secs(2);
 pub(super) enum Way {
     /// Over HTTP or HTTPS.
     Http(reqwest::Client),
-    /// Over UDP, with the randomness of its transaction ids.
-    Udp(Rng),
+    /// Over UDP, with the randomness of its transaction ids, and what its socket is tied to.
+    Udp(Rng, Binding),
 }
 
 pub(super) async fn announce(
@@ -43,9 +44,9 @@ pub(super) async fn announce(
             let (status, body) = get(&client, announce_url(url, &announce), patience).await?;
             read(status, decode_announce(&body))
         }
-        Way::Udp(rng) => {
+        Way::Udp(rng, binding) => {
             let url_data = url.path_and_query().as_bytes().to_vec();
-            let exchange = over_udp(url, UdpQuery::Announce { announce, url_data }, rng);
+            let exchange = over_udp(url, UdpQuery::Announce { announce, url_data }, rng, &binding);
             let answer = if is_last {
                 let ended = tokio::time::timeout(STOPPED_AFTER, exchange).await;
                 ended.map_err(|_| AnnounceError::Transport("no answer in time".into()))??
@@ -73,10 +74,10 @@ pub(super) async fn scrape(way: Way, url: &TrackerUrl, info_hashes: &[InfoHash])
                 counts.extend(read(status, decode_scrape(&body, wanted))?);
             }
         }
-        Way::Udp(mut rng) => {
+        Way::Udp(mut rng, binding) => {
             for wanted in info_hashes.chunks(SCRAPE_MAX) {
                 let query = UdpQuery::Scrape(wanted.to_vec());
-                let answer = over_udp(url, query, Rng::new(rng.next_u64())).await?;
+                let answer = over_udp(url, query, Rng::new(rng.next_u64()), &binding).await?;
                 let UdpAnswer::Scrape(told) = answer else {
                     let text = "an announce answered a scrape";
                     return Err(AnnounceError::Transport(text.into()));
@@ -135,9 +136,14 @@ pub(crate) fn describe(error: &reqwest::Error) -> String {
     if text.is_empty() { "the request could not be made".into() } else { text }
 }
 
-async fn over_udp(url: &TrackerUrl, query: UdpQuery, rng: Rng) -> Result<UdpAnswer, AnnounceError> {
+async fn over_udp(
+    url: &TrackerUrl,
+    query: UdpQuery,
+    rng: Rng,
+    binding: &Binding,
+) -> Result<UdpAnswer, AnnounceError> {
     let transport = |error: io::Error| AnnounceError::Transport(error.to_string());
-    let (socket, address) = udp_socket(url).await.map_err(transport)?;
+    let (socket, address) = udp_socket(url, binding).await.map_err(transport)?;
     let family = Family::of(address.ip());
     let mut exchange = UdpExchange::new(query, family, UdpPolicy::default(), None, rng);
     let epoch = Instant::now();
@@ -160,7 +166,7 @@ async fn over_udp(url: &TrackerUrl, query: UdpQuery, rng: Rng) -> Result<UdpAnsw
 }
 
 /// A socket connected to the tracker, so that packets from elsewhere never reach us.
-async fn udp_socket(url: &TrackerUrl) -> io::Result<(UdpSocket, SocketAddr)> {
+async fn udp_socket(url: &TrackerUrl, binding: &Binding) -> io::Result<(UdpSocket, SocketAddr)> {
     let port = url.port();
     let addresses: Vec<SocketAddr> = match url.host() {
         Host::V4(ip) => vec![(*ip, port).into()],
@@ -169,16 +175,7 @@ async fn udp_socket(url: &TrackerUrl) -> io::Result<(UdpSocket, SocketAddr)> {
     };
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in addresses {
-        let any: IpAddr = match address {
-            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        let connected = async {
-            let socket = UdpSocket::bind((any, 0)).await?;
-            socket.connect(address).await?;
-            io::Result::Ok(socket)
-        };
-        match connected.await {
+        match binding.datagrams(address) {
             Ok(socket) => return Ok((socket, address)),
             Err(error) => last = error,
         }

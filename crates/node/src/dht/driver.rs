@@ -74,8 +74,6 @@ pub(super) struct Driver {
     /// Routers whose names are looked up once the nodes of the last run turn out to be gone.
     routers: Vec<String>,
     routers_at: Time,
-    /// The TCP port.
-    port: u16,
     file: PathBuf,
     save_at: Time,
     status: DhtStatus,
@@ -90,7 +88,7 @@ impl Driver {
         handle: DhtHandle,
         beginning: Beginning,
     ) -> io::Result<Self> {
-        let Beginning { config, clock, port, file, secret, mut rng, shared } = beginning;
+        let Beginning { config, clock, file, secret, mut rng, shared } = beginning;
         let saved = fs::read(&file).map(|bytes| Saved::decode(&bytes)).unwrap_or_default();
         let now = clock.now();
         let (mut endpoints, mut configs) = (Vec::new(), Vec::new());
@@ -120,7 +118,6 @@ impl Driver {
             routers,
             // Routers are spared when the nodes of the last run still answer.
             routers_at: if knows_nodes { now + Duration::from_secs(10) } else { now },
-            port,
             file,
             save_at: Time::NEVER,
         })
@@ -213,6 +210,7 @@ impl Driver {
             }
             Command::Names(names) => self.names.look_up(names, &self.handle),
             Command::Find { name, found } => self.find(&name, &found, now),
+            Command::Rebound(sockets) => self.rebind(sockets),
             Command::Quit => {}
         }
     }
@@ -233,6 +231,25 @@ impl Driver {
     fn indices(&self) -> impl Iterator<Item = EndpointIndex> + use<> {
         // One of each family.
         (0..self.endpoints.len() as u8).map(EndpointIndex)
+    }
+
+    /// Puts new sockets in the place of those that lead nowhere. A family that there was none of at the
+    /// start has no endpoint, and gets none.
+    fn rebind(&mut self, mut sockets: UdpSockets) {
+        for (index, here) in self.endpoints.iter_mut().enumerate() {
+            let is_v4 = here.socket.local_addr().is_ok_and(|address| address.is_ipv4());
+            let socket = if is_v4 { sockets.v4.take() } else { sockets.v6.take() };
+            let Some(socket) = socket else { continue };
+            drop(self.poll.registry().deregister(&mut here.socket));
+            here.socket = socket;
+            let registry = self.poll.registry();
+            if let Err(error) =
+                registry.register(&mut here.socket, Token(index), Interest::READABLE)
+            {
+                tracing::error!(%error, "the DHT hears nothing from now on");
+            }
+            here.is_ready = true;
+        }
     }
 
     /// Step 2: a turn's packets of every socket.
@@ -280,9 +297,13 @@ impl Driver {
         }
     }
 
-    const fn goal(&self, info_hash: InfoHash, is_seed: bool, announces: bool) -> Goal {
+    fn goal(&self, info_hash: InfoHash, is_seed: bool, announces: bool) -> Goal {
         if announces {
-            return Goal::Announce { info_hash, port: Some(self.port), seed: is_seed };
+            return Goal::Announce {
+                info_hash,
+                port: Some(self.shared.external.port()),
+                seed: is_seed,
+            };
         }
         Goal::Peers { info_hash, no_seeds: false, scrape: false }
     }

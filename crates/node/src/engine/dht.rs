@@ -18,7 +18,7 @@ impl Engine {
         for part in secret.chunks_mut(8) {
             part.copy_from_slice(&shared.random().to_ne_bytes());
         }
-        let sockets = UdpSockets::bind(shared.port)?;
+        let sockets = UdpSockets::bind(shared.port, &shared.network.binding)?;
         if sockets.port() != shared.port {
             tracing::warn!(
                 port = sockets.port(),
@@ -28,7 +28,6 @@ impl Engine {
         let beginning = Beginning {
             config,
             clock,
-            port: shared.port,
             file: shared.resume.dir().join("dht"),
             secret,
             rng: Rng::new(shared.random()),

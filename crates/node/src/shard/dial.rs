@@ -4,7 +4,6 @@ use super::Shard;
 use super::inbound::{Ending, HANDSHAKE_AFTER};
 use crate::connection::{Connection, Stage};
 use crate::event::{Problem, TorrentKey, What};
-use mio::net::TcpStream;
 use piecework_mse::{Call, Encryption, Initiator, KeyPair};
 use piecework_swarm::DialerInput;
 use piecework_types::{Blame, Time};
@@ -26,6 +25,10 @@ impl Shard {
             }
             if !torrent.is_awake() {
                 return self.wake(key);
+            }
+            if !self.shared.network.is_up() {
+                torrent.dial_at = now + DIAL_AGAIN_AFTER;
+                return;
             }
             let (Some(peer), Some(half_open)) =
                 (self.shared.limits.peer(), self.shared.limits.half_open())
@@ -68,7 +71,7 @@ impl Shard {
         let torrent = self.torrents.get(&key);
         let is_encrypted =
             torrent.is_some_and(|torrent| torrent.greetings.encrypts(address, encryption));
-        let started = TcpStream::connect(address).and_then(|stream| {
+        let started = self.shared.network.binding.connect(address).and_then(|stream| {
             let mut connection = Connection::new(stream, address, key, deadline);
             connection.is_encrypted = is_encrypted;
             permits(&mut connection);

@@ -305,6 +305,16 @@ impl Shard {
     }
 }
 
+impl Shard {
+    /// Closes every connection of the shard.
+    pub(super) fn cut_off(&mut self, now: Time) {
+        let all: Vec<u32> = self.connections.iter().map(|(id, _)| id).collect();
+        for id in all {
+            self.close(id, Ending::Lost { is_fault: false }, now);
+        }
+    }
+}
+
 /// How a connection came to its end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ending {

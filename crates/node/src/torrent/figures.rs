@@ -43,7 +43,7 @@ impl Torrent {
         };
         Facts {
             peer_id: self.peer_id,
-            port: shared.port,
+            port: shared.external.port(),
             key: shared.tracker_key,
             uploaded: moved.uploaded,
             downloaded: moved.downloaded,

@@ -23,7 +23,7 @@ pub(crate) fn run(args: &GetArgs, common: &Common, out: Out) -> Result<(), Failu
     let signals = Signals::install()?;
     let mut peers = session::peers(&args.net)?;
     let priorities = session::priorities(&args.select, &args.priority)?;
-    let loaded = source::load(&args.source)?;
+    let loaded = source::load(&args.source, &session::binding(&args.net))?;
     if let Loaded::Torrent(metainfo) = &loaded {
         refuse_nothing(priorities.as_ref(), metainfo.info())?;
     }
@@ -138,6 +138,10 @@ impl Get {
             if let Some(event) = session::next_event(engine, due_in)? {
                 self.take(&event)?;
             }
+            session::tell_notices(engine, self.out, |text| match &self.progress {
+                Some(progress) => progress.note(text),
+                None => self.out.problem(text),
+            });
             if self.is_done && !self.stays {
                 return Ok(());
             }

@@ -21,7 +21,7 @@ pub(crate) fn run(args: &MetadataArgs, common: &Common, out: Out) -> Result<(), 
     let start = Instant::now();
     let signals = Signals::install()?;
     let mut peers = session::peers(&args.net)?;
-    let magnet = match source::load(&args.magnet)? {
+    let magnet = match source::load(&args.magnet, &session::binding(&args.net))? {
         Loaded::Magnet(magnet) => magnet,
         Loaded::Torrent(_) => {
             return Err(Failure::usage("expected a magnet link; a torrent file has its metadata"));
@@ -70,6 +70,7 @@ fn fetch(
     let give_up = Some(Duration::from_secs(args.give_up));
     let mut patience = Patience { give_up, since: Instant::now(), last: Default::default() };
     loop {
+        session::tell_notices(engine, out, |text| progress.note(text));
         match session::next_event(engine, progress.due_in())?.map(|event| event.what) {
             Some(What::Metadata { info, layers }) => return Ok((info, layers)),
             Some(What::Problem(problem)) if problem.is_fatal => {

@@ -26,7 +26,8 @@ pub(crate) fn run(args: &SeedArgs, common: &Common, out: Out) -> Result<(), Fail
     let is_only = sources.len() == 1;
     // One is read before anything starts: who gives nothing but bad torrents gets no state folder for
     // it. The others are read one at a time, as an engine keeps little of a torrent nobody asks for.
-    let mut loaded = sources.iter().map(|source| source::load(source));
+    let binding = session::binding(&args.net);
+    let mut loaded = sources.iter().map(|source| source::load(source, &binding));
     let first = first_good(&mut loaded, is_only, out)?;
     let engine = session::start(common, &args.net, &signals)?;
     let mut progress = Progress::new(out, &title(sources.len()), "all");
@@ -44,6 +45,7 @@ pub(crate) fn run(args: &SeedArgs, common: &Common, out: Out) -> Result<(), Fail
         if let Some(event) = session::next_event(&engine, progress.due_in())? {
             take(&event, out, &progress);
         }
+        session::tell_notices(&engine, out, |text| progress.note(text));
         // Adding up a thousand torrents is worth it only when somebody looks.
         if progress.is_due() {
             progress.update(&sum(&engine, &keys));

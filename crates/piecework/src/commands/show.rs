@@ -7,13 +7,14 @@ use crate::rate::human;
 use crate::scrape::{self, Told};
 use crate::source::{self, Loaded};
 use piecework_metainfo::{File, Info, Magnet, Metainfo};
+use piecework_net::Binding;
 use piecework_types::InfoHashes;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
 /// Runs the command.
 pub(crate) fn run(args: &ShowArgs, out: Out) -> Result<(), Failure> {
-    let (mut lines, mut object, told) = match source::load(&args.source)? {
+    let (mut lines, mut object, told) = match source::load(&args.source, &Binding::default())? {
         Loaded::Torrent(metainfo) => {
             let trackers = metainfo.trackers().iter().flatten();
             let told = args.scrape.then(|| scrape::ask(trackers, &metainfo.info().hashes()));
