@@ -118,11 +118,12 @@ ENCRYPTED = {
 LEVELS = {"plaintext": lt.enc_level.plaintext, "rc4": lt.enc_level.rc4}
 
 
-def session(address, port, encryption=None):
+def session(address, port, encryption=None, lsd=False):
     host = "[%s]" % address if ":" in address else address
     settings = dict(QUIET)
     settings["listen_interfaces"] = "%s:%d" % (host, port)
     settings["outgoing_interfaces"] = address
+    settings["enable_lsd"] = lsd
     if encryption:
         settings.update(ENCRYPTED, allowed_enc_level=LEVELS[encryption])
     kinds = lt.alert.category_t
@@ -170,7 +171,7 @@ def peer(args):
     stopping = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.append(True))
-    ses = session(args.address, args.port, args.encryption)
+    ses = session(args.address, args.port, args.encryption, args.local_discovery)
     port = None
     while port is None and not stopping:
         ses.wait_for_alert(100)
@@ -184,10 +185,16 @@ def peer(args):
         handle.connect_peer((host.strip("[]"), int(number)))
     ready = done = False
     uploaded = 0
+    met = []
+    opening = lt.peer_info.connecting | lt.peer_info.handshake
     while not stopping:
         ses.wait_for_alert(50)
         for alert in ses.pop_alerts():
             say(event="alert", what=alert.what(), message=alert.message())
+        peers = sorted({p.ip[0] for p in handle.get_peer_info() if not p.flags & opening})
+        if peers != met:
+            met = peers
+            say(event="peers", peers=met)
         status = handle.status()
         if not ready and (status.is_seeding if args.role == "seed" else True):
             ready = True
@@ -271,6 +278,7 @@ def main():
     sub.add_argument("--limit-up", type=int, default=0)
     sub.add_argument("--limit-down", type=int, default=0)
     sub.add_argument("--trust", action="store_true")
+    sub.add_argument("--local-discovery", action="store_true")
     args = parser.parse_args()
     if args.command == "version":
         say(version=lt.__version__)

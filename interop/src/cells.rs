@@ -11,6 +11,7 @@ use crate::process::{Deadline, last_lines};
 
 mod commands;
 mod encryption;
+mod finding;
 mod large;
 mod pacing;
 mod swarm;
@@ -90,6 +91,7 @@ pub(crate) fn all(lab: &Lab) -> Vec<Cell> {
     let subject = lab.subject().client().name();
     let mut cells = transfer::cells(subject);
     cells.extend(swarm::cells(subject));
+    cells.extend(finding::cells(lab.subject()));
     cells.extend(large::cells(subject));
     cells.extend(pacing::cells(subject));
     cells.extend(encryption::cells(subject));

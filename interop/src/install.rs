@@ -27,7 +27,7 @@ impl Foreign {
 pub(crate) fn install(without: &[Foreign]) -> Outcome<()> {
     let wanted = Foreign::ALL.into_iter().filter(|peer| !without.contains(peer));
     let named = wanted.map(|peer| (peer.name(), peer.package()));
-    let named = named.chain([("the private network", "iproute2")]);
+    let named = named.chain([("the private network", "iproute2"), ("captures", "tcpdump")]);
     let missing: Vec<(&str, &str)> = named.filter(|(_, package)| !is_installed(package)).collect();
     if missing.is_empty() {
         println!("every peer is installed");

@@ -1,4 +1,4 @@
-//! The private network every run lives in: a namespace whose only device is `lo`.
+//! The private network every run lives in: a namespace with `lo` and a cable that leads nowhere.
 //!
 //! Owns the addresses of the peers. Nothing in a run can reach, or be reached from, another machine
 //! or another run. It must not know what the peers are.
@@ -13,7 +13,11 @@ use crate::failure::{Context as _, Failure, Outcome};
 /// Tells the second start of this program that it is inside the namespace.
 const INSIDE: &str = "PIECEWORK_INTEROP_NETNS";
 
-/// Addresses on `lo`: `10.77.0.1` and `fd77::1` up to this last byte.
+/// The ends of the cable. Programs announce themselves by multicast on the first, which `lo` does not
+/// pass for all of them.
+const CABLE: [&str; 2] = ["cable0", "cable1"];
+
+/// Addresses on `lo`: `10.77.0.1` and `fd77::1`, and on the cable `10.78.0.1`, up to this last byte.
 const HOST_MAX: u8 = 9;
 
 /// One of the hosts of the private network, named by its last byte.
@@ -36,6 +40,11 @@ impl Host {
     /// `10.77.0.N`.
     pub(crate) const fn v4(self) -> IpAddr {
         IpAddr::V4(Ipv4Addr::new(10, 77, 0, self.0))
+    }
+
+    /// `10.78.0.N`, on the cable.
+    pub(crate) const fn on_cable(self) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::new(10, 78, 0, self.0))
     }
 
     /// `fd77::N`.
@@ -64,12 +73,23 @@ pub(crate) fn enter() -> Outcome<()> {
 
 fn set_up() -> Outcome<()> {
     ip("link set lo up")?;
-    let subject = Host::SUBJECT.v4();
+    let [cable, end] = CABLE;
+    ip(&format!("link add {cable} type veth peer name {end}"))?;
+    ip(&format!("link set {end} up"))?;
+    ip(&format!("link set {cable} up"))?;
+    // For programs that do not choose the interface of a multicast.
+    ip(&format!("route add 224.0.0.0/4 dev {cable}"))?;
+    let (subject, subject_on_cable) = (Host::SUBJECT.v4(), Host::SUBJECT.on_cable());
     for host in (1..=HOST_MAX).map(Host) {
         ip(&format!("addr add {}/32 dev lo", host.v4()))?;
         // Our client binds no source address. On `lo` the kernel would give it the address it talks
         // to, and Transmission takes such a peer for itself.
         ip(&format!("route replace local {}/32 dev lo table local src {subject}", host.v4()))?;
+        let on_cable = host.on_cable();
+        ip(&format!("addr add {on_cable}/24 dev {cable}"))?;
+        ip(&format!(
+            "route replace local {on_cable}/32 dev {cable} table local src {subject_on_cable}"
+        ))?;
         // A kernel without IPv6 loses the IPv6 cells alone; they fail with their own reason.
         if ip(&format!("-6 addr add {}/128 dev lo nodad", host.v6())).is_err() {
             eprintln!("no IPv6 on lo");

@@ -63,13 +63,15 @@ impl fmt::Display for Foreign {
     }
 }
 
-/// Which of its two addresses a peer uses.
+/// Which of its addresses a peer uses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Family {
     /// 10.77.0.N
     V4,
     /// fd77::N
     V6,
+    /// 10.78.0.N, where multicast works.
+    Cable,
 }
 
 impl Family {
@@ -78,6 +80,7 @@ impl Family {
         match self {
             Self::V4 => host.v4(),
             Self::V6 => host.v6(),
+            Self::Cable => host.on_cable(),
         }
     }
 }
@@ -89,6 +92,8 @@ pub(crate) enum Encryption {
     Default,
     /// It tries, and takes what it gets. Ours only.
     Prefer,
+    /// Never, so that a capture can be read. Ours; others take what they get.
+    Off,
     /// Encrypted handshakes and no others, payload in the clear and nothing else.
     Handshake,
     /// Encrypted handshakes and no others, RC4 payload and nothing else.

@@ -36,7 +36,9 @@ impl Aria2 {
             .arg("--enable-dht=true")
             .arg(format!("--dht-listen-port={}", free_port(ip)?))
             .arg(format!("--dht-file-path={}", job.home.join("dht.dat").display()))
-            .args(["--bt-enable-lpd=false", "--file-allocation=none", "--follow-torrent=mem"])
+            .arg(format!("--bt-enable-lpd={}", job.local_discovery))
+            .arg(format!("--bt-lpd-interface={ip}"))
+            .args(["--file-allocation=none", "--follow-torrent=mem"])
             .args(["--summary-interval=0", "--show-console-readout=false"])
             .args(["--console-log-level=notice", "--allow-overwrite=true"])
             .arg(format!("--interface={ip}"))
@@ -44,7 +46,7 @@ impl Aria2 {
             .arg(format!("--dir={}", job.dir.display()))
             .args(options);
         let launch = match job.encryption {
-            Encryption::Default | Encryption::Prefer => launch,
+            Encryption::Default | Encryption::Prefer | Encryption::Off => launch,
             Encryption::Handshake => {
                 launch.args(["--bt-require-crypto=true", "--bt-min-crypto-level=plain"])
             }

@@ -1,6 +1,6 @@
 //! libtorrent 2.0: a peer, the maker of most torrents, and the judge of finished files.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -119,8 +119,11 @@ impl Libtorrent {
         if job.trust {
             launch = launch.arg("--trust");
         }
+        if job.local_discovery {
+            launch = launch.arg("--local-discovery");
+        }
         launch = match job.encryption {
-            Encryption::Default | Encryption::Prefer => launch,
+            Encryption::Default | Encryption::Prefer | Encryption::Off => launch,
             Encryption::Handshake => launch.args(["--encryption", "plaintext"]),
             Encryption::Rc4 => launch.args(["--encryption", "rc4"]),
         };
@@ -178,6 +181,16 @@ impl LibtorrentPeer {
             let Some(event) = event(line)? else { return Ok(None) };
             *uploaded = event["uploaded"].as_u64().unwrap_or(*uploaded);
             Ok((*uploaded >= bytes).then_some(()))
+        })
+    }
+
+    /// Waits until it is connected to a peer at this address, whoever called whom.
+    pub(crate) fn wait_met(&mut self, ip: IpAddr, deadline: Deadline) -> Outcome<()> {
+        let ip = ip.to_string();
+        self.process.wait_line(&format!("libtorrent has met {ip}"), deadline, |line| {
+            let Some(event) = event(line)? else { return Ok(None) };
+            let mut peers = event["peers"].as_array().into_iter().flatten();
+            Ok(peers.any(|peer| *peer == ip.as_str()).then_some(()))
         })
     }
 

@@ -1,7 +1,7 @@
 //! Our own client, by its command line alone: what it prints and how it ends is its contract.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -134,6 +134,7 @@ impl Ours {
         }
         match job.encryption {
             Encryption::Default | Encryption::Handshake => launch,
+            Encryption::Off => launch.args(["--encryption", "off"]),
             Encryption::Prefer => launch.args(["--encryption", "prefer"]),
             Encryption::Rc4 => launch.args(["--encryption", "require"]),
         }
@@ -153,6 +154,9 @@ impl Client for Ours {
         let mut launch = self.command("seed", job, 0);
         if job.trust {
             launch = launch.arg("--trust");
+        }
+        if job.limit_up > 0 {
+            launch = launch.args(["--limit-up", &job.limit_up.to_string()]);
         }
         let mut process = launch.start()?;
         let hash = job.torrent.printed_hash().to_owned();
@@ -198,6 +202,15 @@ pub(crate) struct OursPeer {
 }
 
 impl OursPeer {
+    /// Waits until it has met a peer at this address; it has to run with its log among the lines.
+    pub(crate) fn wait_met(&mut self, ip: IpAddr, deadline: Deadline) -> Outcome<()> {
+        let peer = format!("peer={ip}:");
+        self.process.wait_line(&format!("we have met {ip}"), deadline, |line| {
+            let is_it = line.text.contains("met a peer") && line.text.contains(&peer);
+            Ok(is_it.then_some(()))
+        })
+    }
+
     fn stop_with(&mut self, expected: i32) -> Outcome<()> {
         let status = self.process.terminate(STOP_GRACE)?;
         if status.code() == Some(expected) {

@@ -59,7 +59,7 @@ impl Transmission {
 fn write_settings(job: &Job<'_>, address: SocketAddr, rpc: SocketAddr) -> Outcome<()> {
     // Tolerated, preferred (its default), required; the last two with RC4 payload.
     let encryption = match job.encryption {
-        Encryption::Default | Encryption::Prefer => 1,
+        Encryption::Default | Encryption::Prefer | Encryption::Off => 1,
         Encryption::Handshake => return Err(Failure::new("transmission cannot be held to that")),
         Encryption::Rc4 => 2,
     };
@@ -68,7 +68,7 @@ fn write_settings(job: &Job<'_>, address: SocketAddr, rpc: SocketAddr) -> Outcom
         "peer-port": address.port(),
         "download-dir": job.dir,
         "dht-enabled": false,
-        "lpd-enabled": false,
+        "lpd-enabled": job.local_discovery,
         "utp-enabled": false,
         "encryption": encryption,
         "port-forwarding-enabled": false,

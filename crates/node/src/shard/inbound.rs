@@ -219,6 +219,7 @@ impl Shard {
             dht: theirs.reserved.has_dht(),
             v2: torrent.is_v2_hash(theirs.info_hash) || theirs.reserved.has_v2(),
         };
+        tracing::debug!(peer = %connection.address, outgoing = connection.is_outgoing, "met a peer");
         torrent.dialer_connected(connection.address, connection.is_outgoing, now);
         torrent.swarm.handle(Input::Connected { slot, hello }, now);
         if let Some(bytes) = connection.room() {
