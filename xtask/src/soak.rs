@@ -25,6 +25,8 @@ const SIM_LIMIT: Duration = Duration::from_secs(10 * 60);
 const SWARM: &str = "swarm";
 /// Of the seeds of the swarm, the other scenarios play one in so many.
 const SIM_OTHERS_SHARE: u64 = 20;
+/// Of the seeds of the swarm, networks of DHT nodes play one in so many: each takes seconds.
+const SIM_DHT_SHARE: u64 = 200;
 /// Two hundred kills, each followed by two processes and a look at every piece.
 const KILL_LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
 /// What the churn needs beyond its time: making its torrents, ending its peers.
@@ -117,7 +119,8 @@ fn simulator(project: &Project, seeds: u64, kept: &mut Vec<String>) -> Result<St
     kept.push(note.clone());
     let names = scenarios.iter().filter_map(|line| line.split_whitespace().next());
     for name in names.filter(|name| *name != SWARM) {
-        let seeds = seeds.div_ceil(SIM_OTHERS_SHARE);
+        let share = if name.starts_with("dht") { SIM_DHT_SHARE } else { SIM_OTHERS_SHARE };
+        let seeds = seeds.div_ceil(share);
         failed.extend(play(project, name, seeds, kept).is_err().then_some(name));
     }
     if !failed.is_empty() {

@@ -14,7 +14,7 @@ use crate::krpc::{Body, Message, Method, Query, Want};
 use crate::peer_store::PeerStore;
 use crate::saved::{Saved, SavedEndpoint};
 use crate::strangers::{Stranger, Strangers};
-use crate::table::Table;
+use crate::table::{BUCKET_NODES_MAX, Table};
 use crate::token::Keys;
 use crate::vote::Ballot;
 use crate::{Contact, Family, NodeId};
@@ -281,10 +281,13 @@ impl Dht {
     pub fn saved(&self) -> Saved {
         let saved = |endpoint: &Endpoint| {
             let mut nodes = endpoint.table.contacts();
-            nodes.truncate(crate::saved::SAVED_NODES_MAX);
-            if nodes.is_empty() {
-                nodes.clone_from(&endpoint.known);
+            if nodes.len() < BUCKET_NODES_MAX {
+                // A bad day must not cost what was known before.
+                let is_new = |known: &&Contact| !nodes.contains(known);
+                let before: Vec<_> = endpoint.known.iter().filter(is_new).copied().collect();
+                nodes.extend(before);
             }
+            nodes.truncate(crate::saved::SAVED_NODES_MAX);
             SavedEndpoint { family: endpoint.family, id: endpoint.id, nodes }
         };
         Saved { endpoints: self.endpoints.iter().map(saved).collect() }

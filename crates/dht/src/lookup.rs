@@ -1,8 +1,8 @@
 //! Finding the nodes closest to a target by asking ever closer ones (BEP 5; Kademlia, section 2.3).
 //!
 //! Owns one lookup's candidates. Invariants: a node is asked once; at most [`QUERIES_MAX`] are asked; one
-//! network has [`NETWORK_CANDIDATES_MAX`] candidates; who names nodes that do not answer is no longer
-//! believed. Must not know what is asked, nor packets.
+//! network has [`NETWORK_CANDIDATES_MAX`] candidates; who names nodes is believed on credit, so that one
+//! who names dead nodes costs few queries. Must not know what is asked, nor packets.
 
 use crate::contact::{Network, is_local};
 use crate::table::BUCKET_NODES_MAX;
@@ -25,8 +25,11 @@ const CANDIDATES_MAX: usize = 128;
 pub const NETWORK_CANDIDATES_MAX: usize = 3;
 /// Nodes taken from one answer.
 const NODES_OF_ANSWER_MAX: usize = BUCKET_NODES_MAX;
-/// Nodes named by one source that may fail before it is no longer believed, if more fail than answer.
-const SOURCE_FAILURES_MAX: u32 = 3;
+/// Nodes named by one source that may be without an answer, for as long as none has answered. Each that
+/// answers earns it one more.
+const CREDIT: usize = 3;
+/// Sources that are remembered of one candidate.
+const SOURCES_MAX: usize = 3;
 /// Of the closest nodes, those that may break BEP 42 while compliance is preferred.
 const STRANGERS_MAX: usize = BUCKET_NODES_MAX / 2;
 
@@ -54,22 +57,35 @@ struct Candidate {
     contact: Contact,
     distance: Distance,
     is_compliant: bool,
-    /// Who named it first; nobody for those we knew.
-    source: Option<SocketAddr>,
+    /// Who named it, [`SOURCES_MAX`] of them; nobody for those we knew.
+    sources: Vec<SocketAddr>,
+    /// On whose credit it was asked.
+    charged: Option<SocketAddr>,
     state: State,
 }
 
-/// What became of the nodes that a source named.
+/// What became of the nodes that were asked on a source's credit.
 #[derive(Clone, Copy, Debug, Default)]
 struct Record {
-    answered: u32,
-    failed: u32,
+    pending: usize,
+    answered: usize,
+    failed: usize,
 }
 
 impl Record {
-    const fn is_believed(self) -> bool {
-        self.failed < SOURCE_FAILURES_MAX || self.failed <= self.answered
+    const fn has_credit(self) -> bool {
+        self.pending + self.failed < CREDIT + self.answered
     }
+}
+
+/// Whether a candidate that waits may be asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Leave {
+    Given,
+    /// Perhaps later: nodes of its source have not answered yet.
+    Withheld,
+    /// Its sources are no longer believed.
+    Denied,
 }
 
 /// The candidates of one lookup, closest first.
@@ -133,12 +149,18 @@ impl Lookup {
         if asked >= PARALLEL || asked + late >= PARALLEL + LATE_MAX {
             return None;
         }
-        let front = &self.candidates[..self.front().end];
-        let is_waiting = |node: &&Candidate| matches!(node.state, State::Waiting);
+        let front = self.candidates[..self.front().end].iter().enumerate();
+        let may_be_asked = |node: &Candidate| {
+            matches!(node.state, State::Waiting) && self.leave(node) == Leave::Given
+        };
+        let mut waiting = front.filter(|(_, node)| may_be_asked(node));
         // Half of the questions are for nodes that cannot have chosen their place.
-        let compliant = front.iter().filter(is_waiting).position(|node| !self.is_stranger(node));
-        let nth = if strangers * 2 >= PARALLEL { compliant.unwrap_or(0) } else { 0 };
-        let at = front.iter().enumerate().filter(|(_, node)| is_waiting(node)).nth(nth)?.0;
+        let (at, _) = if strangers * 2 >= PARALLEL {
+            waiting.clone().find(|(_, node)| !self.is_stranger(node)).or_else(|| waiting.next())?
+        } else {
+            waiting.next()?
+        };
+        self.charge(at);
         self.candidates[at].state = State::Asked;
         self.asked += 1;
         Some(self.candidates[at].contact)
@@ -148,18 +170,13 @@ impl Lookup {
     pub(crate) fn answered(&mut self, from: Contact, given: Given, nodes: &[Contact]) {
         let Some(at) = self.position(from.address) else { return };
         let mut node = self.candidates.remove(at);
-        if let Some(source) = node.source {
-            self.sources.entry(source).or_default().answered += 1;
-        }
+        self.settle(&node, true);
         // It may have another id than it was named with; that is for its namer to answer.
         node.contact.id = from.id;
         node.distance = self.target.distance(from.id);
         node.is_compliant = from.id.fits(from.address.ip());
         node.state = State::Answered(given);
         self.place(node);
-        if !self.sources.get(&from.address).copied().unwrap_or_default().is_believed() {
-            return;
-        }
         let mut new: Vec<_> = nodes.to_vec();
         new.sort_unstable_by_key(|contact| self.target.distance(contact.id));
         for contact in new.into_iter().take(NODES_OF_ANSWER_MAX) {
@@ -179,24 +196,17 @@ impl Lookup {
     /// A node did not answer, or refused to.
     pub(crate) fn failed(&mut self, address: SocketAddr) {
         let Some(at) = self.position(address) else { return };
+        let node = self.candidates[at].clone();
+        self.settle(&node, false);
         self.candidates[at].state = State::Failed;
-        let Some(source) = self.candidates[at].source else { return };
-        let record = self.sources.entry(source).or_default();
-        record.failed += 1;
-        if !record.is_believed() {
-            self.candidates.retain(|node| {
-                node.source != Some(source) || !matches!(node.state, State::Waiting)
-            });
-        }
     }
 
     /// Whether the closest nodes have answered, or nobody is left to ask.
     pub(crate) fn is_done(&self) -> bool {
         let front = self.front();
-        let mut states = self.candidates[..front.end].iter().map(|node| &node.state);
-        states.all(|state| match state {
+        self.candidates[..front.end].iter().all(|node| match node.state {
             State::Asked => false,
-            State::Waiting => self.asked >= QUERIES_MAX,
+            State::Waiting => self.asked >= QUERIES_MAX || self.leave(node) == Leave::Denied,
             State::Late => front.is_full,
             State::Answered(_) | State::Failed => true,
         })
@@ -216,6 +226,44 @@ impl Lookup {
 
     fn position(&self, address: SocketAddr) -> Option<usize> {
         self.candidates.iter().position(|node| node.contact.address == address)
+    }
+
+    fn record(&self, source: SocketAddr) -> Record {
+        self.sources.get(&source).copied().unwrap_or_default()
+    }
+
+    fn leave(&self, node: &Candidate) -> Leave {
+        let records = || node.sources.iter().map(|source| self.record(*source));
+        if node.sources.is_empty() || records().any(Record::has_credit) {
+            Leave::Given
+        } else if records().any(|record| record.pending > 0) {
+            Leave::Withheld
+        } else {
+            Leave::Denied
+        }
+    }
+
+    /// Asks the candidate on the credit of one of its sources.
+    fn charge(&mut self, at: usize) {
+        let sources = &self.candidates[at].sources;
+        let source = sources.iter().copied().find(|source| self.record(*source).has_credit());
+        if let Some(source) = source {
+            self.sources.entry(source).or_default().pending += 1;
+        }
+        self.candidates[at].charged = source;
+    }
+
+    /// Books what became of a candidate that was asked.
+    fn settle(&mut self, node: &Candidate, has_answered: bool) {
+        if !matches!(node.state, State::Asked | State::Late) {
+            return;
+        }
+        let Some(record) = node.charged.and_then(|source| self.sources.get_mut(&source)) else {
+            return;
+        };
+        record.pending = record.pending.saturating_sub(1);
+        record.answered += usize::from(has_answered);
+        record.failed += usize::from(!has_answered);
     }
 
     /// Whether it breaks BEP 42 and that matters.
@@ -247,7 +295,14 @@ impl Lookup {
 
     fn add(&mut self, contact: Contact, source: Option<SocketAddr>) {
         let ip = contact.address.ip();
-        if self.position(contact.address).is_some() {
+        if let Some(at) = self.position(contact.address) {
+            let sources = &mut self.candidates[at].sources;
+            // Whom we knew before needs no source.
+            if let Some(source) = source.filter(|source| !sources.contains(source))
+                && (1..SOURCES_MAX).contains(&sources.len())
+            {
+                sources.push(source);
+            }
             return;
         }
         if !is_local(ip) {
@@ -274,7 +329,9 @@ impl Lookup {
         }
         let is_compliant = contact.id.fits(contact.address.ip());
         let distance = self.target.distance(contact.id);
-        self.place(Candidate { contact, distance, is_compliant, source, state: State::Waiting });
+        let sources = source.into_iter().collect();
+        let (charged, state) = (None, State::Waiting);
+        self.place(Candidate { contact, distance, is_compliant, sources, charged, state });
     }
 
     fn place(&mut self, node: Candidate) {

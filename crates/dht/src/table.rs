@@ -20,6 +20,8 @@ pub const BUCKET_NODES_MAX: usize = 8;
 pub const BUCKET_NETWORK_NODES_MAX: usize = 2;
 /// Nodes of one /24 or /64 in a table.
 pub const NETWORK_NODES_MAX: usize = 8;
+/// Nodes of a bucket that may break BEP 42 while compliance is preferred.
+const BUCKET_STRANGERS_MAX: usize = BUCKET_NODES_MAX / 2;
 /// Buckets of a table: one for each bit of an id.
 const BUCKETS_MAX: usize = 160;
 /// How long a silent node stays good, and a bucket fresh (BEP 5).
@@ -38,8 +40,8 @@ const PING_GAP: Duration = Duration::from_secs(60);
 pub enum Compliance {
     /// They are nodes as all others.
     Ignored,
-    /// Compliant nodes take their place in full buckets, get half of all questions, and at least half
-    /// of what is stored.
+    /// Compliant nodes have half of each bucket for themselves and take the others' places too, get half
+    /// of all questions, and at least half of what is stored.
     Preferred,
     /// They stand in no table, end no lookup and are given nothing to store.
     Enforced,
@@ -64,6 +66,8 @@ struct Bucket {
     /// Nodes that answered while the bucket was full, oldest first.
     replacements: Vec<Node>,
     changed: Time,
+    /// It was looked for nodes of it once, whether or not it had room.
+    was_explored: bool,
 }
 
 /// Who answered, and what that says about it.
@@ -138,7 +142,7 @@ impl Table {
         if failures < BAD {
             return false;
         }
-        let replacement = self.best_replacement(index);
+        let replacement = self.best_replacement(index, at);
         if replacement.is_none() && failures < HOPELESS {
             return false;
         }
@@ -206,11 +210,16 @@ impl Table {
         Some(node.contact)
     }
 
-    /// An id to look for in a bucket that has not changed for long. The bucket counts as fresh again.
+    /// An id to look for in a bucket that has not changed for long, or that has room and was never
+    /// explored: what honest nodes do not fill, chatty ones do. The bucket counts as fresh again.
     pub(crate) fn next_refresh(&mut self, now: Time, rng: &mut Rng) -> Option<NodeId> {
-        let is_stale = |bucket: &Bucket| now.since(bucket.changed) >= FRESH;
-        let index = self.buckets.iter().position(is_stale)?;
-        self.buckets[index].changed = now;
+        let is_due = |bucket: &Bucket| {
+            let has_room = bucket.nodes.len() < BUCKET_NODES_MAX;
+            now.since(bucket.changed) >= FRESH || (has_room && !bucket.was_explored)
+        };
+        let index = self.buckets.iter().position(is_due)?;
+        let bucket = &mut self.buckets[index];
+        (bucket.changed, bucket.was_explored) = (now, true);
         Some(self.own.random_at(index as u32, rng))
     }
 
@@ -251,14 +260,18 @@ impl Table {
         }
     }
 
-    /// The replacement seen last, a compliant one if there is one, that may stand in the table now.
-    fn best_replacement(&self, index: usize) -> Option<usize> {
+    /// The replacement seen last, a compliant one if there is one, that may stand where the node at `at`
+    /// stands now.
+    fn best_replacement(&self, index: usize, at: usize) -> Option<usize> {
+        let bucket = &self.buckets[index];
         let may_stand = |node: &Node| {
             let has_id = self.nodes().any(|other| other.contact.id == node.contact.id);
-            !has_id && self.has_share(node.contact, index)
+            let fits = node.is_compliant
+                || !bucket.nodes[at].is_compliant
+                || bucket.admits_strangers(self.compliance);
+            !has_id && fits && self.has_share(node.contact, index)
         };
-        let all = self.buckets[index].replacements.iter().enumerate();
-        let best = all.filter(|(_, node)| may_stand(node));
+        let best = bucket.replacements.iter().enumerate().filter(|(_, node)| may_stand(node));
         best.max_by_key(|(_, node)| (node.is_compliant, node.seen)).map(|(at, _)| at)
     }
 
@@ -289,12 +302,12 @@ impl Table {
             }
             let can_split = index + 1 == self.buckets.len() && self.buckets.len() < BUCKETS_MAX;
             let bucket = &mut self.buckets[index];
-            if bucket.nodes.len() < BUCKET_NODES_MAX {
+            if bucket.has_room(&node, self.compliance) {
                 bucket.changed = bucket.changed.max(node.seen);
                 bucket.nodes.push(node);
                 return true;
             }
-            if !can_split {
+            if !can_split || bucket.nodes.len() < BUCKET_NODES_MAX {
                 return bucket.take_in(node, self.compliance);
             }
             self.split();
@@ -307,6 +320,7 @@ impl Table {
         let own = self.own;
         let Some(last) = self.buckets.last_mut() else { return };
         let is_nearer = |node: &Node| own.shared_bits(node.contact.id) >= bits;
+        last.was_explored = false;
         let mut next = Bucket { changed: last.changed, ..Bucket::default() };
         for (from, to) in
             [(&mut last.nodes, &mut next.nodes), (&mut last.replacements, &mut next.replacements)]
@@ -319,7 +333,18 @@ impl Table {
 }
 
 impl Bucket {
-    /// Takes a node although the bucket is full, if it deserves a place; else it may replace one later.
+    fn has_room(&self, node: &Node, compliance: Compliance) -> bool {
+        let has_place = self.nodes.len() < BUCKET_NODES_MAX;
+        has_place && (node.is_compliant || self.admits_strangers(compliance))
+    }
+
+    /// Whether one more node may break BEP 42.
+    fn admits_strangers(&self, compliance: Compliance) -> bool {
+        let strangers = self.nodes.iter().filter(|node| !node.is_compliant).count();
+        compliance != Compliance::Preferred || strangers < BUCKET_STRANGERS_MAX
+    }
+
+    /// Takes a node although there is no room, if it deserves a place; else it may replace one later.
     fn take_in(&mut self, node: Node, compliance: Compliance) -> bool {
         let is_worse = |other: &Node| {
             let differs = compliance == Compliance::Preferred && node.is_compliant;

@@ -10,10 +10,14 @@
 //! content is generated from piece and block), sockets (latency, loss and max-min fair bandwidth),
 //! disks (tags instead of bytes, with faults) and the wire's encoding (messages pass as values).
 //!
+//! Networks of DHT nodes (`piecework_dht`) are played likewise, with the bytes of every packet, by a world
+//! and checkers of their own ([`DhtPlan`]).
+//!
 //! Nothing may depend on this crate.
 
 mod checkers;
 mod client;
+mod dht;
 mod disk;
 mod facts;
 mod network;
@@ -31,6 +35,7 @@ mod seen;
 mod world;
 
 pub use checkers::{Onlooker, UploadLimit, Violation};
+pub use dht::{DhtAction, DhtNode, DhtPlan, DhtReport, Hostility, LookupRecord, NodeKind};
 pub use disk::DiskFaults;
 pub use network::{Frame, Link, TICK};
 pub use origin::{Origin, Tag};
@@ -38,7 +43,7 @@ pub use plan::{Action, Behaviour, Goal, NodeSpec, Plan, Start};
 pub use plant::Plant;
 pub use planted::{Found, find};
 pub use report::Report;
-pub use scenario::Scenario;
+pub use scenario::{Build, Scenario};
 pub use scenarios::{ALL, by_name};
 pub use seen::{EndId, NodeId, Scene, Seen};
 pub use world::World;

@@ -1,6 +1,6 @@
 //! Plays scenarios and prints what happened: `piecework-sim --seeds 100 --scenario swarm`.
 
-use piecework_sim::{ALL, Plant, Report, Scenario, Scene, Seen, by_name, find};
+use piecework_sim::{ALL, Build, DhtReport, Plant, Report, Scenario, Scene, Seen, by_name, find};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -16,7 +16,8 @@ macro_rules! say {
 const USAGE: &str = "usage: piecework-sim [--seeds N] [--seed X] [--scenario NAME] [--log NODE]
        [--planted] [--list]
 
-  --seeds N        play so many seeds of the swarm (default 10), and a twentieth of the others
+  --seeds N        play so many seeds of the swarm (default 10), and a twentieth of the others,
+                   a hundredth of those of the DHT
   --seed X         first seed, decimal or 0x...; alone it plays just that one
   --scenario NAME  only this scenario
   --log NODE       print everything that crosses the border of this node's machine
@@ -26,6 +27,9 @@ const USAGE: &str = "usage: piecework-sim [--seeds N] [--seed X] [--scenario NAM
 /// Of the seeds of the first scenario (the swarm, unless one is named), the others play one in so many:
 /// what they show depends less on chance.
 const OTHERS_SHARE: u64 = 20;
+
+/// Networks of DHT nodes take seconds each and show little that another seed would not.
+const DHT_SHARE: u64 = 100;
 
 /// Seeds tried at most for each planted bug.
 const PLANTED_SEEDS: u64 = 50;
@@ -97,7 +101,11 @@ fn play(options: &Options) -> bool {
         .collect();
     let (mut runs, mut failed, began) = (0_u64, 0_u64, Instant::now());
     for (index, scenario) in scenarios.into_iter().enumerate() {
-        let count = if index == 0 { count } else { count.div_ceil(OTHERS_SHARE) };
+        let count = match scenario.plan {
+            _ if index == 0 => count,
+            Build::Swarm(_) => count.div_ceil(OTHERS_SHARE),
+            Build::Dht(_) => count.div_ceil(DHT_SHARE),
+        };
         let (mut spent, mut slowest, mut last) = (Duration::ZERO, Duration::ZERO, None);
         for seed in first..first.saturating_add(count) {
             let start = cpu_time();
@@ -143,6 +151,35 @@ fn summary(scenario: &Scenario, count: u64, spent: Duration, slowest: Duration, 
         last.frames,
         last.rate_computations,
         last.trace,
+    );
+    if let Some(dht) = &last.dht {
+        lookups(dht);
+    }
+}
+
+/// What the lookups of a network of DHT nodes took.
+fn lookups(dht: &DhtReport) {
+    let rounds = |percent| dht.percentile(percent, |record| record.rounds);
+    let queries = |percent| dht.percentile(percent, |record| Some(record.queries));
+    let millis =
+        |percent| dht.percentile(percent, |record| Some(record.first_peer?.as_millis() as u32));
+    say!(
+        "{:18}{} lookups, {:.1} % found; to the first peer {} round trips at the median, {} at p99 \
+         ({} ms, {} ms); queries a lookup {} at the median, {} at most; hostile: {} of {} contacts, \
+         {} of {} queries answered",
+        "",
+        dht.lookups.len(),
+        dht.found_percent(),
+        rounds(50),
+        rounds(99),
+        millis(50),
+        millis(99),
+        queries(50),
+        queries(100),
+        dht.hostile_contacts,
+        dht.contacts,
+        dht.hostile_answered,
+        dht.hostile_queries,
     );
 }
 

@@ -38,11 +38,23 @@ pub enum Plant {
     IgnoresRoom,
     /// Every address that peers tell is dialled.
     TrustsGossip,
+    /// A DHT node's answers are 300 bytes longer than they should be.
+    Amplifies,
+    /// A DHT node asks everybody twice.
+    AsksTwice,
+    /// A DHT node sends some of its queries to an address of its own network too.
+    KnocksAtHome,
+    /// A DHT node grants what it refuses.
+    AcceptsReplays,
+    /// A DHT node answers every query, however many there are.
+    AnswersFloods,
+    /// A DHT node talks to whom unasked answers name.
+    BelievesStrangers,
 }
 
 impl Plant {
     /// Every bug.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 18] = [
         Self::DuplicateRequest,
         Self::SkippedTurn,
         Self::AbsentCancel,
@@ -55,6 +67,12 @@ impl Plant {
         Self::LosesChunk,
         Self::IgnoresRoom,
         Self::TrustsGossip,
+        Self::Amplifies,
+        Self::AsksTwice,
+        Self::KnocksAtHome,
+        Self::AcceptsReplays,
+        Self::AnswersFloods,
+        Self::BelievesStrangers,
     ];
 }
 
@@ -73,6 +91,12 @@ impl fmt::Display for Plant {
             Self::LosesChunk => "loses a chunk",
             Self::IgnoresRoom => "ignores a full send buffer",
             Self::TrustsGossip => "dials whatever it is told",
+            Self::Amplifies => "amplifies",
+            Self::AsksTwice => "asks twice",
+            Self::KnocksAtHome => "knocks at home",
+            Self::AcceptsReplays => "accepts replayed tokens",
+            Self::AnswersFloods => "answers floods",
+            Self::BelievesStrangers => "believes strangers",
         })
     }
 }

@@ -42,5 +42,11 @@ const fn stage(plant: Plant) -> &'static Scenario {
         Plant::AbsentCancel | Plant::LateCancel => &scenarios::END_GAME,
         Plant::TrustsGossip => &scenarios::EXCHANGE_STORM,
         Plant::ExceedsUploadLimit => &scenarios::UPLOAD_LIMIT,
+        Plant::Amplifies
+        | Plant::AsksTwice
+        | Plant::KnocksAtHome
+        | Plant::AcceptsReplays
+        | Plant::AnswersFloods
+        | Plant::BelievesStrangers => &scenarios::DHT_HOSTILE,
     }
 }

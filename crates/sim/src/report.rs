@@ -1,6 +1,7 @@
 //! What came out of a run.
 
 use crate::checkers::Violation;
+use crate::dht::DhtReport;
 use crate::seen::NodeId;
 use piecework_types::Time;
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub struct Report {
     pub verified: Vec<Vec<Time>>,
     /// Payload bytes that left each node.
     pub uploaded: Vec<u64>,
+    /// What a network of DHT nodes came to.
+    pub dht: Option<DhtReport>,
     /// What did not hold; empty is good.
     pub violations: Vec<Violation>,
 }

@@ -1,6 +1,7 @@
 //! A named kind of run.
 
 use crate::checkers::{Onlooker, Violation};
+use crate::dht::{DhtPlan, DhtWorld};
 use crate::origin::mix;
 use crate::plan::Plan;
 use crate::plant::Plant;
@@ -8,6 +9,15 @@ use crate::report::Report;
 use crate::seen::NodeId;
 use crate::world::World;
 use piecework_types::Rng;
+
+/// What makes a plan of a seed.
+#[derive(Clone, Copy, Debug)]
+pub enum Build {
+    /// A swarm of peers.
+    Swarm(fn(&mut Rng) -> Plan),
+    /// A network of DHT nodes.
+    Dht(fn(&mut Rng) -> DhtPlan),
+}
 
 /// A plan for every seed, and what is expected beyond the checkers' properties.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +27,7 @@ pub struct Scenario {
     /// The behaviour in a sentence.
     pub about: &'static str,
     /// The plan of a seed.
-    pub plan: fn(&mut Rng) -> Plan,
+    pub plan: Build,
     /// What its report must show; the error says what it does not.
     pub judge: fn(&Report) -> Result<(), String>,
     /// The honest node that gets a planted bug.
@@ -27,20 +37,39 @@ pub struct Scenario {
 impl Scenario {
     /// Plays the run of this seed.
     pub fn run(&self, seed: u64) -> Report {
-        self.judged(self.world(seed).run())
+        self.judged(self.play(seed, None, None))
     }
 
-    /// Plays the run of this seed while somebody looks on.
+    /// Plays the run of this seed while somebody looks on. Of a DHT there is nothing to see.
     pub fn run_watched(&self, seed: u64, onlooker: Onlooker) -> Report {
-        self.judged(self.world(seed).watched_by(onlooker).run())
+        self.judged(self.play(seed, None, Some(onlooker)))
     }
 
-    fn plan(&self, seed: u64) -> Plan {
-        (self.plan)(&mut Rng::new(mix(seed ^ 0x5ce0)))
+    /// Plays the run of this seed with a bug in one node.
+    pub fn run_planted(&self, seed: u64, plant: Plant) -> Report {
+        self.play(seed, Some(plant), None)
     }
 
-    fn world(&self, seed: u64) -> World {
-        World::new(self.plan(seed), seed)
+    fn play(&self, seed: u64, plant: Option<Plant>, onlooker: Option<Onlooker>) -> Report {
+        let rng = &mut Rng::new(mix(seed ^ 0x5ce0));
+        match self.plan {
+            Build::Swarm(build) => {
+                let mut plan = build(rng);
+                if let Some(node) = plan.nodes.get_mut(self.planted.0 as usize) {
+                    node.plant = plant;
+                }
+                let world = World::new(plan, seed);
+                match onlooker {
+                    Some(onlooker) => world.watched_by(onlooker).run(),
+                    None => world.run(),
+                }
+            }
+            Build::Dht(build) => {
+                let mut plan = build(rng);
+                plan.plant = plant.map(|plant| (self.planted.0, plant));
+                DhtWorld::new(plan, seed).run()
+            }
+        }
     }
 
     fn judged(&self, mut report: Report) -> Report {
@@ -51,14 +80,5 @@ impl Scenario {
             report.violations.push(Violation { checker, node, at, what });
         }
         report
-    }
-
-    /// Plays the run of this seed with a bug in one node.
-    pub fn run_planted(&self, seed: u64, plant: Plant) -> Report {
-        let mut plan = self.plan(seed);
-        if let Some(node) = plan.nodes.get_mut(self.planted.0 as usize) {
-            node.plant = Some(plant);
-        }
-        World::new(plan, seed).run()
     }
 }

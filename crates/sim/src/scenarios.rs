@@ -7,6 +7,9 @@ use piecework_types::Time;
 use std::time::Duration;
 
 mod damaged_disk;
+mod dht;
+mod dht_churn;
+mod dht_hostile;
 mod end_game;
 mod exchange;
 mod exchange_storm;
@@ -22,6 +25,7 @@ mod super_seed;
 mod swarm;
 mod upload_limit;
 
+pub(crate) use dht_hostile::DHT_HOSTILE;
 pub(crate) use end_game::END_GAME;
 pub(crate) use exchange_storm::EXCHANGE_STORM;
 pub(crate) use optimistic_turns::OPTIMISTIC_TURNS;
@@ -29,7 +33,7 @@ pub(crate) use swarm::SWARM;
 pub(crate) use upload_limit::UPLOAD_LIMIT;
 
 /// Every scenario.
-pub const ALL: [&Scenario; 15] = [
+pub const ALL: [&Scenario; 18] = [
     &SWARM,
     &flash_crowd::FLASH_CROWD,
     &slow_seed::SLOW_SEED,
@@ -45,6 +49,9 @@ pub const ALL: [&Scenario; 15] = [
     &magnet::MAGNET,
     &exchange::EXCHANGE,
     &EXCHANGE_STORM,
+    &dht::DHT,
+    &dht_churn::DHT_CHURN,
+    &DHT_HOSTILE,
 ];
 
 /// The scenario with this name.

@@ -129,6 +129,7 @@ impl World {
             served: self.served(),
             verified: self.verified_times(),
             uploaded: self.out.uploaded.clone(),
+            dht: None,
             violations: self.out.checkers.violations,
         }
     }

@@ -34,7 +34,7 @@ fn nodes_that_know_one_router_find_one_another() {
 /// By then everybody knows whom strangers reach.
 const SETTLED: Duration = Duration::from_secs(10 * 60);
 
-const BUCKET: usize = crate::BUCKET_NODES_MAX;
+const BUCKET: usize = BUCKET_NODES_MAX;
 
 #[test]
 fn a_peer_that_is_announced_is_found() {

@@ -90,30 +90,36 @@ fn a_network_and_an_address_have_a_share_of_the_candidates() {
 }
 
 #[test]
-fn who_names_dead_nodes_is_no_longer_believed() {
+fn who_names_dead_nodes_is_believed_on_credit_only() {
     let mut lookup = lookup(&nodes([500, 600]));
     assert_eq!(asked(&mut lookup), nodes([500, 600]));
     lookup.answered(node(500), Given::default(), &nodes(1..=8));
-    lookup.answered(node(600), Given::default(), &nodes([50]));
-    let mut poisoned = Vec::new();
-    loop {
-        let now = asked(&mut lookup);
-        if now.is_empty() {
-            break;
-        }
-        for contact in now {
-            if contact == node(50) {
-                lookup.answered(contact, Given::default(), &[]);
-            } else {
-                poisoned.push(contact);
-                lookup.failed(contact.address);
-            }
-        }
-    }
+    let poisoned = asked(&mut lookup);
+    assert_eq!(poisoned, nodes(1..=3), "as many as its credit");
+    poisoned.iter().for_each(|contact| lookup.late(contact.address));
+    assert_eq!(asked(&mut lookup), [], "it waits for their answers");
+    // Somebody else names one of them too, and another node.
+    lookup.answered(node(600), Given::default(), &nodes([4, 50]));
+    assert_eq!(asked(&mut lookup), nodes([4, 50]));
+    lookup.answered(node(4), Given::default(), &[]);
+    lookup.answered(node(50), Given::default(), &[]);
+    poisoned.iter().for_each(|contact| lookup.failed(contact.address));
+    assert_eq!(asked(&mut lookup), []);
     assert!(lookup.is_done());
-    // Three failures, and what was under way at the third.
-    assert!(poisoned.len() < 3 + PARALLEL, "{poisoned:?}");
-    assert_eq!(lookup.answers(), 3);
+    assert_eq!((lookup.asked(), lookup.answers()), (7, 4));
+}
+
+#[test]
+fn each_answer_earns_its_source_more_credit() {
+    let mut lookup = lookup(&nodes([500]));
+    let first = asked(&mut lookup);
+    lookup.answered(first[0], Given::default(), &nodes(1..=8));
+    assert_eq!(asked(&mut lookup), nodes(1..=3));
+    lookup.failed(node(1).address);
+    assert_eq!(asked(&mut lookup), []);
+    lookup.answered(node(2), Given::default(), &[]);
+    lookup.answered(node(3), Given::default(), &[]);
+    assert_eq!(asked(&mut lookup), nodes(4..=7));
 }
 
 #[test]

@@ -152,11 +152,17 @@ fn compliant_nodes_take_the_place_of_others() {
         answer(&mut preferred, node(0, number), Time::ZERO);
         assert!(!answer(&mut enforced, node(0, number), Time::ZERO));
     }
+    assert_eq!(preferred.good(), BUCKET_STRANGERS_MAX);
     for contact in &good {
         assert!(answer(&mut preferred, *contact, Time::ZERO));
         assert!(answer(&mut enforced, *contact, Time::ZERO));
     }
-    assert_eq!(preferred.good(), BUCKET_NODES_MAX);
+    assert_eq!(preferred.good(), BUCKET_STRANGERS_MAX + 3);
+    // In a full bucket they take the others' places.
+    let more: Vec<_> = (200..400).map(compliant).filter(far).take(5).collect();
+    more.iter().for_each(|contact| assert!(answer(&mut preferred, *contact, Time::ZERO)));
+    let named = preferred.closest(OWN, 99);
+    assert!(named.len() == 8 && [good, more].concat().iter().all(|node| named.contains(node)));
     assert_eq!(enforced.good(), 3);
 }
 
@@ -173,6 +179,8 @@ fn silent_nodes_are_pinged_one_by_one_and_stale_buckets_refreshed() {
     assert_eq!(table.next_ping(seconds(950)), None);
     assert_eq!(table.next_ping(seconds(1011)), Some(node(0, 0)));
 
+    assert!(table.next_refresh(seconds(10), &mut Rng::new(1)).is_some(), "it has room");
+    assert_eq!(table.next_refresh(seconds(10), &mut Rng::new(1)), None);
     let target = table.next_refresh(seconds(2000), &mut Rng::new(1)).expect("one bucket");
     assert_eq!(OWN.shared_bits(target), 0);
     assert_eq!(table.next_refresh(seconds(2000), &mut Rng::new(1)), None);

@@ -3,7 +3,7 @@
 use super::{leecher, link, plan, seconds, seed};
 use crate::disk::DiskFaults;
 use crate::plan::{NodeSpec, Plan};
-use crate::scenario::Scenario;
+use crate::scenario::{Build, Scenario};
 use crate::seen::NodeId;
 use piecework_types::Rng;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(super) const DAMAGED_DISK: Scenario = Scenario {
     name: "damaged_disk",
     about: "damaged pieces are fetched again; a slow disk only takes longer",
-    plan: build,
+    plan: Build::Swarm(build),
     judge: |_| Ok(()),
     planted: NodeId(2),
 };

@@ -2,14 +2,14 @@
 
 use super::{leecher, link, plan, seconds, seed};
 use crate::plan::Plan;
-use crate::scenario::Scenario;
+use crate::scenario::{Build, Scenario};
 use crate::seen::NodeId;
 use piecework_types::Rng;
 
 pub(crate) const END_GAME: Scenario = Scenario {
     name: "end_game",
     about: "the last blocks are not left to the slowest peer, and duplicates are cancelled",
-    plan: build,
+    plan: Build::Swarm(build),
     judge: |_| Ok(()),
     planted: NodeId(0),
 };

@@ -3,7 +3,7 @@
 use super::{leecher, link, plan, seconds, seed};
 use crate::plan::{Finds, Goal, NodeSpec, Plan};
 use crate::report::Report;
-use crate::scenario::Scenario;
+use crate::scenario::{Build, Scenario};
 use crate::seen::NodeId;
 use piecework_types::{Rng, Time};
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 pub(super) const EXCHANGE: Scenario = Scenario {
     name: "exchange",
     about: "twelve peers that know one seed alone find each other by peer exchange (BEP 11)",
-    plan: build,
+    plan: Build::Swarm(build),
     judge,
     planted: NodeId(1),
 };

@@ -2,14 +2,14 @@
 
 use super::{leecher, link, plan, seconds, seed};
 use crate::plan::{Behaviour, Goal, NodeSpec, Plan};
-use crate::scenario::Scenario;
+use crate::scenario::{Build, Scenario};
 use crate::seen::NodeId;
 use piecework_types::Rng;
 
 pub(crate) const EXCHANGE_STORM: Scenario = Scenario {
     name: "exchange-storm",
     about: "liars send invented peers by the thousand, some in haste, some with patience",
-    plan: build,
+    plan: Build::Swarm(build),
     judge: |_| Ok(()),
     planted: NodeId(1),
 };

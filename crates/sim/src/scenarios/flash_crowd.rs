@@ -2,14 +2,14 @@
 
 use super::{leecher, link, plan, seconds, seed};
 use crate::plan::{NodeSpec, Plan};
-use crate::scenario::Scenario;
+use crate::scenario::{Build, Scenario};
 use crate::seen::NodeId;
 use piecework_types::{Rng, Time};
 
 pub(super) const FLASH_CROWD: Scenario = Scenario {
     name: "flash_crowd",
     about: "40 peers that join within two seconds serve each other instead of queueing at the seed",
-    plan: build,
+    plan: Build::Swarm(build),
     // One after the other at the seed would take 40 * 4 MiB / (1 MB/s) = 168 s.
     judge: |_| Ok(()),
     planted: NodeId(1),

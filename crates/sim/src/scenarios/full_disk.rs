@@ -3,7 +3,7 @@
 use super::{leecher, link, plan, seconds, seed};
 use crate::disk::DiskFaults;
 use crate::plan::{NodeSpec, Plan};
-use crate::scenario::Scenario;
+use crate::scenario::{Build, Scenario};
 use crate::seen::NodeId;
 use piecework_types::Rng;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(super) const FULL_DISK: Scenario = Scenario {
     name: "full_disk",
     about: "a peer whose disk is full stops asking, keeps serving, and goes on when there is room",
-    plan: build,
+    plan: Build::Swarm(build),
     judge: |report| {
         let (full, other) = (report.finished[1], report.finished[2]);
         (full > other).then_some(()).ok_or_else(|| "the full disk did not hold up anything".into())

@@ -2,14 +2,14 @@
 
 use super::{leecher, link, plan, seconds, seed};
 use crate::plan::{Behaviour, NodeSpec, Plan, Start};
-use crate::scenario::Scenario;
+use crate::scenario::{Build, Scenario};
 use crate::seen::NodeId;
 use piecework_types::Rng;
 
 pub(super) const MAGNET: Scenario = Scenario {
     name: "magnet",
     about: "metadata comes from peers (BEP 9), then the content, though some peers have neither",
-    plan: build,
+    plan: Build::Swarm(build),
     judge: |_| Ok(()),
     planted: NodeId(1),
 };

@@ -3,7 +3,7 @@
 use super::{leecher, link, plan, seconds, seed};
 use crate::plan::{Finds, Goal, NodeSpec, Plan, Start};
 use crate::report::Report;
-use crate::scenario::Scenario;
+use crate::scenario::{Build, Scenario};
 use crate::seen::NodeId;
 use piecework_types::Rng;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(crate) const OPTIMISTIC_TURNS: Scenario = Scenario {
     name: "optimistic_turns",
     about: "in 1,800 s one optimistic slot serves each of 20 peers for 90 s (libtorrent's test)",
-    plan: build,
+    plan: Build::Swarm(build),
     judge: evenly,
     planted: NodeId(0),
 };

@@ -2,14 +2,14 @@
 
 use super::{CONTENT_BYTES, leecher, link, plan, seconds, seed};
 use crate::plan::{Action, Plan};
-use crate::scenario::Scenario;
+use crate::scenario::{Build, Scenario};
 use crate::seen::NodeId;
 use piecework_types::Rng;
 
 pub(super) const SEED_LEAVES: Scenario = Scenario {
     name: "seed_leaves",
     about: "after the only seed has gone its peers complete each other",
-    plan: build,
+    plan: Build::Swarm(build),
     judge: |report| {
         let (sent, most) = (report.uploaded[0], CONTENT_BYTES * 5 / 2);
         (sent <= most)

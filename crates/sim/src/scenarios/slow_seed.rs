@@ -2,14 +2,14 @@
 
 use super::{CONTENT_BYTES, leecher, link, plan, seconds, seed};
 use crate::plan::Plan;
-use crate::scenario::Scenario;
+use crate::scenario::{Build, Scenario};
 use crate::seen::NodeId;
 use piecework_types::Rng;
 
 pub(super) const SLOW_SEED: Scenario = Scenario {
     name: "slow_seed",
     about: "rarest first spreads each piece of a slow seed at once: nobody asks it twice for long",
-    plan: build,
+    plan: Build::Swarm(build),
     judge: |report| {
         let sent = report.uploaded[0];
         // Of 2,000 seeds the median is 1.53 copies and the most 1.84. Whoever chooses at random makes the

@@ -2,14 +2,14 @@
 
 use super::{leecher, link, plan, seconds, seed};
 use crate::plan::{Behaviour, NodeSpec, Plan};
-use crate::scenario::Scenario;
+use crate::scenario::{Build, Scenario};
 use crate::seen::NodeId;
 use piecework_types::Rng;
 
 pub(super) const SNUBBED: Scenario = Scenario {
     name: "snubbed",
     about: "blocks asked of peers that never send them are asked of others",
-    plan: build,
+    plan: Build::Swarm(build),
     judge: |_| Ok(()),
     planted: NodeId(0),
 };

@@ -3,7 +3,7 @@
 use super::{CONTENT_BYTES, PIECE_BYTES, PIECES, leecher, link, plan, seconds, seed};
 use crate::plan::{Action, Goal, NodeSpec, Plan};
 use crate::report::Report;
-use crate::scenario::Scenario;
+use crate::scenario::{Build, Scenario};
 use crate::seen::NodeId;
 use piecework_swarm::StreamWindow;
 use piecework_types::{Rng, Time};
@@ -11,7 +11,7 @@ use piecework_types::{Rng, Time};
 pub(super) const STREAMING: Scenario = Scenario {
     name: "streaming",
     about: "each piece is there before the player needs it, though the peers are slow and uneven",
-    plan: build,
+    plan: Build::Swarm(build),
     judge: in_time,
     planted: NodeId(0),
 };

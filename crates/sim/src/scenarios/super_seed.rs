@@ -2,14 +2,14 @@
 
 use super::{CONTENT_BYTES, leecher, link, plan, seconds, seed};
 use crate::plan::{NodeSpec, Plan};
-use crate::scenario::Scenario;
+use crate::scenario::{Build, Scenario};
 use crate::seen::NodeId;
 use piecework_types::Rng;
 
 pub(super) const SUPER_SEED: Scenario = Scenario {
     name: "super_seed",
     about: "a super seed sends little more than one copy until others can go on",
-    plan: build,
+    plan: Build::Swarm(build),
     judge: |report| {
         let (sent, most) = (report.uploaded[0], CONTENT_BYTES * 3 / 2);
         (sent <= most)

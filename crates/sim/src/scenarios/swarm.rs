@@ -3,7 +3,7 @@
 use super::{leecher, plan, seconds, seed};
 use crate::network::Link;
 use crate::plan::{Action, Behaviour, NodeSpec, Plan, Start};
-use crate::scenario::Scenario;
+use crate::scenario::{Build, Scenario};
 use crate::seen::NodeId;
 use piecework_types::{Rng, Time};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(crate) const SWARM: Scenario = Scenario {
     name: "swarm",
     about: "21 honest and 3 byzantine peers with churn and loss all finish",
-    plan: build,
+    plan: Build::Swarm(build),
     judge: |_| Ok(()),
     planted: NodeId(2),
 };

@@ -3,14 +3,14 @@
 use super::{CONTENT_BYTES, leecher, link, plan, seconds, seed};
 use crate::checkers::UploadLimit;
 use crate::plan::{NodeSpec, Plan};
-use crate::scenario::Scenario;
+use crate::scenario::{Build, Scenario};
 use crate::seen::NodeId;
 use piecework_types::Rng;
 
 pub(crate) const UPLOAD_LIMIT: Scenario = Scenario {
     name: "upload_limit",
     about: "a limit is kept, and used up",
-    plan: build,
+    plan: Build::Swarm(build),
     judge: |report| {
         let elapsed = report.ended_at.as_micros();
         let could = LIMIT.rate_bytes * elapsed / 1_000_000;

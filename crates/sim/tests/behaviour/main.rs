@@ -3,6 +3,7 @@
 
 mod damaged_disk;
 mod determinism;
+mod dht;
 mod end_game;
 mod exchange;
 mod flash_crowd;

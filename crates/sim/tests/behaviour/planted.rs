@@ -17,6 +17,12 @@ const fn finders(plant: Plant) -> &'static [&'static str] {
         Plant::LosesChunk => &["every chunk is stored or returned"],
         Plant::TrustsGossip => &["gossip sends nobody where it must not"],
         Plant::IgnoresRoom => &["blocks wait for room"],
+        Plant::Amplifies => &["answers are no amplifier"],
+        Plant::AsksTwice => &["a lookup asks nobody twice", "queries are counted"],
+        Plant::KnocksAtHome => &["nobody knocks at home"],
+        Plant::AcceptsReplays => &["a token counts for its owner"],
+        Plant::AnswersFloods => &["a flood is answered in part"],
+        Plant::BelievesStrangers => &["only the asked are believed"],
     }
 }
 
