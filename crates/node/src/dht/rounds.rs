@@ -42,10 +42,34 @@ pub(super) struct Round {
     pub(super) is_seed: bool,
 }
 
+/// Moments by what the torrents want, so that those that want peers never stand in line behind others.
+#[derive(Default)]
+struct Due {
+    wanting: BTreeSet<(Time, TorrentKey)>,
+    calm: BTreeSet<(Time, TorrentKey)>,
+}
+
+impl Due {
+    const fn of(&mut self, wants_peers: bool) -> &mut BTreeSet<(Time, TorrentKey)> {
+        if wants_peers { &mut self.wanting } else { &mut self.calm }
+    }
+
+    fn remove(&mut self, key: TorrentKey, entry: &Entry) {
+        self.of(entry.wants_peers).remove(&(entry.next, key));
+    }
+
+    fn set(&mut self, key: TorrentKey, entry: &mut Entry, next: Time) {
+        self.remove(key, entry);
+        entry.next = next;
+        self.of(entry.wants_peers).insert((next, key));
+    }
+}
+
 /// All torrents that take part.
 pub(super) struct Rounds {
     torrents: BTreeMap<TorrentKey, Entry>,
-    due: BTreeSet<(Time, TorrentKey)>,
+    /// When the next round of each torrent is due that has none under way.
+    due: Due,
     /// When the next torrent that wants nobody may have its round.
     calm_at: Time,
     rng: Rng,
@@ -53,7 +77,8 @@ pub(super) struct Rounds {
 
 impl Rounds {
     pub(super) const fn new(rng: Rng) -> Self {
-        Self { torrents: BTreeMap::new(), due: BTreeSet::new(), calm_at: Time::ZERO, rng }
+        let due = Due { wanting: BTreeSet::new(), calm: BTreeSet::new() };
+        Self { torrents: BTreeMap::new(), due, calm_at: Time::ZERO, rng }
     }
 
     /// A torrent takes part from now on; its first round is due at once.
@@ -66,7 +91,7 @@ impl Rounds {
     ) {
         self.leave(key);
         let Standing { is_seed, wants_peers } = standing;
-        let entry = Entry {
+        let mut entry = Entry {
             hashes,
             is_seed,
             wants_peers,
@@ -75,13 +100,13 @@ impl Rounds {
             unheard: 0,
             next: now,
         };
+        self.due.set(key, &mut entry, now);
         self.torrents.insert(key, entry);
-        self.due.insert((now, key));
     }
 
     pub(super) fn leave(&mut self, key: TorrentKey) {
         if let Some(entry) = self.torrents.remove(&key) {
-            self.due.remove(&(entry.next, key));
+            self.due.remove(key, &entry);
         }
     }
 
@@ -89,13 +114,15 @@ impl Rounds {
     pub(super) fn stands(&mut self, key: TorrentKey, standing: Standing, now: Time) {
         let Some(entry) = self.torrents.get_mut(&key) else { return };
         let began_to_want = standing.wants_peers && !entry.wants_peers;
+        self.due.remove(key, entry);
         entry.is_seed = standing.is_seed;
         entry.wants_peers = standing.wants_peers;
-        if began_to_want && entry.under_way == 0 && entry.next > now + WANTED_AFTER {
-            self.due.remove(&(entry.next, key));
-            entry.next = now + WANTED_AFTER;
-            self.due.insert((entry.next, key));
+        if entry.next == Time::NEVER {
+            return; // Its round is under way.
         }
+        let soon = now + WANTED_AFTER;
+        let next = if began_to_want { entry.next.min(soon) } else { entry.next };
+        self.due.set(key, entry, next);
     }
 
     /// So many lookups of a round were started; none means that it is tried again.
@@ -129,46 +156,45 @@ impl Rounds {
         let tenth = u64::try_from(after.as_micros() / 10).unwrap_or(0).max(1);
         let after =
             after - Duration::from_micros(tenth) + Duration::from_micros(self.rng.below(2 * tenth));
-        self.due.remove(&(entry.next, key));
-        entry.next = now + after;
-        self.due.insert((entry.next, key));
+        self.due.set(key, entry, now + after);
     }
 
     /// The DHT was just joined: whoever was not heard need not wait any longer.
     pub(super) fn node_found(&mut self, now: Time) {
         for (&key, entry) in &mut self.torrents {
             if entry.under_way == 0 && entry.unheard > 0 && entry.next > now {
-                self.due.remove(&(entry.next, key));
-                entry.next = now;
                 entry.unheard = 0;
-                self.due.insert((now, key));
+                self.due.set(key, entry, now);
             }
         }
     }
 
     /// A round that is due, to be answered with [`Self::started`].
     pub(super) fn poll(&mut self, now: Time) -> Option<Round> {
-        let mut due = self.due.range(..=(now, TorrentKey(u64::MAX)));
-        let is_calm = self.calm_at <= now;
-        let (at, key) = due.find(|(_, key)| {
-            is_calm || self.torrents.get(key).is_some_and(|entry| entry.wants_peers)
-        })?;
-        let (at, key) = (*at, *key);
-        self.due.remove(&(at, key));
+        let first = |set: &BTreeSet<(Time, TorrentKey)>| {
+            set.first().copied().filter(|(at, _)| *at <= now).map(|(_, key)| key)
+        };
+        let key = match first(&self.due.wanting) {
+            Some(key) => key,
+            None if self.calm_at <= now => {
+                let key = first(&self.due.calm)?;
+                self.calm_at = now + CALM_GAP;
+                key
+            }
+            None => return None,
+        };
         let entry = self.torrents.get_mut(&key)?;
+        self.due.remove(key, entry);
         // Out of turn until it is started and has ended.
         entry.next = Time::NEVER;
-        if !entry.wants_peers {
-            self.calm_at = now + CALM_GAP;
-        }
         Some(Round { key, hashes: entry.hashes.clone(), is_seed: entry.is_seed })
     }
 
     /// When [`Self::poll`] has something again.
     pub(super) fn poll_timeout(&self) -> Time {
-        let Some(&(at, key)) = self.due.first() else { return Time::NEVER };
-        let wants = self.torrents.get(&key).is_some_and(|entry| entry.wants_peers);
-        if wants { at } else { at.max(self.calm_at) }
+        let next =
+            |set: &BTreeSet<(Time, TorrentKey)>| set.first().map_or(Time::NEVER, |due| due.0);
+        next(&self.due.wanting).min(next(&self.due.calm).max(self.calm_at))
     }
 }
 
@@ -203,9 +229,20 @@ mod tests {
         let mut rounds = rounds(&[SEEDS, SEEDS, WANTS, WANTS]);
         let mut keys = |now| std::iter::from_fn(|| rounds.poll(now)).map(|it| it.key.0).collect();
         let first: Vec<u64> = keys(Time::ZERO);
-        assert_eq!(first, [1, 3, 4]);
+        assert_eq!(first, [3, 4, 1]);
         let second: Vec<u64> = keys(Time::ZERO + CALM_GAP);
         assert_eq!(second, [2]);
+    }
+
+    #[test]
+    fn who_wants_peers_does_not_stand_in_line_behind_a_thousand_seeds() {
+        let mut rounds = rounds(&[SEEDS; 1000]);
+        assert!(rounds.poll(Time::ZERO).is_some_and(|round| round.key.0 == 1));
+        rounds.join(TorrentKey(2000), vec![InfoHash([0; 20])], WANTS, Time::ZERO);
+        assert_eq!(rounds.poll_timeout(), Time::ZERO);
+        assert!(rounds.poll(Time::ZERO).is_some_and(|round| round.key.0 == 2000));
+        rounds.stands(TorrentKey(1000), WANTS, Time::ZERO);
+        assert!(rounds.poll(Time::ZERO).is_some_and(|round| round.key.0 == 1000));
     }
 
     #[test]
