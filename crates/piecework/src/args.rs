@@ -55,6 +55,9 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Fetch the torrent file of a magnet link from peers.
     Metadata(MetadataArgs),
+    /// Tell whether peers can connect from outside, why not, and what helps. Asks this machine and its
+    /// gateway, nobody else.
+    Net(NetReportArgs),
     /// Download what a publisher points to in the DHT, and each newer version of it (BEP 46).
     Follow(FollowArgs),
     /// Print shell completions.
@@ -69,9 +72,9 @@ pub(crate) enum Command {
     },
 }
 
-/// How to reach peers.
+/// Where peers reach us.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct NetArgs {
+pub(crate) struct PlaceArgs {
     /// Port for incoming connections; 0 takes any [default: 6881 to 6889, then any].
     #[arg(long, value_name = "N")]
     pub(crate) port: Option<u16>,
@@ -82,6 +85,20 @@ pub(crate) struct NetArgs {
     /// Send and receive by this address of ours only, and by the interface that has it.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) bind: Option<std::net::IpAddr>,
+}
+
+/// `piecework net`
+#[derive(Args, Debug)]
+pub(crate) struct NetReportArgs {
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+}
+
+/// How to reach peers.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct NetArgs {
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
     /// Do not ask the gateway of the home network to let peers in.
     #[arg(long, env = "PIECEWORK_NO_PORT_MAPPING", hide_env = true)]
     pub(crate) no_port_mapping: bool,

@@ -5,5 +5,6 @@ pub(crate) mod create;
 pub(crate) mod follow;
 pub(crate) mod get;
 pub(crate) mod metadata;
+pub(crate) mod net;
 pub(crate) mod seed;
 pub(crate) mod show;

@@ -7,6 +7,7 @@ mod ip_filter;
 mod out;
 mod progress;
 mod rate;
+mod reachability;
 mod scrape;
 mod session;
 mod signals;
@@ -46,6 +47,7 @@ fn run(cli: &Cli, out: Out) -> Result<(), Failure> {
         Command::Check(args) => commands::check::run(args, common, out),
         Command::Show(args) => commands::show::run(args, out),
         Command::Metadata(args) => commands::metadata::run(args, common, out),
+        Command::Net(args) => commands::net::run(args, out),
         Command::Follow(args) => commands::follow::run(args, common, out),
         Command::Completions { shell } => {
             let mut script = Vec::new();

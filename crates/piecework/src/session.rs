@@ -31,11 +31,7 @@ const LOOK_AFTER: Duration = Duration::from_secs(1);
 /// Starts an engine as the options say.
 pub(crate) fn start(common: &Common, net: &NetArgs, signals: &Signals) -> Result<Engine, Failure> {
     let mut config = EngineConfig::new(state_dir(common)?);
-    config.port = match net.port {
-        None => PortChoice::Default,
-        Some(0) => PortChoice::Any,
-        Some(port) => PortChoice::Exactly(port),
-    };
+    config.port = port_choice(net.place.port);
     config.binding = binding(net);
     config.maps_port = !net.no_port_mapping;
     config.encryption = match net.encryption {
@@ -77,9 +73,18 @@ fn dht(net: &NetArgs) -> Result<DhtConfig, Failure> {
     Ok(config)
 }
 
+/// What `--port` means.
+pub(crate) const fn port_choice(port: Option<u16>) -> PortChoice {
+    match port {
+        None => PortChoice::Default,
+        Some(0) => PortChoice::Any,
+        Some(port) => PortChoice::Exactly(port),
+    }
+}
+
 /// What `--interface` and `--bind` tie sockets to.
 pub(crate) fn binding(net: &NetArgs) -> Binding {
-    Binding::new(net.interface.clone(), net.bind)
+    Binding::new(net.place.interface.clone(), net.place.bind)
 }
 
 /// Tells what there is to tell of the node itself; `note` takes what people should see.

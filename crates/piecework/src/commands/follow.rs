@@ -116,6 +116,10 @@ impl Follow<'_> {
             {
                 self.take(&event)?;
             }
+            session::tell_notices(engine, self.out, |text| match &self.current {
+                Some(version) => version.progress.note(text),
+                None => self.out.problem(text),
+            });
             if let Some(status) = signals.status() {
                 return if self.args.once { Err(Failure::silent(status)) } else { Ok(()) };
             }
