@@ -21,7 +21,7 @@ use piecework_net::{
     AcceptRules, Acceptor, ListenError, Listeners, LocalDiscovery, LocalHandle, Reach,
     TrackerClient, Watch, WatchRules,
 };
-use piecework_swarm::AddressPolicy;
+use piecework_swarm::{AddressPolicy, Refusal};
 use piecework_tracker::local::LocalInput;
 use piecework_types::{InfoHash, InfoHashes, PeerId, Rng};
 use std::collections::BTreeMap;
@@ -429,7 +429,10 @@ impl Engine {
     pub fn status(&self, key: TorrentKey) -> Option<crate::Status> {
         let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         let mut status = statuses.get(&key).map(StatusCell::get)?;
-        status.turned_away = self.shared.turned_away.load(Ordering::Relaxed);
+        let filtered = self.shared.turned_away.load(Ordering::Relaxed);
+        if filtered > 0 {
+            status.turned_away.push((Refusal::Filtered, filtered));
+        }
         Some(status)
     }
 

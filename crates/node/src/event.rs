@@ -120,8 +120,9 @@ pub struct Status {
     pub known: u32,
     /// Addresses that were not dialled, and why: by reason, as far as there were any.
     pub refused: Vec<(Refusal, u64)>,
-    /// Strangers listed in the IP filter that the node turned away, for all torrents together.
-    pub turned_away: u64,
+    /// Strangers that were not let in, and why: by reason. Those that the IP filter lists are counted for
+    /// all torrents of the node together, as nobody waits to hear which one they want.
+    pub turned_away: Vec<(Refusal, u64)>,
     /// What the trackers last said, one line each.
     pub trackers: Vec<TrackerStatus>,
     /// True when every wanted piece is stored.

@@ -21,8 +21,8 @@ use piecework_disk::{Chunk, PieceStore, ResumeLock, Totals};
 use piecework_metainfo::{Info, PieceLayers};
 use piecework_net::{Arrival, ReadToken};
 use piecework_swarm::{
-    CloseReason, Config, Dialer, DialerConfig, DialerInput, Input, Source as Gossip, StreamWindow,
-    Swarm,
+    CloseReason, Config, Dialer, DialerConfig, DialerInput, Input, Refusal, Source as Gossip,
+    StreamWindow, Swarm,
 };
 use piecework_types::{Block, InfoHash, InfoHashes, PeerId, PeerSlot, PieceIndex, Rng, Time};
 use piecework_wire::{Handshake, Limits, Reserved};
@@ -125,6 +125,8 @@ pub(crate) struct Torrent {
     moved: Totals,
     /// Bytes that were missing when it lay down.
     left_asleep: u64,
+    /// Strangers that were not let in.
+    pub(crate) turned_away: BTreeMap<Refusal, u64>,
     /// The version of our own address that the dialer knows.
     external_seen: u64,
     /// What the DHT was told of it, if it takes part there.
@@ -154,6 +156,7 @@ impl Torrent {
                 Rng::new(rng.next_u64()),
                 now,
             ),
+            turned_away: BTreeMap::new(),
             external_seen: 0,
             up: Rate::new(spec.up_limit, now),
             down: Rate::new(spec.down_limit, now),

@@ -4,7 +4,7 @@
 use crate::out::{Out, note};
 use crate::rate::human;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use piecework_node::{Phase, Status};
+use piecework_node::{Phase, Refusal, Status};
 use serde_json::json;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -244,11 +244,6 @@ fn object(label: &str, status: &Status) -> serde_json::Value {
         Phase::Active => "active",
         Phase::Stopping => "stopping",
     };
-    let refused: serde_json::Map<_, _> = status
-        .refused
-        .iter()
-        .map(|(reason, count)| (reason.name().to_owned(), (*count).into()))
-        .collect();
     json!({
         "event": "progress",
         "info_hash": label,
@@ -267,9 +262,13 @@ fn object(label: &str, status: &Status) -> serde_json::Value {
         "seeds": status.seeds,
         "encrypted": status.encrypted,
         "complete": status.is_complete,
-        "refused": refused,
-        "turned_away": status.turned_away,
+        "refused": by_reason(&status.refused),
+        "turned_away": by_reason(&status.turned_away),
     })
+}
+
+fn by_reason(counts: &[(Refusal, u64)]) -> serde_json::Map<String, serde_json::Value> {
+    counts.iter().map(|(why, count)| (why.name().to_owned(), (*count).into())).collect()
 }
 
 #[cfg(test)]

@@ -66,6 +66,7 @@ impl Shard {
             Admission::Welcome => true,
             Admission::Refused(reason) => {
                 tracing::debug!(peer = %arrival.address, %reason, "turned a stranger away");
+                *torrent.turned_away.entry(reason).or_insert(0) += 1;
                 false
             }
             Admission::InsteadOf(other) => {

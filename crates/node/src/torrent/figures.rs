@@ -90,7 +90,7 @@ impl Torrent {
                 encrypted: self.encrypted,
                 known,
                 refused: self.dialer.refusals().collect(),
-                turned_away: 0,
+                turned_away: self.turned_away.iter().map(|(why, count)| (*why, *count)).collect(),
                 trackers,
                 is_complete: phase == Phase::Active && view.is_complete,
                 is_resting: false,

@@ -8,7 +8,9 @@ use crate::progress::Progress;
 use crate::session::{self, SHUTDOWN_AFTER};
 use crate::signals::Signals;
 use crate::source::{self, Loaded};
-use piecework_node::{AddError, AddTorrent, Engine, Event, Phase, Status, TorrentKey, What};
+use piecework_node::{
+    AddError, AddTorrent, Engine, Event, Phase, Refusal, Status, TorrentKey, What,
+};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -167,13 +169,22 @@ fn sum(engine: &Engine, keys: &[TorrentKey]) -> Status {
         all.peers += status.peers;
         all.seeds += status.seeds;
         all.encrypted += status.encrypted;
-        all.turned_away = status.turned_away;
-        for (reason, count) in status.refused {
-            match all.refused.iter_mut().find(|(known, _)| *known == reason) {
-                Some((_, sum)) => *sum += count,
-                None => all.refused.push((reason, count)),
-            }
-        }
+        add_up(&mut all.refused, status.refused);
+        // Those that the IP filter lists are the same ones for each torrent.
+        let is_own = |(reason, _): &(Refusal, u64)| *reason != Refusal::Filtered;
+        let (own, filtered) = status.turned_away.into_iter().partition(is_own);
+        all.turned_away.retain(is_own);
+        add_up(&mut all.turned_away, own);
+        all.turned_away.extend::<Vec<_>>(filtered);
     }
     all
+}
+
+fn add_up(sums: &mut Vec<(Refusal, u64)>, counts: Vec<(Refusal, u64)>) {
+    for (reason, count) in counts {
+        match sums.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, sum)) => *sum += count,
+            None => sums.push((reason, count)),
+        }
+    }
 }
