@@ -1,7 +1,8 @@
 """The clients that are compared, each behind the same few verbs.
 
-All run on plain TCP without encryption, DHT, uTP, peer exchange or limits. Rivals get settings that
-serve speed; ours runs on the command line that it is given.
+All run on plain TCP without DHT, uTP, peer exchange or limits, and without encryption but where a
+measurement is about it. Rivals get settings that serve speed; ours runs on the command line that it is
+given.
 """
 import base64
 import http.client
@@ -109,6 +110,8 @@ class Libtorrent(Client):
                 command += [option, value]
         if job.sessions > 1:
             command += ["--sessions", job.sessions]
+        if self.options.encrypted:
+            command += ["--encrypted"]
         self.spawn(command)
 
     def python(self):
@@ -142,8 +145,11 @@ class Ours(Client):
             "peer": job.peer, "scratch": job.scratch, "torrents_dir": job.torrents_dir,
             "magnet": job.magnet, "binary": self.options.ours_binary,
             "child": os.path.join(HERE, "libtorrent_child.py"),
+            "encryption": "require" if self.options.encrypted else "off",
+            "encrypted": "--encrypted" if self.options.encrypted else "",
         }
-        self.spawn([word.format(**values) for word in shlex.split(template)])
+        words = [word.format(**values) for word in shlex.split(template)]
+        self.spawn([word for word in words if word])
 
     def is_ready(self):
         return len(self.process.lines("READY")) >= (self.job.torrents if self.is_real() else 1)

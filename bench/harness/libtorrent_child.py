@@ -24,7 +24,12 @@ def parse_arguments():
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--peer")
     parser.add_argument("--sessions", type=int, default=1)
+    parser.add_argument("--encrypted", action="store_true")
     return parser.parse_args()
+
+
+# Encrypted handshakes and RC4 payload, and nothing else.
+ENCRYPTED = {"in_enc_policy": 0, "out_enc_policy": 0, "allowed_enc_level": 2}
 
 
 def settings(host, port):
@@ -93,7 +98,10 @@ def main():
     sessions = []
     for index in range(arguments.sessions):
         port = arguments.port + index if arguments.sessions == 1 else 0
-        sessions.append(lt.session(settings(arguments.host, port)))
+        chosen = settings(arguments.host, port)
+        if arguments.encrypted:
+            chosen.update(ENCRYPTED)
+        sessions.append(lt.session(chosen))
     start = time.monotonic()
 
     def say(word):

@@ -2,6 +2,7 @@
 """Makes one measurement of one or two BitTorrent clients, and prints it as one line of JSON.
 
   swarm_bench.py transfer --seed lt21 --leech ours --payload file --size-mib 1024 --work DIR ...
+  swarm_bench.py handshakes --kind ours --encrypted
   swarm_bench.py check --kind ours | fanout --kind ours | idle --kind ours | magnet --kind ours
   swarm_bench.py prepare --payload files      makes the payload and measures nothing
 
@@ -18,6 +19,9 @@ a `reason`; `commands` with the command lines; the figures that end in their uni
                  on an otherwise idle machine if only CPU limited them
   wait_s         seconds that threads were runnable but waited for a CPU; a gauge of noise
   *_rss_mib      peak resident memory
+Figures of handshakes:
+  handshakes_cpu_s  encrypted handshakes of strangers for each second that threads of the seeder were on
+                    a CPU, from accepting the connection to its end; the strangers' own CPU is not in it
 On loopback the kernel does most of TCP's receiving in the sender's context, so the figure of a sender
 is a little high and that of a receiver a little low.
 """
@@ -182,6 +186,24 @@ def transfer(bench):
     return figures
 
 
+def handshakes(bench):
+    """Strangers from as many addresses greet a seeder, a few at a time and at a pace that it can keep."""
+    options, payload = bench.options, bench.payload()
+    torrent, info = bench.torrent(payload)
+    seeder, peer = bench.seeder(options.kind, payload, torrent)
+    command = [options.strangers, peer, hashlib.sha1(info).hexdigest()]
+
+    def greet(count):
+        subprocess.run(command + [str(count)], check=True, stdout=subprocess.DEVNULL)
+        time.sleep(SETTLE_S)
+        return sum(run for run, _ in seeder.process.threads().values())
+
+    before = greet(options.handshakes // 10)
+    cpu = greet(options.handshakes) - before
+    seeder.stop()
+    return {"handshakes_cpu_s": options.handshakes / cpu}
+
+
 def check(bench):
     """Time from the moment the client gets the torrent, or of the whole process where it is ours."""
     payload = bench.payload()
@@ -308,11 +330,11 @@ def measure(options):
     bench = Bench(options)
     record = {"outcome": "ok"}
     try:
-        record.update({"transfer": transfer, "check": check, "fanout": fanout, "idle": idle,
+        record.update({"transfer": transfer, "handshakes": handshakes, "check": check, "fanout": fanout, "idle": idle,
                        "magnet": magnet}[options.case](bench))
     except Differs as differs:
         record.update(outcome="differs", reason=str(differs))
-    except (Failed, OSError, ValueError, KeyError) as failed:
+    except (Failed, OSError, ValueError, KeyError, subprocess.SubprocessError) as failed:
         record.update(outcome="failed", reason=str(failed) or type(failed).__name__)
     finally:
         for client in reversed(bench.clients):
@@ -341,7 +363,7 @@ def enter_namespace():
 def parse_arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    cases = ["prepare", "transfer", "check", "fanout", "idle", "magnet"]
+    cases = ["prepare", "transfer", "handshakes", "check", "fanout", "idle", "magnet"]
     parser.add_argument("case", choices=cases)
     parser.add_argument("--work", required=True, help="folder for payloads and runs")
     parser.add_argument("--payload", choices=NAMES, default="file")
@@ -353,6 +375,9 @@ def parse_arguments():
     parser.add_argument("--leechers", type=int, default=20)
     parser.add_argument("--torrents", type=int, default=1000)
     parser.add_argument("--idle-s", type=float, default=60)
+    parser.add_argument("--handshakes", type=int, default=1000)
+    parser.add_argument("--encrypted", action="store_true", help="RC4 and nothing else")
+    parser.add_argument("--strangers", default="piecework-strangers")
     parser.add_argument("--keep", action="store_true", help="keep the folder of a failed run")
     parser.add_argument("--lt21-python", default="python3")
     parser.add_argument("--lt20-python", default="/usr/bin/python3")

@@ -14,18 +14,22 @@ use crate::work::Work;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/harness/swarm_bench.py");
 
-/// Command lines of ours, with the placeholders of the harness. Our defaults, but for ports and
-/// folders, and without local discovery, which the others have switched off too.
+/// What does encrypted handshakes with a seeder; cargo puts it beside the bench.
+const STRANGERS: &str = "piecework-strangers";
+
+/// Command lines of ours, with the placeholders of the harness. Our defaults, but for ports and folders,
+/// for encryption, which the others have or have not as we do, and without local discovery, which they have
+/// switched off too.
 const ROLES: [(&str, &str); 5] = [
     (
         "seed",
         "{binary} seed --no-local-discovery --trust --port {port} --dir {dir} --state {scratch}/state \
-         {torrent}",
+         --encryption {encryption} {torrent}",
     ),
     (
         "leech",
         "{binary} get --no-local-discovery --port {port} --dir {dir} --peer {peer} \
-         --state {scratch}/state {torrent}",
+         --state {scratch}/state --encryption {encryption} {torrent}",
     ),
     ("check", "{binary} check --dir {dir} --state {scratch}/state {torrent}"),
     (
@@ -36,14 +40,14 @@ const ROLES: [(&str, &str); 5] = [
     (
         "magnet",
         "{binary} metadata --no-local-discovery --json --port {port} --peer {peer} --state \
-         {scratch}/state -o {dir}/t.torrent {magnet}",
+         {scratch}/state --encryption {encryption} -o {dir}/t.torrent {magnet}",
     ),
 ];
 
 /// What stands in our place in [`Subject::StandIn`].
 const STAND_IN: [(&str, &str); 5] = [
-    ("seed", "seed --torrent {torrent}"),
-    ("leech", "leech --torrent {torrent} --peer {peer}"),
+    ("seed", "seed --torrent {torrent} {encrypted}"),
+    ("leech", "leech --torrent {torrent} --peer {peer} {encrypted}"),
     ("check", "check --torrent {torrent}"),
     ("idle", "idle --torrents-dir {torrents_dir}"),
     ("magnet", "magnet --magnet {magnet} --peer {peer}"),
@@ -159,6 +163,9 @@ impl Harness {
         command.arg("--lt21-python").arg(&self.lt21_python);
         command.arg("--lt20-python").arg(&self.lt20_python);
         command.arg("--rqbit").arg(&self.rqbit);
+        if let Ok(own) = std::env::current_exe() {
+            command.arg("--strangers").arg(own.with_file_name(STRANGERS));
+        }
         match &self.subject {
             Subject::Binary(binary) => {
                 command.arg("--ours-binary").arg(binary);

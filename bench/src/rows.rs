@@ -65,6 +65,7 @@ const START: Figure = Figure { name: "start_s", unit: "s", digits: 3 };
 const LEECH_MEMORY: Figure = Figure { name: "leech_rss_mib", unit: "MiB", digits: 0 };
 const IDLE_MEMORY: Figure = Figure { name: "kib_torrent", unit: "KiB", digits: 1 };
 const IDLE_CPU: Figure = Figure { name: "cpu_percent", unit: "% of a core", digits: 2 };
+const HANDSHAKES: Figure = Figure { name: "handshakes_cpu_s", unit: "each CPU s", digits: 0 };
 const METADATA: Figure = Figure { name: "inner_s", unit: "s", digits: 3 };
 
 /// What a process without torrents takes too: two ticks of 10 ms in a minute, which is not measurable.
@@ -171,6 +172,17 @@ impl Row {
                 .gate(Gate::AtMost(8.0)),
             row("idle-cpu", "1,000 idle torrents, CPU at rest", IDLE_CPU, Work::Idle)
                 .gate(Gate::AtMost(IDLE_CPU_MAX)),
+            row(
+                "rc4-leech",
+                "RC4, leecher CPU, libtorrent 2.1.1 seeds",
+                LEECH_CPU,
+                leech_encrypted,
+            )
+            .gate(Gate::RatioAtMost(1.0)),
+            row("rc4-seed", "RC4, seeder CPU, libtorrent 2.1.1 leeches", SEED_CPU, seed_encrypted)
+                .gate(Gate::RatioAtMost(1.0)),
+            row("handshakes", "strangers' encrypted handshakes", HANDSHAKES, Work::Handshakes)
+                .gate(Gate::RatioAtLeast(3.0)),
             row("magnet", "0.9 MB of metadata by magnet", METADATA, Work::Magnet)
                 .gate(Gate::RatioAtMost(1.5)),
         ]
@@ -203,6 +215,14 @@ fn leech_v2(kind: Kind) -> Work {
 
 fn seed(kind: Kind) -> Work {
     Work::Transfer { payload: Payload::File, seed: kind, leech: Kind::Lt21 }
+}
+
+fn leech_encrypted(kind: Kind) -> Work {
+    Work::Encrypted { seed: Kind::Lt21, leech: kind }
+}
+
+fn seed_encrypted(kind: Kind) -> Work {
+    Work::Encrypted { seed: kind, leech: Kind::Lt21 }
 }
 
 fn pair(kind: Kind) -> Work {

@@ -48,6 +48,10 @@ impl Payload {
 pub(crate) enum Work {
     /// `seed` sends everything to `leech`.
     Transfer { payload: Payload, seed: Kind, leech: Kind },
+    /// The same, with handshakes and payload encrypted.
+    Encrypted { seed: Kind, leech: Kind },
+    /// Strangers that do an encrypted handshake with a seeder and go.
+    Handshakes(Kind),
     /// Hashing a complete file.
     Check(Kind),
     /// One seeder, 20 leechers of the same kind that know only the seeder.
@@ -62,8 +66,14 @@ impl Work {
     /// Everybody who takes part.
     pub(crate) fn kinds(self) -> Vec<Kind> {
         match self {
-            Self::Transfer { seed, leech, .. } if seed != leech => vec![seed, leech],
+            Self::Transfer { seed, leech, .. } | Self::Encrypted { seed, leech }
+                if seed != leech =>
+            {
+                vec![seed, leech]
+            }
             Self::Transfer { leech: kind, .. }
+            | Self::Encrypted { leech: kind, .. }
+            | Self::Handshakes(kind)
             | Self::Check(kind)
             | Self::Fanout(kind)
             | Self::Idle(kind) => vec![kind],
@@ -77,11 +87,14 @@ impl Work {
         let size_mib = match self {
             _ if self.kinds().contains(&Kind::Transmission) => SLOW_SIZE_MIB.min(size_mib),
             Self::Fanout(_) => FANOUT_SIZE_MIB.min(size_mib),
+            Self::Handshakes(_) => 1,
             _ => size_mib,
         };
         match self {
             Self::Transfer { payload, .. } => Some((payload, size_mib)),
-            Self::Check(_) | Self::Fanout(_) => Some((Payload::File, size_mib)),
+            Self::Encrypted { .. } | Self::Handshakes(_) | Self::Check(_) | Self::Fanout(_) => {
+                Some((Payload::File, size_mib))
+            }
             Self::Magnet(_) => Some((Payload::Files, size_mib)),
             Self::Idle(_) => None,
         }
@@ -91,7 +104,12 @@ impl Work {
     pub(crate) const fn runs_max(self) -> u32 {
         match self {
             Self::Idle(_) => 1,
-            Self::Transfer { .. } | Self::Check(_) | Self::Fanout(_) | Self::Magnet(_) => u32::MAX,
+            Self::Transfer { .. }
+            | Self::Encrypted { .. }
+            | Self::Handshakes(_)
+            | Self::Check(_)
+            | Self::Fanout(_)
+            | Self::Magnet(_) => u32::MAX,
         }
     }
 
@@ -101,6 +119,11 @@ impl Work {
             Self::Transfer { seed, leech, .. } => {
                 ("transfer", vec!["--seed", seed.word(), "--leech", leech.word()])
             }
+            Self::Encrypted { seed, leech } => {
+                let ends = ["--encrypted", "--seed", seed.word(), "--leech", leech.word()];
+                ("transfer", ends.to_vec())
+            }
+            Self::Handshakes(kind) => ("handshakes", vec!["--encrypted", "--kind", kind.word()]),
             Self::Check(kind) => ("check", vec!["--kind", kind.word()]),
             Self::Fanout(kind) => ("fanout", vec!["--kind", kind.word()]),
             Self::Idle(kind) => ("idle", vec!["--kind", kind.word()]),
@@ -122,6 +145,8 @@ impl fmt::Display for Work {
             Self::Transfer { payload, seed, leech } => {
                 write!(f, "{seed} -> {leech}, {}", payload.title())
             }
+            Self::Encrypted { seed, leech } => write!(f, "{seed} -> {leech}, encrypted"),
+            Self::Handshakes(kind) => write!(f, "strangers greet {kind}"),
             Self::Check(kind) => write!(f, "{kind} checks"),
             Self::Fanout(kind) => write!(f, "{kind} -> 20 of {kind}"),
             Self::Idle(kind) => write!(f, "{kind} with 1,000 idle torrents"),

@@ -7,6 +7,15 @@ use crate::secret::{self, Secret};
 use crate::{Encryption, Method, MseFault, PAYLOAD_BYTES_MAX, Rc4, pad};
 use piecework_types::{InfoHash, Rng};
 
+/// What a call is about.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The torrent; v2 ones by their truncated hash, as in plaintext handshakes.
+    pub info_hash: InfoHash,
+    /// Our plaintext handshake.
+    pub payload: Vec<u8>,
+}
+
 enum State {
     /// The other side's key is to come.
     Key { pair: KeyPair, payload: Vec<u8> },
@@ -129,13 +138,4 @@ impl Initiator {
         receive.apply(&mut mark);
         State::Marker { ciphers: (receive, send), mark }
     }
-}
-
-/// What a call is about.
-#[derive(Clone, Debug)]
-pub struct Call {
-    /// The torrent; v2 ones by their truncated hash, as in plaintext handshakes.
-    pub info_hash: InfoHash,
-    /// Our plaintext handshake.
-    pub payload: Vec<u8>,
 }
