@@ -79,7 +79,10 @@ fn nodes_tell_which_torrents_they_know() {
     for info_hash in &hashes {
         net.look_up(1, Goal::Announce { info_hash: *info_hash, port: None, seed: false });
     }
-    net.look_up(5, Goal::Sample(NodeId([0; 20])));
+    // A lookup asks those who are near its target; an indexer tries several.
+    for target in [0x00, 0x40, 0x80, 0xc0] {
+        net.look_up(5, Goal::Sample(NodeId([target; 20])));
+    }
     let told = net.told(5).iter().filter_map(|output| match output {
         Output::TorrentsSampled { samples, .. } => Some(samples.info_hashes.clone()),
         _ => None,
