@@ -1,8 +1,8 @@
 //! Sockets: listening, accepting, receiving into chunks, sending framed payload, asking trackers.
 //!
 //! Start with [`Acceptor`] for how a connection comes in, [`Receiver`] and [`Sender`] for its two halves,
-//! [`TrackerClient`] for announces and scrapes, [`LocalDiscovery`] for peers on the same network. The poll
-//! loop itself is the shard's, in `node`.
+//! [`TrackerClient`] and [`TrackerService`] for announces and scrapes, [`LocalDiscovery`] for peers on the
+//! same network. The poll loop itself is the shard's, in `node`.
 //!
 //! This crate must not know torrents, pieces' owners, files or policy: it moves bytes and says what came.
 
@@ -17,6 +17,7 @@ mod local;
 mod receive;
 mod send;
 mod tracker_client;
+mod tracker_service;
 mod udp;
 mod watch;
 
@@ -30,6 +31,9 @@ pub use listen::{DEFAULT_PORTS, ListenError, Listeners, PortChoice};
 pub use local::{LocalDiscovery, LocalHandle, Reach};
 pub use receive::{ReceiveError, Received, Receiver, SCRATCH_BYTES, Sink};
 pub use send::{Flushed, ReadToken, Sender};
-pub use tracker_client::{AnnounceError, AnnounceJob, ScrapeJob, Scraped, TrackerClient};
+pub use tracker_client::{
+    AnnounceError, AnnounceJob, ScrapeJob, Scraped, TrackerClient, TrackerDns,
+};
+pub use tracker_service::{TrackerPlace, TrackerService};
 pub use udp::UdpSockets;
 pub use watch::{Watch, WatchRules, WayOut};

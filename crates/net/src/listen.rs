@@ -12,7 +12,7 @@ const BACKLOG: i32 = 512;
 pub const DEFAULT_PORTS: std::ops::RangeInclusive<u16> = 6881..=6889;
 
 /// Times a random port is tried for both families.
-const RANDOM_TRIES_MAX: u32 = 16;
+pub(crate) const RANDOM_TRIES_MAX: u32 = 16;
 
 /// Which port to listen on.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -36,6 +36,16 @@ pub enum ListenError {
     Port {
         /// The port asked for.
         port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The chosen address cannot be had.
+    #[error(
+        "cannot listen on {address}: {source}; it has to be an address of this machine, and the port free"
+    )]
+    Address {
+        /// The address asked for.
+        address: SocketAddr,
         /// What the system said.
         source: io::Error,
     },

@@ -3,22 +3,26 @@
 //! Owns one thread with a small runtime, the sockets of the exchanges and nothing else. When to announce
 //! is decided by `tracker::Schedule`, which announce goes first by `tracker::AnnounceGate`.
 
-use crate::binding::{Binding, BindingError, Place};
+use crate::binding::Binding;
 use piecework_tracker::{
-    ANNOUNCES_IN_FLIGHT_MAX, Announce, AnnounceAnswer, AnnounceGate, GateInput, Scheme,
-    ScrapeCounts, Ticket, TrackerFault, TrackerIndex, TrackerUrl,
+    ANNOUNCES_IN_FLIGHT_MAX, Announce, AnnounceAnswer, AnnounceGate, GateInput, ScrapeCounts,
+    Ticket, TrackerFault, TrackerIndex, TrackerUrl,
 };
 use piecework_types::{InfoHash, Rng};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::rc::Rc;
 use std::thread::JoinHandle;
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, LocalSet};
 
 mod exchange;
+mod preferences;
+mod ways;
 
-use exchange::Way;
 pub(crate) use exchange::describe;
+pub use preferences::TrackerDns;
+use ways::Ways;
 
 /// Jobs that wait for the thread to take them.
 const JOBS_MAX: usize = 16 * 1024;
@@ -92,15 +96,16 @@ pub struct TrackerClient {
 
 impl TrackerClient {
     /// Starts the thread, whose sockets are tied by `binding`. `seed` comes from the operating system: UDP
-    /// transaction ids are drawn from it.
+    /// transaction ids are drawn from it. `dns` is where trackers' hosts are asked for what they run
+    /// (BEP 34).
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(seed: u64, binding: Binding) -> io::Result<Self> {
+    pub fn start(seed: u64, binding: Binding, dns: TrackerDns) -> io::Result<Self> {
         let (sender, receiver) = mpsc::channel(JOBS_MAX);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("trackers".into()).spawn(move || {
-            let client = Client::new(seed, binding);
+            let client = Client::new(seed, binding, dns);
             LocalSet::new().block_on(&runtime, client.run(receiver));
             // A look-up of a name at a server that is gone would hold the end up for many seconds.
             runtime.shutdown_background();
@@ -138,9 +143,7 @@ impl Drop for TrackerClient {
 type JobKey = (InfoHash, TrackerIndex);
 
 struct Client {
-    binding: Binding,
-    /// Made for this place; another one needs another client.
-    http: Option<(Option<Place>, reqwest::Client)>,
+    ways: Rc<Ways>,
     gate: AnnounceGate,
     waiting: BTreeMap<JobKey, AnnounceJob>,
     /// Exchanges under way; each ends with the key of its job.
@@ -148,21 +151,18 @@ struct Client {
     aborts: BTreeMap<JobKey, tokio::task::AbortHandle>,
     waiting_scrapes: VecDeque<ScrapeJob>,
     scrapes: JoinSet<()>,
-    rng: Rng,
 }
 
 impl Client {
-    fn new(seed: u64, binding: Binding) -> Self {
+    fn new(seed: u64, binding: Binding, dns: TrackerDns) -> Self {
         Self {
-            binding,
-            http: None,
+            ways: Rc::new(Ways::new(Rng::new(seed), binding, dns)),
             gate: AnnounceGate::new(ANNOUNCES_IN_FLIGHT_MAX),
             waiting: BTreeMap::new(),
             under_way: JoinSet::new(),
             aborts: BTreeMap::new(),
             waiting_scrapes: VecDeque::new(),
             scrapes: JoinSet::new(),
-            rng: Rng::new(seed),
         }
     }
 
@@ -205,13 +205,8 @@ impl Client {
 
     fn begin_scrape(&mut self, job: ScrapeJob) {
         let ScrapeJob { url, info_hashes, reply } = job;
-        let way = self.way(&url);
-        self.scrapes.spawn_local(async move {
-            reply(match way {
-                Ok(way) => exchange::scrape(way, &url, &info_hashes).await,
-                Err(error) => Err(error),
-            });
-        });
+        let ways = Rc::clone(&self.ways);
+        self.scrapes.spawn_local(async move { reply(ways.scrape(&url, &info_hashes).await) });
     }
 
     fn take(&mut self, job: AnnounceJob) {
@@ -228,48 +223,11 @@ impl Client {
         if let Some(superseded) = self.aborts.remove(&key) {
             superseded.abort();
         }
-        let way = self.way(&url);
+        let ways = Rc::clone(&self.ways);
         let abort = self.under_way.spawn_local(async move {
-            let answer = match way {
-                Ok(way) => exchange::announce(way, &url, announce).await,
-                Err(error) => Err(error),
-            };
-            reply(answer);
+            reply(ways.announce(&url, announce).await);
             key
         });
         self.aborts.insert(key, abort);
-    }
-
-    /// Nothing is looked up or sent while the binding leads nowhere.
-    fn way(&mut self, url: &TrackerUrl) -> Result<Way, AnnounceError> {
-        let transport = |error: BindingError| AnnounceError::Transport(error.to_string());
-        let place = self.binding.place().map_err(transport)?;
-        match url.scheme() {
-            Scheme::Http | Scheme::Https => {
-                if !Binding::suits(place.as_ref(), Some(&url.host().to_string())) {
-                    let text = "the interface has no address for it";
-                    return Err(AnnounceError::Transport(text.into()));
-                }
-                self.http(place).map(Way::Http)
-            }
-            Scheme::Udp => Ok(Way::Udp(Rng::new(self.rng.next_u64()), self.binding.clone())),
-        }
-    }
-
-    /// The HTTP client, made when the first HTTP tracker appears: it loads the system's certificates.
-    fn http(&mut self, place: Option<Place>) -> Result<reqwest::Client, AnnounceError> {
-        if let Some((made_for, client)) = &self.http
-            && *made_for == place
-        {
-            return Ok(client.clone());
-        }
-        let builder = reqwest::Client::builder()
-            .user_agent(concat!("Piecework/", env!("CARGO_PKG_VERSION")))
-            // Trackers are asked once in half an hour: kept connections would only hold their sockets.
-            .pool_max_idle_per_host(0);
-        let client = Binding::http(place.as_ref(), builder, REDIRECTS_MAX)
-            .map_err(|error| AnnounceError::Transport(describe(&error)))?;
-        self.http = Some((place, client.clone()));
-        Ok(client)
     }
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use piecework_net::{AnnounceError, Binding, ScrapeJob, Scraped, TrackerClient};
+use piecework_net::{AnnounceError, Binding, ScrapeJob, Scraped, TrackerClient, TrackerDns};
 use piecework_testkit::{FakeTracker, PATIENCE, TrackerAnswer};
 use piecework_tracker::{SCRAPE_MAX, ScrapeCounts, TrackerFault};
 use piecework_types::InfoHash;
@@ -11,7 +11,7 @@ use std::sync::mpsc;
 const START: [fn(TrackerAnswer) -> FakeTracker; 2] = [FakeTracker::http, FakeTracker::udp];
 
 fn scrape(url: &str, info_hashes: Vec<InfoHash>) -> Scraped {
-    let client = TrackerClient::start(7, Binding::default()).unwrap();
+    let client = TrackerClient::start(7, Binding::default(), TrackerDns::Off).unwrap();
     let (sender, receiver) = mpsc::channel();
     let reply = Box::new(move |counts| sender.send(counts).unwrap());
     client.scrape(ScrapeJob { url: url.parse().unwrap(), info_hashes, reply });

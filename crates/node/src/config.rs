@@ -5,7 +5,7 @@ use piecework_disk::DiskConfig;
 use piecework_filter::IpFilter;
 use piecework_metainfo::{Info, Magnet, Metainfo};
 use piecework_mse::Encryption;
-use piecework_net::{Binding, PortChoice, Reach};
+use piecework_net::{Binding, PortChoice, Reach, TrackerDns};
 use piecework_swarm::AddressPolicy;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -37,6 +37,8 @@ pub struct EngineConfig {
     pub shards: usize,
     /// Threads for hashing and disk.
     pub workers: usize,
+    /// Where trackers' hosts are asked which trackers they run (BEP 34).
+    pub tracker_dns: TrackerDns,
     /// Connected peers of the node.
     pub peers_max: usize,
     /// Connections being opened at once.
@@ -73,6 +75,7 @@ impl EngineConfig {
             up_limit: None,
             shards: (cores / 2).clamp(1, SHARDS_MAX),
             workers: cores,
+            tracker_dns: TrackerDns::default(),
             peers_max: 2000,
             half_open_max: 100,
             ip_filter: Arc::default(),

@@ -212,7 +212,11 @@ impl Engine {
         let clock = Clock::start();
         let mut seeds = Rng::new(system_random()?);
         let resume = ResumeStore::open(&config.state_dir)?;
-        let trackers = TrackerClient::start(seeds.next_u64(), config.binding.clone())?;
+        let trackers = TrackerClient::start(
+            seeds.next_u64(),
+            config.binding.clone(),
+            config.tracker_dns.clone(),
+        )?;
         let &EngineConfig { workers, retry_interval, .. } = config;
         let disk = Disk::start(DiskConfig { workers, retry_interval, ..DiskConfig::default() })?;
         // Bounded by `tell`: a bounded channel would take the memory of all its places at once.

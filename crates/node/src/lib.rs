@@ -30,6 +30,6 @@ pub use network::Notice;
 pub use piecework_dht::{AddressScope, MutableItem, MutableName, PublicKey};
 pub use piecework_gateway::{Mapped, Status as MappingStatus};
 pub use piecework_mse::Encryption;
-pub use piecework_net::{Binding, PortChoice, Reach};
+pub use piecework_net::{Binding, PortChoice, Reach, TrackerDns};
 pub use piecework_swarm::{AddressPolicy, Refusal};
 pub use setup::{NORMAL_PRIORITY, SetupError};

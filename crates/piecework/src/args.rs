@@ -1,7 +1,8 @@
 //! What a person can ask: commands, options, their defaults and their words.
 
 use crate::rate::{ByteRate, ByteSize};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// Version, commit and features, as `--version` prints them.
@@ -60,6 +61,8 @@ pub(crate) enum Command {
     Net(NetReportArgs),
     /// Download what a publisher points to in the DHT, and each newer version of it (BEP 46).
     Follow(FollowArgs),
+    /// Run a tracker for a private swarm, over HTTP and UDP.
+    Tracker(TrackerArgs),
     /// Print shell completions.
     Completions {
         /// For which shell.
@@ -84,7 +87,7 @@ pub(crate) struct PlaceArgs {
     pub(crate) interface: Option<String>,
     /// Send and receive by this address of ours only, and by the interface that has it.
     #[arg(long, value_name = "ADDRESS")]
-    pub(crate) bind: Option<std::net::IpAddr>,
+    pub(crate) bind: Option<IpAddr>,
 }
 
 /// `piecework net`
@@ -116,6 +119,9 @@ pub(crate) struct NetArgs {
     /// with gzip. May be repeated.
     #[arg(long, value_name = "FILE")]
     pub(crate) ip_filter: Vec<PathBuf>,
+    /// Ask trackers at the addresses that the torrent names, whatever their hosts say in the DNS (BEP 34).
+    #[arg(long)]
+    pub(crate) no_tracker_dns: bool,
     /// Tell peers nothing of other peers, and take no addresses from them (BEP 11).
     #[arg(long)]
     pub(crate) no_exchange: bool,
@@ -292,6 +298,31 @@ pub(crate) struct FollowArgs {
     /// With --once, give up after so many seconds without progress.
     #[arg(long, value_name = "S", default_value_t = 300)]
     pub(crate) give_up: u64,
+}
+
+/// `piecework tracker`
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("whom").required(true).multiple(true))]
+pub(crate) struct TrackerArgs {
+    /// Port of both protocols; 0 takes any.
+    #[arg(long, value_name = "P", default_value_t = 6969)]
+    pub(crate) port: u16,
+    /// Listen at this address only [default: at every address of this machine].
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) bind: Option<IpAddr>,
+    /// Serve the torrents whose .torrent files are in this folder.
+    #[arg(long, value_name = "DIR", group = "whom")]
+    pub(crate) torrents_dir: Option<PathBuf>,
+    /// Serve the torrents whose info-hashes stand in this file, one a line.
+    #[arg(long, value_name = "FILE", group = "whom")]
+    pub(crate) allow: Option<PathBuf>,
+    /// Serve any torrent that somebody announces.
+    #[arg(long, group = "whom", conflicts_with_all = ["torrents_dir", "allow"])]
+    pub(crate) open: bool,
+    /// Seconds between two announces of a client, from 10 to 86400.
+    #[arg(long, value_name = "S", default_value_t = 1800,
+          value_parser = clap::value_parser!(u64).range(10..=86_400))]
+    pub(crate) interval: u64,
 }
 
 /// `GLOB=0..7`

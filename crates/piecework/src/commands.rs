@@ -8,3 +8,4 @@ pub(crate) mod metadata;
 pub(crate) mod net;
 pub(crate) mod seed;
 pub(crate) mod show;
+pub(crate) mod tracker;

@@ -49,6 +49,7 @@ fn run(cli: &Cli, out: Out) -> Result<(), Failure> {
         Command::Metadata(args) => commands::metadata::run(args, common, out),
         Command::Net(args) => commands::net::run(args, out),
         Command::Follow(args) => commands::follow::run(args, common, out),
+        Command::Tracker(args) => commands::tracker::run(args, out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "piecework", &mut script);

@@ -1,7 +1,7 @@
 //! Asking the trackers of a torrent for their counts, without becoming a peer.
 
 use crate::failure::{Context, Failure};
-use piecework_net::{Binding, ScrapeJob, Scraped, TrackerClient};
+use piecework_net::{Binding, ScrapeJob, Scraped, TrackerClient, TrackerDns};
 use piecework_tracker::{ScrapeCounts, TRACKERS_MAX, TrackerUrl};
 use piecework_types::{InfoHash, InfoHashes};
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ pub(crate) fn ask<'a>(
     info_hashes: &InfoHashes,
 ) -> Result<Vec<Told>, Failure> {
     let seed = piecework_node::system_random().context("cannot draw a random number")?;
-    let client = TrackerClient::start(seed, Binding::default())
+    let client = TrackerClient::start(seed, Binding::default(), TrackerDns::default())
         .context("cannot start the tracker client")?;
     let names: Vec<InfoHash> = info_hashes.iter().collect();
     let asked: Vec<_> = trackers

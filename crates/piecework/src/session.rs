@@ -10,7 +10,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use piecework_metainfo::Info;
 use piecework_node::{
     AddressPolicy, Binding, Encryption, Engine, EngineConfig, Event, FilePriorities, MappingStatus,
-    NORMAL_PRIORITY, Notice, PeerVerdict, PortChoice, Reach,
+    NORMAL_PRIORITY, Notice, PeerVerdict, PortChoice, Reach, TrackerDns,
 };
 use piecework_node::{AddressScope, DhtConfig};
 use serde_json::{Value, json};
@@ -43,13 +43,17 @@ pub(crate) fn start(common: &Common, net: &NetArgs, signals: &Signals) -> Result
     config.up_limit = net.limit_up.map(|rate| rate.0);
     config.ip_filter = ip_filter::load(&net.ip_filter, Out::new(common.json))?;
     config.exchanges_peers = !net.no_exchange;
+    if net.no_tracker_dns {
+        config.tracker_dns = TrackerDns::Off;
+    }
     config.local = (!net.no_local_discovery).then_some(Reach::Networks);
     if net.trust_peers {
         config.gossip = AddressPolicy { allows_local: true, port_min: 1, ..config.gossip };
     }
     config.dht = if net.no_dht { None } else { Some(dht(net)?) };
     let engine = Engine::start(&config).map_err(Failure::new)?;
-    signals.wake(engine.waker())?;
+    let waker = engine.waker();
+    signals.wake(move || waker.wake())?;
     Ok(engine)
 }
 

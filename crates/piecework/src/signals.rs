@@ -1,7 +1,6 @@
 //! SIGINT and SIGTERM: the first asks for a polite end, a second one ends the process at once.
 
 use crate::failure::{Context, Failure};
-use piecework_node::Waker;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -31,12 +30,12 @@ impl Signals {
         Ok(signals)
     }
 
-    /// From now on a signal ends a wait for events, so that nobody has to look for one all the time.
-    pub(crate) fn wake(&self, waker: Waker) -> Result<(), Failure> {
+    /// From now on a signal calls `wake`, which ends a wait, so that nobody has to look for one all the time.
+    pub(crate) fn wake(&self, wake: impl Fn() + Send + 'static) -> Result<(), Failure> {
         let doing = "cannot wait for signals";
         // Registered after the flags, so they are set when it wakes somebody.
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).context(doing)?;
-        let wait = move || signals.forever().for_each(|_| waker.wake());
+        let wait = move || signals.forever().for_each(|_| wake());
         std::thread::Builder::new().name("signals".into()).spawn(wait).context(doing)?;
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! - [`FakePeer`] accepts or opens connections and behaves well or badly ([`Behaviour`]);
 //!   [`download()`] is a downloader that checks what it gets.
 //! - [`FakeTracker`] answers announces over HTTP or UDP as scripted, and remembers them.
+//! - [`FakeDns`] answers questions for TXT records.
 //! - [`Sandbox`] and [`Run`] start the binary in folders of its own and wait for what it prints.
 //! - [`churn`] sets two hundred peers on the binary for an hour and watches its memory.
 //!
@@ -16,6 +17,7 @@
 //! A proof crate: it may be used by tests only. It must not know the engine under test.
 
 pub mod churn;
+mod dns;
 mod download;
 mod fixture;
 mod patience;
@@ -24,6 +26,7 @@ mod process;
 mod stream;
 mod tracker;
 
+pub use dns::{DnsAnswer, FakeDns};
 pub use download::{DownloadError, Downloaded, claimed_pieces, download};
 pub use fixture::{Fixture, FixtureBuilder, corrupt, payload};
 pub use patience::{PATIENCE, Watched};

@@ -143,6 +143,11 @@ impl TrackerUrl {
         let rest = last.strip_prefix("announce")?;
         Some(Self { path_and_query: format!("{folder}/scrape{rest}"), ..self.clone() })
     }
+
+    /// The same host, path and query by another way.
+    pub(crate) fn moved(&self, scheme: Scheme, port: u16) -> Self {
+        Self { scheme, port, ..self.clone() }
+    }
 }
 
 impl FromStr for TrackerUrl {

@@ -104,7 +104,7 @@ fn title(count: usize) -> String {
 }
 
 /// The .torrent files of a folder, by name. None is no error: the folder may be filled later.
-fn torrent_files(folder: &Path) -> Result<Vec<String>, Failure> {
+pub(super) fn torrent_files(folder: &Path) -> Result<Vec<String>, Failure> {
     let doing = format!("cannot read the folder {}", folder.display());
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).context(&doing)? {
