@@ -187,7 +187,7 @@ def transfer(bench):
 
 
 def handshakes(bench):
-    """Strangers from as many addresses greet a seeder, a few at a time and at a pace that it can keep."""
+    """Strangers from as many addresses greet a seeder, in crowds that it can take."""
     options, payload = bench.options, bench.payload()
     torrent, info = bench.torrent(payload)
     seeder, peer = bench.seeder(options.kind, payload, torrent)
@@ -198,7 +198,7 @@ def handshakes(bench):
         time.sleep(SETTLE_S)
         return sum(run for run, _ in seeder.process.threads().values())
 
-    before = greet(options.handshakes // 10)
+    before = greet(options.handshakes // 40)
     cpu = greet(options.handshakes) - before
     seeder.stop()
     return {"handshakes_cpu_s": options.handshakes / cpu}
@@ -375,7 +375,7 @@ def parse_arguments():
     parser.add_argument("--leechers", type=int, default=20)
     parser.add_argument("--torrents", type=int, default=1000)
     parser.add_argument("--idle-s", type=float, default=60)
-    parser.add_argument("--handshakes", type=int, default=1000)
+    parser.add_argument("--handshakes", type=int, default=2000)
     parser.add_argument("--encrypted", action="store_true", help="RC4 and nothing else")
     parser.add_argument("--strangers", default="piecework-strangers")
     parser.add_argument("--keep", action="store_true", help="keep the folder of a failed run")
