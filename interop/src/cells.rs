@@ -9,11 +9,13 @@ use crate::matrix::{Measure, Row, Verdict};
 use crate::peers::Foreign;
 use crate::process::{Deadline, last_lines};
 
+mod bound;
 mod commands;
 mod encryption;
 mod finding;
 mod large;
 mod pacing;
+mod reach;
 mod swarm;
 mod transfer;
 
@@ -96,6 +98,7 @@ pub(crate) fn all(lab: &Lab) -> Vec<Cell> {
     cells.extend(pacing::cells(subject));
     cells.extend(encryption::cells(subject));
     cells.extend(commands::cells(lab.subject()));
+    cells.extend(reach::cells(lab.subject()));
     cells
 }
 
@@ -114,6 +117,6 @@ mod tests {
         let cells = all(&lab);
         let names: BTreeSet<String> = cells.iter().map(Cell::id).collect();
         assert_eq!(names.len(), cells.len());
-        assert!(cells.iter().all(|cell| !cell.needs.is_empty()));
+        assert!(cells.iter().all(|cell| !cell.needs.is_empty() || cell.name == bound::NAME));
     }
 }

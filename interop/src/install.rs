@@ -19,15 +19,24 @@ impl Foreign {
             Self::Transmission => "transmission-daemon",
             Self::Aria2 => "aria2",
             Self::Opentracker => "opentracker",
+            Self::Miniupnpd => "miniupnpd",
         }
     }
 }
+
+/// What the harness itself needs; the second part of the gateway as well, which Debian has in two.
+const HELPERS: [(&str, &str); 4] = [
+    ("the private network", "iproute2"),
+    ("routers", "nftables"),
+    ("captures", "tcpdump"),
+    ("miniupnpd", "miniupnpd-nftables"),
+];
 
 /// Installs what is missing of every program but those in `without`, and `ip` for the namespace.
 pub(crate) fn install(without: &[Foreign]) -> Outcome<()> {
     let wanted = Foreign::ALL.into_iter().filter(|peer| !without.contains(peer));
     let named = wanted.map(|peer| (peer.name(), peer.package()));
-    let named = named.chain([("the private network", "iproute2"), ("captures", "tcpdump")]);
+    let named = named.chain(HELPERS);
     let missing: Vec<(&str, &str)> = named.filter(|(_, package)| !is_installed(package)).collect();
     if missing.is_empty() {
         println!("every peer is installed");

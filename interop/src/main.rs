@@ -16,6 +16,7 @@ mod digest;
 mod failure;
 mod http;
 mod install;
+mod island;
 mod kill;
 mod lab;
 mod matrix;

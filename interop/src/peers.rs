@@ -14,6 +14,7 @@ use crate::torrent::Torrent;
 
 pub(crate) mod aria2;
 pub(crate) mod libtorrent;
+pub(crate) mod miniupnpd;
 pub(crate) mod opentracker;
 pub(crate) mod ours;
 pub(crate) mod transmission;
@@ -29,12 +30,14 @@ pub(crate) enum Foreign {
     Aria2,
     /// opentracker.
     Opentracker,
+    /// miniupnpd, a gateway.
+    Miniupnpd,
 }
 
 impl Foreign {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Libtorrent, Self::Transmission, Self::Aria2, Self::Opentracker];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Libtorrent, Self::Transmission, Self::Aria2, Self::Opentracker, Self::Miniupnpd];
 
     /// The name on the command line and in the matrix.
     pub(crate) const fn name(self) -> &'static str {
@@ -43,6 +46,7 @@ impl Foreign {
             Self::Transmission => "transmission",
             Self::Aria2 => "aria2",
             Self::Opentracker => "opentracker",
+            Self::Miniupnpd => "miniupnpd",
         }
     }
 
@@ -53,6 +57,7 @@ impl Foreign {
             Self::Transmission => transmission::version(),
             Self::Aria2 => aria2::version(),
             Self::Opentracker => opentracker::version(),
+            Self::Miniupnpd => miniupnpd::version(),
         }
     }
 }

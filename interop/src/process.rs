@@ -67,6 +67,8 @@ pub(crate) struct Launch {
     arguments: Vec<OsString>,
     home: PathBuf,
     unprivileged: bool,
+    /// The process whose network namespace it runs in.
+    island: Option<u32>,
     hears_errors: bool,
 }
 
@@ -75,7 +77,8 @@ impl Launch {
     pub(crate) fn new(program: impl Into<OsString>, home: &Path) -> Self {
         let home = home.to_owned();
         let (program, arguments) = (program.into(), Vec::new());
-        Self { program, arguments, home, unprivileged: false, hears_errors: false }
+        let (unprivileged, hears_errors, island) = (false, false, None);
+        Self { program, arguments, home, unprivileged, island, hears_errors }
     }
 
     /// Adds one argument.
@@ -96,6 +99,12 @@ impl Launch {
         self
     }
 
+    /// Runs it in the network namespace of a process.
+    pub(crate) const fn inside(mut self, island: u32) -> Self {
+        self.island = Some(island);
+        self
+    }
+
     /// Lets what it prints on stderr be heard as lines as well, which are otherwise only kept.
     pub(crate) const fn hearing_errors(mut self) -> Self {
         self.hears_errors = true;
@@ -108,7 +117,11 @@ impl Launch {
             command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]);
         }
         // The kernel ends the process when this program dies, however it dies.
-        command.args(["--pdeathsig", "KILL", "--"]).arg(&self.program).args(&self.arguments);
+        command.args(["--pdeathsig", "KILL", "--"]);
+        if let Some(island) = self.island {
+            command.args(["nsenter", "-t", &island.to_string(), "-n", "--"]);
+        }
+        command.arg(&self.program).args(&self.arguments);
         command.stdin(Stdio::null()).current_dir(&self.home).env("HOME", &self.home);
         for variable in ["XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
             command.env_remove(variable);
@@ -275,6 +288,11 @@ impl Process {
         };
         let said = last_lines(&self.home, 3);
         Failure::new(format!("{} ended before {what}: {end}: {said}", self.name))
+    }
+
+    /// Its number, while it has not been waited for.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// How the process ended, if it has.

@@ -252,7 +252,8 @@ pub(crate) fn tie(socket: &Socket, place: &Place) -> io::Result<()> {
     }
 }
 
-fn may_tie(place: &Place) -> bool {
+/// Whether the system lets us tie sockets to the interface itself.
+pub(crate) fn may_tie(place: &Place) -> bool {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None);
     let socket = socket.or_else(|_| Socket::new(Domain::IPV6, Type::DGRAM, None));
     socket.is_ok_and(|socket| socket.bind_device(Some(place.interface.as_bytes())).is_ok())

@@ -3,7 +3,7 @@
 //!
 //! Owns no decision about mappings, which is `gateway::Mapping`'s. Tells what has changed, never twice.
 
-use crate::binding::{Binding, LOOK_AFTER as BINDING_LOOK_AFTER, Place};
+use crate::binding::{Binding, LOOK_AFTER as BINDING_LOOK_AFTER, Place, may_tie};
 use crate::gateway::{Service, exchange, site};
 use piecework_gateway::{Grant, Input, Mapping, Output, Refusal, Request, RequestId, Status};
 use piecework_types::{Rng, Time};
@@ -24,10 +24,18 @@ const REMOVE_AFTER: Duration = Duration::from_secs(1);
 /// Something about the way out has changed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum WayOut {
-    /// Interface or address are gone: nothing is sent until they are back. With the reason.
-    Lost(String),
-    /// They are back, or changed: sockets that listen have to be made anew.
-    Found,
+    /// Interface or address are gone: nothing is sent until they are back.
+    Lost {
+        /// Why.
+        reason: String,
+        /// Open sockets may leave by another way, as only their address holds them: they must be closed.
+        may_stray: bool,
+    },
+    /// They are back, or changed.
+    Found {
+        /// Sockets from before lead nowhere, and have to be made anew.
+        is_other: bool,
+    },
     /// The mappings at the gateway.
     Mapping(Status),
 }
@@ -95,6 +103,8 @@ struct Watcher<F> {
     binding: Binding,
     /// Where the binding led at the last look; `None` while it leads nowhere.
     place: Option<Place>,
+    /// Where open sockets are, if they are held there.
+    held: Option<Place>,
     mapping: Option<Mapping>,
     under_way: Option<UnderWay>,
     service: Option<Service>,
@@ -105,8 +115,10 @@ struct Watcher<F> {
 impl<F: FnMut(WayOut)> Watcher<F> {
     fn new(rules: WatchRules, tell: F) -> Self {
         let WatchRules { binding, maps, seed } = rules;
+        let place = binding.place().ok().flatten();
         Self {
-            place: binding.place().ok().flatten(),
+            held: place.clone().filter(may_tie),
+            place,
             binding,
             mapping: maps.map(|port| Mapping::new(port, Rng::new(seed))),
             under_way: None,
@@ -199,9 +211,15 @@ impl<F: FnMut(WayOut)> Watcher<F> {
                 Err(error) => (None, error.to_string()),
             };
             if place != self.place {
-                let is_lost = place.is_none();
                 self.place = place;
-                (self.tell)(if is_lost { WayOut::Lost(reason) } else { WayOut::Found });
+                (self.tell)(if self.place.is_none() {
+                    WayOut::Lost { reason, may_stray: self.held.is_none() }
+                } else {
+                    let held = self.place.clone().filter(may_tie);
+                    let is_other = held.is_none() || held != self.held;
+                    self.held = held;
+                    WayOut::Found { is_other }
+                });
             }
         }
         if self.mapping.is_some() {

@@ -79,34 +79,41 @@ impl Concerned {
                 });
                 network.tell(Notice::Mapping(status));
             }
-            WayOut::Lost(reason) => {
+            WayOut::Lost { reason, may_stray } => {
                 network.is_up.store(false, Ordering::Release);
-                self.listen(Listeners::none(self.port));
-                self.cut_off();
+                if may_stray {
+                    self.listen(Listeners::none(self.port));
+                    self.cut_off();
+                }
                 network.tell(Notice::Problem(format!(
                     "{reason}, so nothing is sent or received until it is back; --interface and --bind \
                      choose another"
                 )));
             }
-            WayOut::Found => {
-                // Sockets of an interface that went and came are dead; so are those of another address.
-                self.cut_off();
-                let listeners = Listeners::bind(PortChoice::Exactly(self.port), &network.binding);
-                match listeners {
-                    Ok(listeners) => self.listen(listeners),
-                    Err(error) => network.tell(Notice::Problem(error.to_string())),
-                }
-                if let Some(dht) = &self.dht {
-                    match UdpSockets::bind(dht.port, &network.binding) {
-                        Ok(sockets) => dht.rebind(sockets),
-                        Err(error) => network.tell(Notice::Problem(format!(
-                            "the DHT has no socket: {error}; start again to use it"
-                        ))),
-                    }
+            WayOut::Found { is_other } => {
+                if is_other {
+                    self.move_to(network);
                 }
                 if !network.is_up.swap(true, Ordering::AcqRel) {
                     network.tell(Notice::Recovered("the network interface is back".into()));
                 }
+            }
+        }
+    }
+
+    /// Makes anew what the old interface, or the old address, had.
+    fn move_to(&self, network: &Network) {
+        self.cut_off();
+        match Listeners::bind(PortChoice::Exactly(self.port), &network.binding) {
+            Ok(listeners) => self.listen(listeners),
+            Err(error) => network.tell(Notice::Problem(error.to_string())),
+        }
+        if let Some(dht) = &self.dht {
+            match UdpSockets::bind(dht.port, &network.binding) {
+                Ok(sockets) => dht.rebind(sockets),
+                Err(error) => network.tell(Notice::Problem(format!(
+                    "the DHT has no socket: {error}; start again to use it"
+                ))),
             }
         }
     }

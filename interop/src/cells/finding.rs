@@ -59,12 +59,13 @@ pub(super) fn cells(subject: &Subject) -> Vec<Cell> {
     cells
 }
 
-const fn host(foreign: Foreign) -> Host {
+fn host(foreign: Foreign) -> Host {
     match foreign {
         Foreign::Libtorrent => Host::LIBTORRENT,
         Foreign::Transmission => Host::TRANSMISSION,
         Foreign::Aria2 => Host::ARIA2,
         Foreign::Opentracker => Host::OPENTRACKER,
+        Foreign::Miniupnpd => unreachable!("a gateway has a host of its own"),
     }
 }
 

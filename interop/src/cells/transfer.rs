@@ -54,7 +54,9 @@ pub(super) fn client(foreign: Foreign) -> &'static dyn Client {
         Foreign::Libtorrent => &Libtorrent::PEER,
         Foreign::Transmission => &Transmission,
         Foreign::Aria2 => &Aria2,
-        Foreign::Opentracker => unreachable!("a tracker shares no files"),
+        Foreign::Opentracker | Foreign::Miniupnpd => {
+            unreachable!("a tracker or a gateway shares no files")
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{Client, Encryption, Job, Peer};
 use crate::failure::{Context as _, Failure, Outcome};
+use crate::island::Island;
 use crate::netns::{Host, free_port};
 use crate::process::{Deadline, Launch, Process};
 use crate::torrent::Recipe;
@@ -72,6 +73,19 @@ impl Ours {
             Some(1) => Ok(false),
             _ => Err(Failure::new(format!("check ended with {status}"))),
         }
+    }
+
+    /// A transfer, for cells that look closer.
+    pub(crate) fn launch(&self, verb: &str, torrent: &Path, dir: &Path, home: &Path) -> Launch {
+        let launch = Launch::new(&self.binary, home).arg(verb).arg(torrent).arg("--dir").arg(dir);
+        launch.arg("--state").arg(home.join("state"))
+    }
+
+    /// What `net --json` says on a host.
+    pub(crate) fn net(&self, host: &Island, home: &Path) -> Outcome<Value> {
+        let launch = Launch::new(&self.binary, home).args(["net", "--json"]).inside(host.id());
+        let printed = launch.output(Deadline::after(TOOL_PATIENCE))?;
+        serde_json::from_str(&printed).context(|| format!("net --json printed {printed:?}"))
     }
 
     /// Starts `get`.
