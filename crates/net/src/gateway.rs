@@ -156,3 +156,6 @@ pub fn try_method(
         Ok(grant)
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use piecework_gateway::{Ask, Grant, Refusal, Site, upnp};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tokio::net::UdpSocket;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// Time for answers to a search: devices may wait a second (MX in the request).
 const SEARCH_AFTER: Duration = Duration::from_millis(1500);
@@ -59,8 +59,7 @@ async fn find(
     client: &reqwest::Client,
     site: Site,
 ) -> Result<upnp::Control, Refusal> {
-    let location = timeout(SEARCH_AFTER, search(binding, site)).await;
-    let location = location.unwrap_or(Err(Refusal::NoAnswer))?;
+    let location = search(binding, site).await?;
     let (is_success, body) = read(client.get(location.url(site.gateway))).await?;
     if !is_success {
         return Err(Refusal::Malformed("the description is not where the gateway said"));
@@ -96,9 +95,11 @@ async fn search(binding: &Binding, site: Site) -> Result<upnp::Location, Refusal
 async fn found(socket: &UdpSocket, gateway: Ipv4Addr) -> Result<upnp::Location, Refusal> {
     let mut buffer = vec![0; upnp::SEARCH_ANSWER_BYTES_MAX];
     let mut refusal = Refusal::NoAnswer;
+    let until = Instant::now() + SEARCH_AFTER;
     for _ in 0..STRAYS_MAX {
+        let Ok(received) = timeout_at(until, socket.recv_from(&mut buffer)).await else { break };
         // A closed port tells of itself by an error, which is not the end of the search.
-        let Ok((got, from)) = socket.recv_from(&mut buffer).await else { continue };
+        let Ok((got, from)) = received else { continue };
         if from.ip() != gateway {
             continue;
         }
