@@ -49,7 +49,8 @@ const FLOOD_GAP: Duration = Duration::from_millis(250);
 const DEED_GAP: Duration = Duration::from_secs(1);
 /// Queries of one deed of a flooder.
 const FLOOD: usize = 15;
-/// Victims that a flooder tries, one after another, while it goes on in its own name.
+/// Nodes that all flooders flood at once: this one of the honest, and those that follow.
+const FLOODED_FIRST: usize = 7;
 const FLOODED: usize = 2;
 /// Tokens that are kept until they are too old.
 const TOKENS_MAX: usize = 40;
@@ -209,10 +210,8 @@ impl Hostile {
     fn flood(&mut self, around: &Surroundings<'_>, sent: &mut Vec<Sent>) {
         let target = self.id;
         let torrent = around.torrents[0].0;
-        let first = u64::from(self.address.port()) + u64::from(self.id[0]);
         for number in 0..FLOOD {
-            let index = (first as usize + number % FLOODED) % around.honest.len();
-            let to = around.honest[index];
+            let to = around.honest[(FLOODED_FIRST + number % FLOODED) % around.honest.len()];
             let mut bytes = match self.rng.below(6) {
                 0 => self.query("ping", |_| {}),
                 1 => self.query("find_node", |dict| {
