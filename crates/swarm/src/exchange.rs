@@ -14,6 +14,9 @@ use std::time::Duration;
 /// Between two messages to one peer (BEP 11).
 const TELL_INTERVAL: Duration = Duration::from_secs(60);
 
+/// Before it is looked again whether there is anything to tell: each look costs a walk over all peers.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
 /// Messages that come sooner after the last one are not heard: BEP 11 allows one a minute, but clients
 /// count it by timers of their own, and some send a second one soon after the first.
 const HEAR_INTERVAL: Duration = Duration::from_secs(20);
@@ -81,6 +84,7 @@ impl Exchange {
         added.truncate(PEX_PEERS_MAX.min(TOLD_MAX.saturating_sub(self.told.len())));
         self.told.extend(added.iter().map(|peer| peer.address));
         if added.is_empty() && dropped.is_empty() {
+            self.tell_at = now + LOOK_INTERVAL;
             return None;
         }
         self.tell_at = now + TELL_INTERVAL;
@@ -125,8 +129,10 @@ mod tests {
         let later = now + TELL_INTERVAL;
         assert!(exchange.is_due(later));
         assert_eq!(told(&mut exchange, 1, &members(0..5), later), (0, 0));
-        assert!(exchange.is_due(later), "silence uses up no turn");
-        assert_eq!(told(&mut exchange, 1, &members(1..7), later), (2, 1));
+        assert!(!exchange.is_due(later));
+        let soon = later + LOOK_INTERVAL;
+        assert!(exchange.is_due(soon), "silence uses up no turn");
+        assert_eq!(told(&mut exchange, 1, &members(1..7), soon), (2, 1));
     }
 
     #[test]
