@@ -175,6 +175,11 @@ impl Info {
         &self.cleaned
     }
 
+    /// The names as they stand in the dictionary.
+    pub(crate) fn raw_names(&self) -> Option<RawNames> {
+        build::raw_names(&self.raw)
+    }
+
     /// The SHA-1 of a piece; `None` for v2-only torrents.
     pub fn v1_hash(&self, piece: PieceIndex) -> Option<Sha1Digest> {
         let (hashes, _) = self.raw[self.pieces.clone()].as_chunks::<{ Sha1Digest::BYTES }>();
@@ -203,6 +208,14 @@ impl Info {
         });
         trees.collect()
     }
+}
+
+/// Names before they were cleaned.
+pub(crate) struct RawNames {
+    /// The torrent's own.
+    pub(crate) name: Vec<u8>,
+    /// Components below the torrent's folder, by file.
+    pub(crate) paths: Vec<Vec<Vec<u8>>>,
 }
 
 impl fmt::Debug for Info {

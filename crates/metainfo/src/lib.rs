@@ -18,6 +18,7 @@ pub mod merkle;
 mod metainfo;
 pub mod names;
 mod url;
+mod web_seed;
 
 pub use error::{LayerError, MetainfoError};
 pub use file::{Attributes, File};
@@ -28,3 +29,4 @@ pub use layers::PieceLayers;
 pub use layout::{Extent, Layout, Segment, Segments};
 pub use magnet::{HostPort, MAGNET_BYTES_MAX, Magnet, MagnetError};
 pub use metainfo::{Metainfo, URLS_MAX};
+pub use web_seed::{FileRange, WebNames, WebPart, WebRange, WebSeed, WebSeedKind};

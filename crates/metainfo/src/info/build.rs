@@ -1,7 +1,7 @@
 //! From fields to an [`Info`]: compares the halves, gives files their places and names.
 
 use super::fields::{Listed, RawFile, name, v1_files, v2_files};
-use super::{Info, PATH_BYTES_MAX, PIECES_MAX, Version};
+use super::{Info, PATH_BYTES_MAX, PIECES_MAX, RawNames, Version};
 use crate::error::MetainfoError;
 use crate::file::File;
 use crate::layout::{Extent, Layout};
@@ -64,6 +64,20 @@ pub(super) fn parse(raw: &Arc<[u8]>) -> Result<Info, MetainfoError> {
     };
     check_roots(&info)?;
     Ok(info)
+}
+
+/// The names of a dictionary that [`parse`] has accepted.
+pub(super) fn raw_names(raw: &[u8]) -> Option<RawNames> {
+    let document = decode(raw, Mode::Lenient).ok()?;
+    let dict = document.root().as_dict()?;
+    let name = name(dict).ok()?;
+    // Of a hybrid torrent the v1 list is the one whose files were kept.
+    let listed = match v1_files(dict, name).ok()? {
+        Some(listed) => listed,
+        None => v2_files(dict, name).ok()?,
+    };
+    let path = |file: &RawFile<'_>| file.path.iter().map(|name| name.to_vec()).collect();
+    Some(RawNames { name: name.to_vec(), paths: listed.files.iter().map(path).collect() })
 }
 
 fn is_v2(dict: Dict<'_>) -> Result<bool, MetainfoError> {
