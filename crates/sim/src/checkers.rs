@@ -11,6 +11,7 @@ use std::fmt;
 mod asking;
 mod cancelling;
 mod content;
+mod fetching;
 mod gossip;
 mod innocence;
 mod limits;
@@ -77,6 +78,7 @@ pub(crate) struct Checkers {
     duplicate: asking::Duplicate,
     pipeline: asking::Pipeline,
     cancel: cancelling::Cancel,
+    fetching: fetching::Fetching,
     interest: serving::Interest,
     service: serving::Service,
     room: serving::Room,
@@ -107,6 +109,7 @@ impl Checkers {
             duplicate: asking::Duplicate::new(&expected),
             pipeline: asking::Pipeline,
             cancel: cancelling::Cancel::default(),
+            fetching: fetching::Fetching,
             interest: serving::Interest,
             service: serving::Service,
             room: serving::Room,
@@ -133,6 +136,7 @@ impl Checkers {
             show(&mut self.duplicate, facts, violations, scene, seen);
             show(&mut self.pipeline, facts, violations, scene, seen);
             show(&mut self.cancel, facts, violations, scene, seen);
+            show(&mut self.fetching, facts, violations, scene, seen);
             show(&mut self.interest, facts, violations, scene, seen);
             show(&mut self.service, facts, violations, scene, seen);
             show(&mut self.room, facts, violations, scene, seen);

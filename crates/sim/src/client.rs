@@ -21,6 +21,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 mod perform;
+mod web;
 
 /// Bytes asked of the bucket at once: one block, so that a limited node sends evenly.
 const GRANT_BYTES: u64 = piecework_types::BLOCK_BYTES as u64;
@@ -54,6 +55,9 @@ pub(crate) struct Client {
     followups: Vec<Input>,
     timer_at: Time,
     blocks_sent: u64,
+    servers: web::Servers,
+    /// Web seeds that were given up, and why.
+    pub(crate) web_dropped: Vec<(u32, String)>,
 }
 
 /// Where a node listens. Public addresses, so that bans cover the node; each in a network of its own,
@@ -117,6 +121,8 @@ impl Client {
             followups: Vec::new(),
             timer_at: Time::NEVER,
             blocks_sent: 0,
+            servers: web::Servers::new(&spec.web_seeds),
+            web_dropped: Vec::new(),
         };
         client.dialer.handle(DialerInput::Own(address_of(id)), out.now);
         out.see(id, &Seen::Joined { have: &client.have });
@@ -140,6 +146,7 @@ impl Client {
         if self.spec.super_seed {
             self.tell(Input::SuperSeed(true), out);
         }
+        self.introduce_web_seeds(out);
         self.drive(out);
     }
 

@@ -7,6 +7,7 @@
 use crate::seen::{EndId, NodeId, Scene, Seen};
 use piecework_types::{BLOCK_BYTES, Bitfield, Block, PieceGrid, PieceIndex, Time};
 use piecework_wire::{Message, Request};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A request unanswered for so long may be made to another peer: the machine may call it snubbed.
@@ -63,6 +64,22 @@ pub(crate) struct NodeFacts {
     pub(crate) idle: u32,
     pub(crate) ends: Vec<EndId>,
     pub(crate) interested_most: usize,
+    /// What web seeds owe.
+    pub(crate) fetches: BTreeMap<u32, Fetched>,
+}
+
+/// A fetch as seen.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    pub(crate) seed: u32,
+    blocks: Vec<Block>,
+}
+
+impl NodeFacts {
+    /// Whether a web seed owes the block.
+    pub(crate) fn is_fetched(&self, block: &Block) -> bool {
+        self.fetches.values().any(|fetch| fetch.blocks.contains(block))
+    }
 }
 
 /// Everything seen.
@@ -168,6 +185,27 @@ impl Facts {
             Seen::Stored { block, .. } => {
                 self.set_stored(scene.node, block.piece, Some(block.begin), true);
             }
+            Seen::Fetched { seed, fetch, blocks } => {
+                blocks.iter().for_each(|block| self.count(scene.node, *block, true));
+                let blocks = blocks.to_vec();
+                let node = &mut self.nodes[scene.node.0 as usize];
+                node.fetches.insert(fetch, Fetched { seed, blocks });
+            }
+            Seen::WebBlock { fetch, block, .. } => {
+                let node = &mut self.nodes[scene.node.0 as usize];
+                if let Some(fetched) = node.fetches.get_mut(&fetch) {
+                    fetched.blocks.retain(|other| *other != block);
+                    if fetched.blocks.is_empty() {
+                        node.fetches.remove(&fetch);
+                    }
+                    self.count(scene.node, block, false);
+                }
+            }
+            Seen::FetchEnded { fetch } => {
+                let gone = self.nodes[scene.node.0 as usize].fetches.remove(&fetch);
+                let blocks = gone.into_iter().flat_map(|fetched| fetched.blocks);
+                blocks.for_each(|block| self.count(scene.node, block, false));
+            }
             Seen::Room { end, bytes } => {
                 if let Some(end) = self.end_mut(end) {
                     end.room = bytes;
@@ -181,6 +219,7 @@ impl Facts {
             Seen::Unverified { piece } => self.set_stored(scene.node, piece, None, false),
             Seen::BlockLeft { .. }
             | Seen::Banned { .. }
+            | Seen::WebSeedDropped { .. }
             | Seen::Discarded { .. }
             | Seen::Finished { .. }
             | Seen::Settled => {}
@@ -195,6 +234,7 @@ impl Facts {
         node.asked = vec![0; blocks];
         node.stored = vec![true; blocks];
         node.ends.clear();
+        node.fetches.clear();
         node.idle = 0;
         for piece in self.grid.pieces().filter(|piece| !have.contains(*piece)) {
             for number in 0..self.grid.block_count(piece) {
@@ -341,6 +381,16 @@ impl Facts {
         let Some(node) = self.end(id).map(|end| end.node) else {
             return;
         };
+        self.count_at(node, place, more);
+    }
+
+    fn count(&mut self, node: NodeId, block: Block, more: bool) {
+        if let Some(place) = self.place(block.piece.get(), block.begin) {
+            self.count_at(node, place, more);
+        }
+    }
+
+    fn count_at(&mut self, node: NodeId, place: usize, more: bool) {
         let node = &mut self.nodes[node.0 as usize];
         let Some(count) = node.asked.get_mut(place) else {
             return;

@@ -39,7 +39,7 @@ pub use dht::{DhtAction, DhtNode, DhtPlan, DhtReport, Hostility, LookupRecord, N
 pub use disk::DiskFaults;
 pub use network::{Frame, Link, TICK};
 pub use origin::{Origin, Tag};
-pub use plan::{Action, Behaviour, Goal, NodeSpec, Plan, Start};
+pub use plan::{Action, Behaviour, Goal, NodeSpec, Plan, Start, WebSeedKind, WebSeedSpec};
 pub use plant::Plant;
 pub use planted::{Found, find};
 pub use report::Report;

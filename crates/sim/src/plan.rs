@@ -56,6 +56,32 @@ impl Behaviour {
     }
 }
 
+/// How an HTTP server behaves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum WebSeedKind {
+    /// It sends what it is asked for.
+    Honest,
+    /// Every so many blocks is damaged.
+    Lies {
+        /// One in how many.
+        one_in: u64,
+    },
+    /// It sends so many blocks, and then nothing more.
+    Stalls {
+        /// How many.
+        after: u64,
+    },
+}
+
+/// An HTTP server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct WebSeedSpec {
+    /// Bytes a second.
+    pub rate_bytes: u64,
+    /// What it does.
+    pub kind: WebSeedKind,
+}
+
 /// How a node comes by the addresses of others.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Finds {
@@ -94,6 +120,8 @@ pub struct NodeSpec {
     pub sequential: bool,
     /// Plays while it downloads.
     pub stream: Option<StreamWindow>,
+    /// HTTP servers that it knows.
+    pub web_seeds: Vec<WebSeedSpec>,
     /// Seeds by BEP 16.
     pub super_seed: bool,
     /// A bug put between its machine and the world.
@@ -123,6 +151,7 @@ impl NodeSpec {
             connections_max: 200,
             sequential: false,
             stream: None,
+            web_seeds: Vec::new(),
             super_seed: false,
             plant: None,
         }

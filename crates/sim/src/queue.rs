@@ -24,6 +24,8 @@ pub(crate) enum Event {
     Connect(NodeId, NodeId),
     /// A node's connect to an address where nobody is has failed.
     Unreachable(NodeId, SocketAddr),
+    /// The next block of a node's fetch from a web seed is there.
+    WebBlock(NodeId, u32),
     /// A node comes.
     Join(NodeId),
     /// A node asks the tracker for peers.

@@ -31,6 +31,10 @@ pub struct Report {
     pub uploaded: Vec<u64>,
     /// What a network of DHT nodes came to.
     pub dht: Option<DhtReport>,
+    /// Payload bytes that each web seed of each node sent it.
+    pub web_bytes: Vec<Vec<u64>>,
+    /// Web seeds that each node gave up, and why.
+    pub web_dropped: Vec<Vec<(u32, String)>>,
     /// What did not hold; empty is good.
     pub violations: Vec<Violation>,
 }

@@ -24,6 +24,7 @@ mod streaming;
 mod super_seed;
 mod swarm;
 mod upload_limit;
+mod web_seed;
 
 pub(crate) use dht_hostile::DHT_HOSTILE;
 pub(crate) use end_game::END_GAME;
@@ -33,7 +34,7 @@ pub(crate) use swarm::SWARM;
 pub(crate) use upload_limit::UPLOAD_LIMIT;
 
 /// Every scenario.
-pub const ALL: [&Scenario; 18] = [
+pub const ALL: [&Scenario; 21] = [
     &SWARM,
     &flash_crowd::FLASH_CROWD,
     &slow_seed::SLOW_SEED,
@@ -52,6 +53,9 @@ pub const ALL: [&Scenario; 18] = [
     &dht::DHT,
     &dht_churn::DHT_CHURN,
     &DHT_HOSTILE,
+    &web_seed::WEB_SEED,
+    &web_seed::WEB_SEED_LIES,
+    &web_seed::WEB_SEED_STALLS,
 ];
 
 /// The scenario with this name.

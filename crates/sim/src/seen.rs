@@ -127,6 +127,38 @@ pub enum Seen<'a> {
         /// Our end.
         end: EndId,
     },
+    /// The machine asks a web seed for blocks.
+    Fetched {
+        /// Which of the node's web seeds.
+        seed: u32,
+        /// The name of the fetch.
+        fetch: u32,
+        /// What, in order.
+        blocks: &'a [Block],
+    },
+    /// A block of a fetch lies complete in a chunk.
+    WebBlock {
+        /// Of which fetch.
+        fetch: u32,
+        /// Which block.
+        block: Block,
+        /// The chunk's number.
+        chunk: u32,
+    },
+    /// The rest of a fetch will not come.
+    FetchEnded {
+        /// Which.
+        fetch: u32,
+    },
+    /// The machine gives a web seed up.
+    WebSeedDropped {
+        /// Which.
+        seed: u32,
+        /// Whether it does what it should.
+        innocent: bool,
+        /// The reason in words.
+        reason: &'a str,
+    },
     /// The machine stores a chunk.
     Stored {
         /// The end it came by.

@@ -130,6 +130,8 @@ impl World {
             verified: self.verified_times(),
             uploaded: self.out.uploaded.clone(),
             dht: None,
+            web_bytes: self.of_engines(Client::web_bytes),
+            web_dropped: self.of_engines(|client| client.web_dropped.clone()),
             violations: self.out.checkers.violations,
         }
     }
@@ -151,6 +153,9 @@ impl World {
             Event::Connect(from, to) => self.connect(from, to),
             Event::Unreachable(id, address) => {
                 self.with(id, |client, out| client.unreachable(address, out));
+            }
+            Event::WebBlock(id, fetch) => {
+                self.with(id, |client, out| client.web_block(fetch, out));
             }
             Event::Join(id) => self.join(id),
             Event::Announce(id) => self.announce(id),
@@ -356,6 +361,11 @@ impl World {
 
     fn finish_times(&self) -> Vec<Option<Time>> {
         self.nodes.iter().map(|node| node.engine().and_then(|client| client.finished_at)).collect()
+    }
+
+    /// A figure of each node that the engine drives; nothing of others.
+    fn of_engines<T: Default>(&self, figure: impl Fn(&Client) -> T) -> Vec<T> {
+        self.nodes.iter().map(|node| node.engine().map(&figure).unwrap_or_default()).collect()
     }
 
     fn verified_times(&self) -> Vec<Vec<Time>> {

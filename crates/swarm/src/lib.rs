@@ -35,6 +35,8 @@ mod super_seed;
 mod swarm;
 mod uplink;
 mod view;
+mod web_fault;
+mod web_seeds;
 
 pub use bucket::{Bucket, BucketConfig};
 pub use choker::{CHOKE_ROUND, Choker, ChokerConfig, ChokerInput, ChokerOutput, OPTIMISTIC_TURN};
@@ -54,3 +56,5 @@ pub use uplink::{
     Uplink, UplinkConfig,
 };
 pub use view::{PeerView, View};
+pub use web_fault::{FetchFault, WebSeedEnd};
+pub use web_seeds::{FetchId, WEB_SEEDS_MAX, WebSeedId};

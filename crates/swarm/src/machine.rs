@@ -90,6 +90,28 @@ pub enum Input {
         /// Free bytes.
         bytes: u64,
     },
+    /// An HTTP server has every piece (BEP 17, 19). Kept until the torrent ends or
+    /// [`Output::WebSeedDropped`].
+    WebSeedAdded {
+        /// Its number from now on, below [`crate::WEB_SEEDS_MAX`].
+        seed: crate::WebSeedId,
+    },
+    /// The next block of a fetch lies complete in a chunk. Answered as [`Self::BlockArrived`] is.
+    WebBlockArrived {
+        /// Of which fetch; one that has ended is allowed.
+        fetch: crate::FetchId,
+        /// Which block.
+        block: Block,
+        /// Where its bytes are.
+        chunk: ChunkId,
+    },
+    /// A fetch ended before its last block.
+    FetchFailed {
+        /// Which.
+        fetch: crate::FetchId,
+        /// Why.
+        fault: crate::FetchFault,
+    },
     /// Hash passed and the last write returned.
     PieceVerified {
         /// Which.
@@ -162,7 +184,7 @@ pub enum Output {
     },
     /// Give the chunk to the piece store.
     Store {
-        /// From whom it came, for blame.
+        /// From whom it came, for blame. No peer's slot if it came from a web seed.
         slot: PeerSlot,
         /// Where it belongs.
         block: Block,
@@ -204,6 +226,28 @@ pub enum Output {
         pieces_root: Sha256Digest,
         /// One hash a piece of the file.
         hashes: Vec<Sha256Digest>,
+    },
+    /// Get these blocks, which follow each other, from a web seed, and report them in this order. A block
+    /// that lies in padding is not asked of the server: it is zeros.
+    Fetch {
+        /// Which web seed.
+        seed: crate::WebSeedId,
+        /// The name of this fetch.
+        fetch: crate::FetchId,
+        /// At least one, at most 16 MiB.
+        blocks: Vec<Block>,
+    },
+    /// The rest of a fetch is not wanted any more.
+    StopFetch {
+        /// Which.
+        fetch: crate::FetchId,
+    },
+    /// The web seed is asked for nothing any more. Its fetches were stopped before.
+    WebSeedDropped {
+        /// Which.
+        seed: crate::WebSeedId,
+        /// Why.
+        reason: crate::WebSeedEnd,
     },
     /// Every wanted piece is verified. Emitted once each time that becomes true.
     WantedComplete,

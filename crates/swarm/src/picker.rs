@@ -12,6 +12,7 @@ use std::time::Duration;
 mod choose;
 mod partial;
 mod rarity;
+mod run;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -171,6 +172,13 @@ impl Picker {
     /// Whether blocks of the piece are asked and have not come.
     pub fn is_awaited(&self, piece: PieceIndex) -> bool {
         self.partials.get(piece).is_some_and(partial::Partial::is_awaited)
+    }
+
+    /// Whether the block has not come, of a piece that is under way.
+    pub(crate) fn is_lacking(&self, block: Block) -> bool {
+        let blocks = self.partials.get(block.piece).map(partial::Partial::blocks);
+        let state = blocks.and_then(|blocks| blocks.get(block.number() as usize));
+        state.is_some_and(|state| !matches!(state, partial::BlockState::Held(_)))
     }
 
     /// Connected peers that have the piece.

@@ -18,6 +18,8 @@ use crate::smart_ban::SmartBan;
 use crate::super_seed::SuperSeed;
 use crate::uplink::{Uplink, UplinkConfig};
 use crate::view::{PeerView, View};
+use crate::web_fault::WebSeedEnd;
+use crate::web_seeds::{FetchId, WebSeedId, WebSeeds};
 use piecework_types::{BLOCK_BYTES, Bitfield, PeerSlot, Rng, Time};
 use piecework_wire::{Message, Request};
 use std::collections::VecDeque;
@@ -34,6 +36,7 @@ mod outcome;
 mod receive;
 mod tick;
 mod upload;
+mod web;
 
 pub(crate) use answer::Question;
 
@@ -65,6 +68,7 @@ pub struct Swarm {
     hashes: Option<Box<HashExchange>>,
     smart_ban: SmartBan,
     super_seed: Option<SuperSeed>,
+    web_seeds: WebSeeds,
 
     is_private: bool,
     is_complete: bool,
@@ -116,6 +120,7 @@ impl Swarm {
             hashes: None,
             smart_ban: SmartBan::default(),
             super_seed: None,
+            web_seeds: WebSeeds::default(),
             is_complete: false,
             is_storage_writable: true,
             is_sequential: false,
@@ -155,6 +160,11 @@ impl Swarm {
                 self.uplink.set_room(slot, bytes);
                 self.answers_left(slot);
             }
+            Input::WebSeedAdded { seed } => self.web_seed_added(seed),
+            Input::WebBlockArrived { fetch, block, chunk } => {
+                self.web_block_arrived(fetch, block, chunk);
+            }
+            Input::FetchFailed { fetch, fault } => self.fetch_failed(fetch, fault),
             Input::PieceVerified { piece } => self.piece_verified(piece),
             Input::PieceFailed { piece, block_digests } => {
                 self.piece_failed(piece, &block_digests);
@@ -201,6 +211,8 @@ impl Swarm {
                 self.carry_out(decision);
             } else if let Some(slot) = self.to_ask.pop() {
                 self.ask(slot);
+            } else if self.ask_web_seed() {
+                // Its fetch is the next output.
             } else {
                 return self.next_block().or_else(|| self.next_quota());
             }
@@ -224,7 +236,17 @@ impl Swarm {
     /// is on its way.
     pub fn is_hurried(&self) -> bool {
         let Some(picker) = &self.picker else { return true };
-        self.asked_count == 0 || picker.is_hurried()
+        (self.asked_count == 0 && self.web_seeds.is_idle()) || picker.is_hurried()
+    }
+
+    /// Whether something is wanted that web seeds may still give.
+    pub fn waits_for_web_seeds(&self) -> bool {
+        !self.web_seeds.is_empty() && self.picker.is_some() && !self.is_complete
+    }
+
+    /// The web seed that owes this fetch.
+    pub fn web_seed_of(&self, fetch: FetchId) -> Option<WebSeedId> {
+        self.web_seeds.owner(fetch)
     }
 
     /// Figures of the torrent.
@@ -235,6 +257,7 @@ impl Swarm {
             has_content: picker.is_some(),
             is_complete: self.is_complete,
             peer_count: self.peers.len(),
+            web_seed_count: self.web_seeds.len(),
             seed_count: self.peers.iter().filter(|(_, peer)| peer.is_seed()).count(),
             unchoked_count: self.peers.iter().filter(|(_, peer)| !peer.am_choking).count(),
             down_rate_bytes: self.down.rate(self.now),
@@ -314,9 +337,13 @@ impl Swarm {
         self.peers.iter().find_map(of)
     }
 
-    /// Drops the peer at this connection and bans it, also when it is gone already.
+    /// Drops the peer at this connection and bans it, also when it is gone already; or the web seed of this
+    /// number.
     fn ban(&mut self, origin: Origin, reason: DropReason) {
-        if let Some(slot) = self.find(origin) {
+        let web_seed = self.web_seeds.find(origin).map(|seed| seed.id);
+        if let Some(id) = web_seed {
+            self.drop_web_seed(id, WebSeedEnd::BadData);
+        } else if let Some(slot) = self.find(origin) {
             self.drop_peer(slot, reason);
         } else if let Some(at) = self.departed.iter().position(|gone| gone.origin == origin)
             && let Some(gone) = self.departed.remove(at)

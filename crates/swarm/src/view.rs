@@ -14,9 +14,11 @@ pub struct View<'a> {
     pub is_complete: bool,
     /// Connected peers.
     pub peer_count: usize,
-    /// Of these, peers that have every piece.
+    /// Web seeds that are not given up.
+    pub web_seed_count: usize,
+    /// Of the peers, those that have every piece.
     pub seed_count: usize,
-    /// Of these, peers that we serve.
+    /// Of the peers, those that we serve.
     pub unchoked_count: usize,
     /// Payload received, bytes a second.
     pub down_rate_bytes: u64,

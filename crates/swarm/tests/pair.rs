@@ -221,6 +221,9 @@ impl Node {
             Output::PeersLearned { .. }
             | Output::SeenAs { .. }
             | Output::NodeTold { .. }
+            | Output::Fetch { .. }
+            | Output::StopFetch { .. }
+            | Output::WebSeedDropped { .. }
             | Output::UploadQuotaWanted { .. } => {}
             Output::Send { .. } | Output::SendBlock { .. } | Output::Disconnect { .. } => {
                 unreachable!("handled by the pair")

@@ -30,6 +30,12 @@ impl Checker for Innocence {
                 };
                 (end.peer.0 as usize, *reason)
             }
+            Seen::WebSeedDropped { seed, innocent: true, reason } => {
+                return match self.damaged_disk[scene.node.0 as usize] {
+                    true => Ok(()),
+                    false => Err(format!("gives up web seed {seed}, which is honest: {reason}")),
+                };
+            }
             Seen::Banned { peer } => (peer.0 as usize, "bad blocks"),
             _ => return Ok(()),
         };

@@ -97,7 +97,7 @@ impl Checker for Chunks {
 
     fn see(&mut self, facts: &Facts, scene: &Scene, seen: &Seen<'_>) -> Result<(), String> {
         match seen {
-            Seen::BlockReceived { chunk, .. } => {
+            Seen::BlockReceived { chunk, .. } | Seen::WebBlock { chunk, .. } => {
                 self.out.insert(*chunk);
                 Ok(())
             }

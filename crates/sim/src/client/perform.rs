@@ -54,6 +54,11 @@ impl Client {
                 let block_digests = self.disk.digests(piece);
                 self.followups.push(Input::PieceDigests { piece, block_digests });
             }
+            Output::Fetch { seed, fetch, blocks } => self.fetch((seed, fetch), blocks, out),
+            Output::StopFetch { fetch } => self.stop_fetch(fetch, out),
+            Output::WebSeedDropped { seed, reason } => {
+                self.web_seed_dropped(seed, &reason.to_string(), out);
+            }
             Output::UploadQuotaWanted { bytes } => self.quota_wanted = bytes,
             Output::LayerReceived { .. } | Output::SeenAs { .. } | Output::NodeTold { .. } => {}
         }

@@ -118,6 +118,8 @@ impl DhtWorld {
             served: Vec::new(),
             verified: Vec::new(),
             uploaded: Vec::new(),
+            web_bytes: Vec::new(),
+            web_dropped: Vec::new(),
             dht: Some(self.report),
             violations: self.checkers.violations,
         }

@@ -18,6 +18,7 @@ mod streaming;
 mod super_seed;
 mod swarm;
 mod upload_limit;
+mod web_seed;
 
 use piecework_sim::{Report, by_name};
 

@@ -19,6 +19,9 @@ impl Swarm {
                 *queued.entry(block).or_insert(0_u8) += u8::from(standing == Standing::Counted);
             }
         }
+        for block in self.web_seeds.counted() {
+            *queued.entry(block).or_insert(0) += 1;
+        }
         for (block, times) in picker.asked() {
             let counted = queued.get(&block).copied().unwrap_or(0);
             if counted != times {

@@ -35,6 +35,7 @@ impl Swarm {
         self.picker = Some(Box::new(picker));
         self.set_super_seed(self.is_super_seed_wanted);
         self.check_complete();
+        self.keep_ticking();
         self.greet_early_peers();
         self.request_hashes();
     }
@@ -72,6 +73,7 @@ impl Swarm {
         let Some(picker) = &mut self.picker else { return };
         picker.prioritise(priorities);
         self.cancel_where(|picker, block| !picker.wants(block.piece));
+        self.stop_idle_fetches();
         self.recount_useful();
         self.check_complete();
     }

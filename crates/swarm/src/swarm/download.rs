@@ -67,7 +67,7 @@ impl Swarm {
     }
 
     /// When the last block is asked, peers that had nothing left to do may be asked for second copies.
-    fn notice_end_game(&mut self) {
+    pub(super) fn notice_end_game(&mut self) {
         let is_end_game = self.picker.as_deref().is_some_and(Picker::is_end_game);
         if is_end_game && !self.is_end_game {
             self.ask_everybody();
@@ -124,7 +124,7 @@ impl Swarm {
 
     /// Tells those peers that were asked for the block, and that `may_owe` holds for, that it is not
     /// needed any more.
-    fn cancel(&mut self, block: Block, may_owe: impl Fn(&RequestQueue) -> bool) {
+    pub(super) fn cancel(&mut self, block: Block, may_owe: impl Fn(&RequestQueue) -> bool) {
         let Some(picker) = &mut self.picker else { return };
         for (slot, peer) in self.peers.iter_mut().filter(|(_, peer)| may_owe(&peer.requests)) {
             let before = peer.requests.len();

@@ -176,6 +176,9 @@ impl Swarm {
             | Output::DigestsWanted { .. }
             | Output::MetadataReceived(_)
             | Output::LayerReceived { .. }
+            | Output::Fetch { .. }
+            | Output::StopFetch { .. }
+            | Output::WebSeedDropped { .. }
             | Output::WantedComplete
             | Output::PeersLearned { .. }
             | Output::NodeTold { .. }
@@ -217,7 +220,7 @@ impl Swarm {
             picker.disown(slot, Speed::Slow);
             self.ask_everybody();
         }
-        if self.peers.is_empty() {
+        if self.peers.is_empty() && !self.waits_for_web_seeds() {
             self.next_tick = piecework_types::Time::NEVER;
         }
         self.request_metadata();

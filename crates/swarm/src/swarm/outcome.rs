@@ -69,6 +69,10 @@ impl Swarm {
         }
         for (origins, is_suspect) in [(verdict.suspects, true), (verdict.cleared, false)] {
             for origin in origins {
+                if let Some(seed) = self.web_seeds.find(origin) {
+                    seed.is_suspect = is_suspect;
+                    continue;
+                }
                 let slot = self.find(origin);
                 let peer = slot.and_then(|slot| self.peers.get_mut(slot));
                 if let (Some(slot), Some(peer)) = (slot, peer) {
@@ -102,6 +106,7 @@ impl Swarm {
 
     /// Cancels what is still asked of a piece that starts over or came from elsewhere.
     fn take_back(&mut self, piece: PieceIndex) {
+        self.disregard_fetches_of(piece);
         if self.picker.as_ref().is_some_and(|picker| picker.is_awaited(piece)) {
             self.cancel_where(|_, block| block.piece == piece);
         }
@@ -125,8 +130,10 @@ impl Swarm {
         if is_complete == std::mem::replace(&mut self.is_complete, is_complete) {
             return;
         }
+        self.keep_ticking();
         self.choker(ChokerInput::Seeding(is_complete));
         if is_complete {
+            self.stop_idle_fetches();
             self.outputs.push_back(Output::WantedComplete);
         }
         if let Some(picker) = &mut self.picker {
@@ -148,6 +155,7 @@ impl Swarm {
         self.is_storage_writable = writable;
         if !writable {
             self.cancel_where(|_, _| true);
+            self.stop_idle_fetches();
         }
         self.peers.slots().into_iter().for_each(|slot| self.look_again(slot));
     }

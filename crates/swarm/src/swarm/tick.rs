@@ -45,7 +45,9 @@ impl Swarm {
         }
         self.request_metadata();
         self.request_hashes();
-        if self.peers.is_empty() {
+        self.stop_idle_fetches();
+        self.web_seeds.iter_mut().for_each(|seed| seed.nothing_at = 0);
+        if self.peers.is_empty() && !self.waits_for_web_seeds() {
             self.next_tick = piecework_types::Time::NEVER;
         }
     }
