@@ -174,21 +174,10 @@ impl Binding {
         builder: reqwest::ClientBuilder,
         redirects: usize,
     ) -> reqwest::Result<reqwest::Client> {
-        let Some(place) = place else {
+        if place.is_none() {
             return builder.redirect(reqwest::redirect::Policy::limited(redirects)).build();
-        };
-        let may_tie = may_tie(place);
-        let only = match (place.v4, place.v6) {
-            // The interface chooses its address itself.
-            (Some(_), Some(_)) if may_tie => None,
-            (v4, v6) => v4.or(v6),
-        };
-        let mut builder = builder.local_address(only);
-        if may_tie {
-            builder = builder.interface(&place.interface);
         }
-        // A client with an address of one family would leave the other to the routing table.
-        let v6 = only.map(|ip| ip.is_ipv6());
+        let (mut builder, v6) = Self::tie_http(place, builder);
         if v6.is_some() {
             builder = builder.dns_resolver(OneFamily(v6));
         }
@@ -201,8 +190,29 @@ impl Binding {
                 attempt.follow()
             }
         });
-        // A proxy of the environment may be on another network; it is not asked.
-        builder.redirect(policy).no_proxy().build()
+        builder.redirect(policy).build()
+    }
+
+    /// Ties the connections of a client to `place`. Redirects and look-ups are the caller's part: with a
+    /// family (whether it is IPv6), the client must be sent to addresses of that one only.
+    pub(crate) fn tie_http(
+        place: Option<&Place>,
+        builder: reqwest::ClientBuilder,
+    ) -> (reqwest::ClientBuilder, Option<bool>) {
+        let Some(place) = place else { return (builder, None) };
+        let may_tie = may_tie(place);
+        let only = match (place.v4, place.v6) {
+            // The interface chooses its address itself.
+            (Some(_), Some(_)) if may_tie => None,
+            (v4, v6) => v4.or(v6),
+        };
+        let mut builder = builder.local_address(only);
+        if may_tie {
+            builder = builder.interface(&place.interface);
+        }
+        // A proxy of the environment may be on another network; it is not asked. A client with an address
+        // of one family would leave the other to the routing table.
+        (builder.no_proxy(), only.map(|ip| ip.is_ipv6()))
     }
 
     /// Whether a client of [`Self::http`] may be sent to this host: a name, or an address of a family that
@@ -217,7 +227,7 @@ impl Binding {
 }
 
 /// Whether this host is a name, or an address of the family.
-fn suits(host: Option<&str>, v6: Option<bool>) -> bool {
+pub(crate) fn suits(host: Option<&str>, v6: Option<bool>) -> bool {
     let literal = host.map(|host| host.trim_start_matches('[').trim_end_matches(']'));
     let literal = literal.and_then(|host| host.parse::<IpAddr>().ok());
     match (literal, v6) {

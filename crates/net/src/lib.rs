@@ -1,8 +1,9 @@
-//! Sockets: listening, accepting, receiving into chunks, sending framed payload, asking trackers.
+//! Sockets: listening, accepting, receiving into chunks, sending framed payload, asking trackers,
+//! fetching from web seeds.
 //!
 //! Start with [`Acceptor`] for how a connection comes in, [`Receiver`] and [`Sender`] for its two halves,
-//! [`TrackerClient`] and [`TrackerService`] for announces and scrapes, [`LocalDiscovery`] for peers on the
-//! same network. The poll loop itself is the shard's, in `node`.
+//! [`TrackerClient`] and [`TrackerService`] for announces and scrapes, [`WebClient`] for fetches,
+//! [`LocalDiscovery`] for peers on the same network. The poll loop itself is the shard's, in `node`.
 //!
 //! This crate must not know torrents, pieces' owners, files or policy: it moves bytes and says what came.
 
@@ -20,6 +21,7 @@ mod tracker_client;
 mod tracker_service;
 mod udp;
 mod watch;
+mod web_client;
 
 pub use accept::{AcceptRules, Acceptor, Answered, Arrival};
 pub use binding::{Binding, BindingError, Place};
@@ -37,3 +39,4 @@ pub use tracker_client::{
 pub use tracker_service::{TrackerPlace, TrackerService};
 pub use udp::UdpSockets;
 pub use watch::{Watch, WatchRules, WayOut};
+pub use web_client::{FileRange, Intake, WebClient, WebFault, WebFetch, WebJob, WebPart, WebRange};
