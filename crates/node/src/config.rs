@@ -3,7 +3,7 @@
 use crate::dht::DhtConfig;
 use piecework_disk::DiskConfig;
 use piecework_filter::IpFilter;
-use piecework_metainfo::{Info, Magnet, Metainfo};
+use piecework_metainfo::{Info, Magnet, Metainfo, WebSeed};
 use piecework_mse::Encryption;
 use piecework_net::{Binding, PortChoice, Reach, TrackerDns};
 use piecework_swarm::AddressPolicy;
@@ -121,6 +121,8 @@ pub struct AddTorrent {
     pub dir: PathBuf,
     /// Peers to try besides those that trackers name.
     pub peers: Vec<SocketAddr>,
+    /// Web seeds besides those that the torrent names. These may lie in a private network.
+    pub web_seeds: Vec<WebSeed>,
     /// Priority of each file; `None` is normal for all.
     pub priorities: Option<FilePriorities>,
     /// Ask for pieces in order.
@@ -148,6 +150,7 @@ impl AddTorrent {
             source,
             dir,
             peers: Vec::new(),
+            web_seeds: Vec::new(),
             priorities: None,
             is_sequential: false,
             may_overwrite: false,

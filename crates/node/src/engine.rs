@@ -13,6 +13,7 @@ use crate::prepare::Jobs;
 use crate::setup::{self, SetupError};
 use crate::shard::{Command, Shard, ShardHandle};
 use crate::torrent::NewTorrent;
+use crate::web_seeds::{WebFetcher, WebSeeds};
 use piecework_disk::{Disk, DiskConfig, ResumeStore};
 use piecework_filter::IpFilter;
 use piecework_metainfo::Magnet;
@@ -75,6 +76,7 @@ pub(crate) struct Shared {
     pub(crate) jobs: Jobs,
     pub(crate) limits: NodeLimits,
     pub(crate) trackers: TrackerClient,
+    pub(crate) web: WebFetcher,
     pub(crate) rest_after: Option<Duration>,
     pub(crate) port: u16,
     pub(crate) external: External,
@@ -227,6 +229,7 @@ impl Engine {
             disk,
             limits: NodeLimits::new(config, clock.now()),
             trackers,
+            web: WebFetcher::new(config.binding.clone()),
             rest_after: config.rest_after,
             port,
             external: External::new(port),
@@ -360,6 +363,7 @@ impl Engine {
             }
         };
         self.tell_dht_nodes(&spec.source);
+        let web_seeds = WebSeeds::of(&spec);
         let key = TorrentKey(self.next_key.fetch_add(1, Ordering::Relaxed));
         let shard = self.claim(key, info_hashes)?;
         let (mut metadata, mut resting) = (None, None);
@@ -391,7 +395,17 @@ impl Engine {
         let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         statuses.insert(key, status.clone());
         drop(statuses);
-        let new = NewTorrent { key, info_hashes, tiers, spec, content, resting, metadata, status };
+        let new = NewTorrent {
+            key,
+            info_hashes,
+            tiers,
+            web_seeds,
+            spec,
+            content,
+            resting,
+            metadata,
+            status,
+        };
         self.shards[shard].0.send(Command::Add(Box::new(new)));
         Ok(key)
     }

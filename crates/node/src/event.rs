@@ -41,6 +41,8 @@ pub enum What {
     Done,
     /// A peer was dropped for what it did, or is refused from now on.
     Peer(PeerVerdict),
+    /// A web seed was given up.
+    WebSeed(WebSeedVerdict),
     /// Something needs attention or was refused; the torrent goes on if it can.
     Problem(Problem),
     /// An earlier problem with the storage is gone: it can be written again, or what was lost is back.
@@ -67,6 +69,15 @@ pub struct PeerVerdict {
     pub address: SocketAddr,
     /// Its address is refused from now on, not only this connection.
     pub is_ban: bool,
+    /// What it did.
+    pub reason: String,
+}
+
+/// Why a web seed is asked for nothing any more.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct WebSeedVerdict {
+    /// Its address, without secrets.
+    pub url: String,
     /// What it did.
     pub reason: String,
 }
@@ -125,6 +136,8 @@ pub struct Status {
     pub turned_away: Vec<(Refusal, u64)>,
     /// What the trackers last said, one line each.
     pub trackers: Vec<TrackerStatus>,
+    /// The web seeds, those that were given up included.
+    pub web_seeds: Vec<WebSeedStatus>,
     /// True when every wanted piece is stored.
     pub is_complete: bool,
     /// True while nobody is connected and little but the torrent's names is in memory; whoever
@@ -141,6 +154,17 @@ pub struct TrackerStatus {
     pub message: String,
     /// Whether the last announce worked; `None` before the first.
     pub is_working: Option<bool>,
+}
+
+/// A web seed at one moment.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct WebSeedStatus {
+    /// Its address, without secrets.
+    pub url: String,
+    /// Why its last fetch failed, if one did.
+    pub message: String,
+    /// It is asked for nothing any more.
+    pub is_dropped: bool,
 }
 
 /// The latest [`Status`], shared between the shard that writes it and the faces that read it.

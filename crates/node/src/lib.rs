@@ -21,14 +21,19 @@ mod setup;
 mod shard;
 mod slots;
 mod torrent;
+mod web_seeds;
 
 pub use config::{AddTorrent, EngineConfig, FilePriorities, Playback, Source};
 pub use dht::{DhtConfig, DhtStatus, Found};
 pub use engine::{AddError, Engine, StartError, Waker, system_random};
-pub use event::{Event, PeerVerdict, Phase, Problem, Status, TorrentKey, TrackerStatus, What};
+pub use event::{
+    Event, PeerVerdict, Phase, Problem, Status, TorrentKey, TrackerStatus, WebSeedStatus,
+    WebSeedVerdict, What,
+};
 pub use network::Notice;
 pub use piecework_dht::{AddressScope, MutableItem, MutableName, PublicKey};
 pub use piecework_gateway::{Mapped, Status as MappingStatus};
+pub use piecework_metainfo::{WebSeed, WebSeedKind};
 pub use piecework_mse::Encryption;
 pub use piecework_net::{Binding, PortChoice, Reach, TrackerDns};
 pub use piecework_swarm::{AddressPolicy, Refusal};

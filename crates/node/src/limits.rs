@@ -48,7 +48,7 @@ pub(crate) struct NodeLimits {
     half_open: Arc<Gauge>,
     connects: Mutex<Bucket>,
     pub(crate) up: Rate,
-    pub(crate) down: Rate,
+    pub(crate) down: Arc<Rate>,
 }
 
 impl NodeLimits {
@@ -60,7 +60,7 @@ impl NodeLimits {
             half_open: Gauge::new(config.half_open_max),
             connects: Mutex::new(Bucket::new(connects, now)),
             up: Rate::new(config.up_limit, now),
-            down: Rate::new(config.down_limit, now),
+            down: Arc::new(Rate::new(config.down_limit, now)),
         }
     }
 

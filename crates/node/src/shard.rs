@@ -11,6 +11,7 @@ mod inbound;
 mod outputs;
 mod rest;
 mod upload;
+mod web;
 
 use crate::announce::Announced;
 use crate::clock::Clock;
@@ -21,6 +22,7 @@ use crate::event::TorrentKey;
 use crate::prepare::Outcome;
 use crate::slots::Slots;
 use crate::torrent::{NewTorrent, Torrent};
+use crate::web_seeds::WebNews;
 use mio::{Events, Poll, Token, Waker};
 use piecework_disk::{Chunk, Completion, Mailbox, PieceStore};
 use piecework_net::{Arrival, FramePool, SCRATCH_BYTES};
@@ -30,7 +32,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::sync::mpsc::{
+    Receiver, Sender, SyncSender, TryRecvError, TrySendError, channel, sync_channel,
+};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -41,6 +45,9 @@ pub(crate) const WAKE: Token = Token(usize::MAX);
 
 /// Commands a shard has not taken yet; beyond it an arrival is dropped and other senders wait.
 const COMMANDS_MAX: usize = 4096;
+
+/// Blocks of web seeds that a shard has not taken yet.
+const WEB_NEWS_MAX: usize = 256;
 
 /// Pause until sockets that wait for memory look again: workers free it and tell nobody.
 const PRESSURE_PAUSE: Duration = Duration::from_millis(5);
@@ -96,6 +103,8 @@ pub(crate) struct ShardHandle {
     /// At most one for each tracker and each node of a lookup. A way of its own, so that neither the
     /// threads that ask them nor the shard itself ever wait for room.
     answers: Sender<(TorrentKey, News)>,
+    /// Blocks from web seeds; the fetch that finds no room waits.
+    web_news: SyncSender<(TorrentKey, WebNews)>,
     waker: Arc<Waker>,
 }
 
@@ -130,6 +139,17 @@ impl ShardHandle {
         }
     }
 
+    /// Hands over news of a web seed; gives it back while there is no room. A shard that has ended takes all.
+    pub(crate) fn tell_of_web_seeds(&self, key: TorrentKey, news: WebNews) -> Result<(), WebNews> {
+        match self.web_news.try_send((key, news)) {
+            Err(TrySendError::Full((_, news))) => Err(news),
+            Ok(()) | Err(TrySendError::Disconnected(_)) => {
+                self.wake();
+                Ok(())
+            }
+        }
+    }
+
     pub(crate) fn wake(&self) {
         // A failed wake-up means that the poll is gone, and with it everything that could be told.
         drop(self.waker.wake());
@@ -142,6 +162,7 @@ pub(crate) struct Shard {
     pub(crate) shared: Arc<Shared>,
     commands: Receiver<Command>,
     answers: Receiver<(TorrentKey, News)>,
+    pub(crate) web_news: Receiver<(TorrentKey, WebNews)>,
     pub(crate) handle: ShardHandle,
     pub(crate) mailbox: Mailbox,
     completions: Vec<Completion>,
@@ -183,8 +204,13 @@ impl Shard {
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let (sender, commands) = sync_channel(COMMANDS_MAX);
         let (answer_sender, answers) = channel();
-        let handle =
-            ShardHandle { commands: sender, answers: answer_sender, waker: Arc::clone(&waker) };
+        let (web_sender, web_news) = sync_channel(WEB_NEWS_MAX);
+        let handle = ShardHandle {
+            commands: sender,
+            answers: answer_sender,
+            web_news: web_sender,
+            waker: Arc::clone(&waker),
+        };
         let mailbox = shared.disk.mailbox(Arc::new(move || drop(waker.wake())));
         let mut shard = Self {
             poll,
@@ -192,6 +218,7 @@ impl Shard {
             shared,
             commands,
             answers,
+            web_news,
             handle: handle.clone(),
             mailbox,
             completions: Vec::new(),
@@ -231,6 +258,7 @@ impl Shard {
             self.take_events(&events);
             self.take_commands(now);
             self.take_answers(now);
+            self.take_web_news(now);
             self.take_completions(now);
             self.relieve(now);
             self.unstall(now);

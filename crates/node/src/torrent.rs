@@ -17,6 +17,7 @@ use crate::limits::{NodeLimits, Rate};
 use crate::setup::{Prepared, Resting};
 use crate::shard::Ending;
 use crate::slots::Slots;
+use crate::web_seeds::WebSeeds;
 use piecework_disk::{Chunk, PieceStore, ResumeLock, Totals};
 use piecework_metainfo::{Info, PieceLayers};
 use piecework_net::{Arrival, ReadToken};
@@ -44,6 +45,7 @@ pub(crate) struct NewTorrent {
     pub(crate) info_hashes: InfoHashes,
     /// Its trackers, by tier.
     pub(crate) tiers: Vec<Vec<String>>,
+    pub(crate) web_seeds: WebSeeds,
     pub(crate) spec: AddTorrent,
     /// Absent for a magnet link, and for a torrent that rests from the start.
     pub(crate) content: Option<Prepared>,
@@ -119,6 +121,7 @@ pub(crate) struct Torrent {
     /// Peers whose handshake was encrypted.
     pub(crate) encrypted: u32,
     pub(crate) greetings: Greetings,
+    pub(crate) web_seeds: WebSeeds,
     /// There were any since it was added or lay down last.
     pub(crate) had_company: bool,
     /// Payload moved in this run before its last sleep.
@@ -137,12 +140,12 @@ pub(crate) struct Torrent {
     peers: Slots<u32>,
     next_read: u64,
     up: Rate,
-    down: Rate,
+    down: Arc<Rate>,
 }
 
 impl Torrent {
     pub(crate) fn new(new: NewTorrent, shared: &Shared, now: Time) -> Self {
-        let NewTorrent { info_hashes, tiers, spec, content, resting, status, .. } = new;
+        let NewTorrent { info_hashes, tiers, web_seeds, spec, content, resting, status, .. } = new;
         let mut rng = Rng::new(shared.random());
         let peer_id = shared.peer_id();
         let is_private = content.as_ref().is_some_and(|content| content.info.is_private());
@@ -159,7 +162,8 @@ impl Torrent {
             turned_away: BTreeMap::new(),
             external_seen: 0,
             up: Rate::new(spec.up_limit, now),
-            down: Rate::new(spec.down_limit, now),
+            down: Arc::new(Rate::new(spec.down_limit, now)),
+            web_seeds,
             info_hashes,
             spec: Arc::new(spec),
             content: content.map(Box::new),
@@ -413,6 +417,11 @@ impl Torrent {
                 Err(at)
             }
         }
+    }
+
+    /// The torrent's own limit, for those who receive elsewhere.
+    pub(crate) fn down_limit(&self) -> Arc<Rate> {
+        Arc::clone(&self.down)
     }
 
     /// Returns what a read did not use of its budget.

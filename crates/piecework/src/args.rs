@@ -163,6 +163,9 @@ pub(crate) struct GetArgs {
     pub(crate) dir: PathBuf,
     #[command(flatten)]
     pub(crate) net: NetArgs,
+    /// Also fetch from this HTTP server (BEP 19), in private networks too. May be repeated.
+    #[arg(long, value_name = "URL")]
+    pub(crate) web_seed: Vec<String>,
     /// Fetch only files whose path matches: '*.mkv', 'subs/**'. May be repeated.
     #[arg(long, value_name = "GLOB")]
     pub(crate) select: Vec<String>,

@@ -261,6 +261,7 @@ fn object(label: &str, status: &Status) -> serde_json::Value {
         "peers": status.peers,
         "seeds": status.seeds,
         "encrypted": status.encrypted,
+        "web_seeds": status.web_seeds.iter().filter(|seed| !seed.is_dropped).count(),
         "complete": status.is_complete,
         "refused": by_reason(&status.refused),
         "turned_away": by_reason(&status.turned_away),

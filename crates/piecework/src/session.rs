@@ -4,13 +4,15 @@ use crate::args::{Common, EncryptionArg, NetArgs, PriorityRule};
 use crate::failure::{Context, Failure};
 use crate::ip_filter;
 use crate::out::Out;
+use crate::progress::Progress;
 use crate::signals::Signals;
 use crate::source::Loaded;
 use globset::{GlobBuilder, GlobMatcher};
 use piecework_metainfo::Info;
 use piecework_node::{
     AddressPolicy, Binding, Encryption, Engine, EngineConfig, Event, FilePriorities, MappingStatus,
-    NORMAL_PRIORITY, Notice, PeerVerdict, PortChoice, Reach, TrackerDns,
+    NORMAL_PRIORITY, Notice, PeerVerdict, PortChoice, Reach, TrackerDns, WebSeed, WebSeedKind,
+    WebSeedVerdict,
 };
 use piecework_node::{AddressScope, DhtConfig};
 use serde_json::{Value, json};
@@ -131,6 +133,29 @@ pub(crate) fn tell_verdict(out: Out, label: &str, verdict: &PeerVerdict) {
         "verdict": if verdict.is_ban { "banned" } else { "dropped" },
         "reason": verdict.reason,
     }));
+}
+
+/// A web seed is asked for nothing any more.
+pub(crate) fn tell_web_seed(out: Out, progress: &Progress, label: &str, verdict: &WebSeedVerdict) {
+    if !out.is_json() {
+        progress.note(&format!("gave up web seed {}: {}", verdict.url, verdict.reason));
+    }
+    out.event(&json!({
+        "event": "web_seed",
+        "info_hash": label,
+        "url": verdict.url,
+        "verdict": "dropped",
+        "reason": verdict.reason,
+    }));
+}
+
+/// The servers behind `--web-seed`.
+pub(crate) fn web_seeds(urls: &[String]) -> Result<Vec<WebSeed>, Failure> {
+    let read = |url: &String| {
+        WebSeed::new(url, WebSeedKind::Files)
+            .ok_or_else(|| Failure::usage(format!("--web-seed {url} is no http or https address")))
+    };
+    urls.iter().map(read).collect()
 }
 
 /// The engine's next event, or `None` when it is time to look at the figures: after `wait`, after a

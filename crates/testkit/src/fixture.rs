@@ -120,6 +120,13 @@ impl FixtureBuilder {
         self
     }
 
+    /// A web seed that the torrent names.
+    #[must_use]
+    pub fn web_seed(mut self, url: &str) -> Self {
+        self.details.web_seeds.push(url.to_owned());
+        self
+    }
+
     /// Makes content and torrent.
     ///
     /// # Panics

@@ -6,6 +6,7 @@
 //!   [`download()`] is a downloader that checks what it gets.
 //! - [`FakeTracker`] answers announces over HTTP or UDP as scripted, and remembers them.
 //! - [`FakeDns`] answers questions for TXT records.
+//! - [`FakeWebServer`] is a web seed that follows a script, and remembers what it was asked for.
 //! - [`Sandbox`] and [`Run`] start the binary in folders of its own and wait for what it prints.
 //! - [`churn`] sets two hundred peers on the binary for an hour and watches its memory.
 //!
@@ -25,6 +26,7 @@ mod peer;
 mod process;
 mod stream;
 mod tracker;
+mod web_server;
 
 pub use dns::{DnsAnswer, FakeDns};
 pub use download::{DownloadError, Downloaded, claimed_pieces, download};
@@ -34,3 +36,4 @@ pub use peer::{Behaviour, FakePeer, FakePeerBuilder, PeerStats};
 pub use process::{Run, Sandbox, Signal};
 pub use stream::{Incoming, PeerStream, StreamError};
 pub use tracker::{FakeTracker, TrackerAnswer};
+pub use web_server::{FakeWebServer, WebBehaviour, WebRequest};

@@ -227,6 +227,8 @@ impl Shard {
         torrent.phase = Phase::Active;
         torrent.stream(now);
         torrent.swarm.handle(Input::ContentReady(machine_content), now);
+        self.introduce_web_seeds(key, now);
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
         let has_slept = std::mem::take(&mut torrent.rest) == Rest::Waking;
         torrent.is_known_complete = has_slept && torrent.swarm.view().is_complete;
         torrent.publish();
@@ -418,6 +420,7 @@ impl Shard {
             .collect();
         ids.into_iter().for_each(|id| self.close(id, Ending::Lost { is_fault: false }, now));
         if let Some(torrent) = self.torrents.get_mut(&key) {
+            torrent.web_seeds.stop_all();
             torrent.save(true);
             torrent.announcer.stop(now);
             torrent.publish();

@@ -314,6 +314,7 @@ impl Shard {
         for id in all {
             self.close(id, Ending::Lost { is_fault: false }, now);
         }
+        self.cut_off_web_seeds(now);
     }
 }
 

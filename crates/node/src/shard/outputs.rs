@@ -80,6 +80,9 @@ impl Shard {
                     torrent.dialer.handle(DialerInput::Banned { address }, now);
                 }
             }
+            Output::Fetch { seed, fetch, blocks } => self.fetch(key, (seed, fetch), blocks, now),
+            Output::StopFetch { fetch } => self.stop_fetch(key, fetch),
+            Output::WebSeedDropped { seed, reason } => self.web_seed_dropped(key, seed, &reason),
             Output::DigestsWanted { piece } => {
                 if let Some(torrent) = self.torrents.get_mut(&key) {
                     torrent.read_for_digests(piece);

@@ -54,7 +54,10 @@ impl Torrent {
 
     /// Whether nothing moves and nobody is there: no figures to refresh.
     pub(crate) fn is_idle(&self) -> bool {
-        self.phase == Phase::Active && self.sockets == 0 && self.dialer.connections() == 0
+        self.phase == Phase::Active
+            && self.sockets == 0
+            && self.dialer.connections() == 0
+            && !self.swarm.waits_for_web_seeds()
     }
 
     /// Gives the faces the present figures.
@@ -92,6 +95,7 @@ impl Torrent {
                 refused: self.dialer.refusals().collect(),
                 turned_away: self.turned_away.iter().map(|(why, count)| (*why, *count)).collect(),
                 trackers,
+                web_seeds: self.web_seeds.statuses(),
                 is_complete: phase == Phase::Active && view.is_complete,
                 is_resting: false,
             };

@@ -85,6 +85,7 @@ impl Torrent {
         self.swarm = Swarm::new(config, now);
         self.prepare_machines(shared, now);
         self.content = None;
+        self.web_seeds.rest();
         if matches!(self.spec.source, Source::Metainfo(_)) {
             let source = Source::Magnet(Box::new(Magnet::new(self.info_hashes)));
             self.spec = Arc::new(AddTorrent { source, ..(*self.spec).clone() });

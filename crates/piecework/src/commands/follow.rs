@@ -245,6 +245,9 @@ impl Follow<'_> {
             What::Problem(problem) => version.progress.note(&problem.text),
             What::Recovered => version.progress.note("the storage can be written again"),
             What::Peer(verdict) => session::tell_verdict(self.out, &label, verdict),
+            What::WebSeed(verdict) => {
+                session::tell_web_seed(self.out, &version.progress, &label, verdict);
+            }
             What::Stopped => {}
         }
         Ok(())

@@ -23,6 +23,7 @@ pub(crate) fn run(args: &GetArgs, common: &Common, out: Out) -> Result<(), Failu
     let signals = Signals::install()?;
     let mut peers = session::peers(&args.net)?;
     let priorities = session::priorities(&args.select, &args.priority)?;
+    let web_seeds = session::web_seeds(&args.web_seed)?;
     let loaded = source::load(&args.source, &session::binding(&args.net))?;
     if let Loaded::Torrent(metainfo) = &loaded {
         refuse_nothing(priorities.as_ref(), metainfo.info())?;
@@ -33,6 +34,7 @@ pub(crate) fn run(args: &GetArgs, common: &Common, out: Out) -> Result<(), Failu
     let engine = session::start(common, &args.net, &signals)?;
     let mut spec = AddTorrent::new(source, args.dir.clone());
     spec.peers = peers;
+    spec.web_seeds = web_seeds;
     spec.priorities = priorities.clone();
     spec.is_sequential = args.sequential;
     spec.may_overwrite = args.overwrite;
@@ -177,6 +179,9 @@ impl Get {
             What::Problem(problem) => progress.note(&problem.text),
             What::Recovered => progress.note("the storage can be written again"),
             What::Peer(verdict) => session::tell_verdict(self.out, &label, verdict),
+            What::WebSeed(verdict) => {
+                session::tell_web_seed(self.out, progress, &label, verdict);
+            }
             What::Stopped => {}
         }
         Ok(())
@@ -186,6 +191,11 @@ impl Get {
 /// Why nothing moved, as far as the figures tell.
 pub(super) fn give_up_text(name: &str, seconds: u64, status: &Status) -> String {
     let failing = status.trackers.iter().find(|tracker| tracker.is_working == Some(false));
+    let web_seed = status.web_seeds.iter().find(|seed| !seed.message.is_empty());
+    if let Some(seed) = web_seed.filter(|_| status.peers == 0) {
+        let cause = format!("no peer; web seed {}: {}", seed.url, seed.message);
+        return format!("gave up on {name} after {seconds} s without progress: {cause}");
+    }
     let cause = match (status.peers, failing) {
         (0, Some(tracker)) => format!("no peer; tracker {}: {}", tracker.host, tracker.message),
         (0, None) if status.known == 0 && !status.refused.is_empty() => {

@@ -78,7 +78,14 @@ fn fetch(
             }
             Some(What::Problem(problem)) => progress.note(&problem.text),
             Some(What::Peer(verdict)) => session::tell_verdict(out, name, &verdict),
-            Some(What::Ready { .. } | What::Done | What::Recovered | What::Stopped) | None => {}
+            Some(
+                What::Ready { .. }
+                | What::Done
+                | What::Recovered
+                | What::Stopped
+                | What::WebSeed(_),
+            )
+            | None => {}
         }
         if let Some(status) = signals.status() {
             return Err(Failure::silent(status));

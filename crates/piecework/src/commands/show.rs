@@ -71,7 +71,7 @@ fn torrent_lines(metainfo: &Metainfo) -> Lines {
             lines.add("tracker", format_args!("{url} (tier {})", tier + 1));
         }
     }
-    lines.add_each("web seed", metainfo.web_seeds());
+    lines.add_each("web seed", metainfo.web_seeds().iter().chain(metainfo.http_seeds()));
     lines.add_each("comment", metainfo.comment().map(str::escape_debug));
     lines.add_each("created by", metainfo.created_by().map(str::escape_debug));
     lines.add_each("created", metainfo.creation_date().map(utc));
@@ -170,6 +170,7 @@ fn torrent_object(metainfo: &Metainfo) -> Value {
         "private": info.is_private(),
         "trackers": metainfo.trackers(),
         "web_seeds": metainfo.web_seeds(),
+        "http_seeds": metainfo.http_seeds(),
         "comment": metainfo.comment(),
         "created_by": metainfo.created_by(),
         "creation_date": metainfo.creation_date(),
