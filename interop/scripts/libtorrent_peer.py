@@ -100,6 +100,8 @@ def make(args):
     torrent = lt.create_torrent(files, args.piece_length, flags[args.format])
     for url in args.tracker:
         torrent.add_tracker(url)
+    for url in args.web_seed:
+        torrent.add_url_seed(url)
     torrent.set_priv(args.private)
     if args.sparse:
         sparse_hashes(torrent, args.path)
@@ -257,6 +259,7 @@ def main():
     sub.add_argument("--format", choices=["v1", "v2", "hybrid"], default="v1")
     sub.add_argument("--piece-length", type=int, default=0)
     sub.add_argument("--tracker", action="append", default=[])
+    sub.add_argument("--web-seed", action="append", default=[])
     sub.add_argument("--private", action="store_true")
     sub.add_argument("--sparse", action="store_true")
     sub.add_argument("--like", metavar="TORRENT")

@@ -18,6 +18,7 @@ mod pacing;
 mod reach;
 mod swarm;
 mod transfer;
+mod web_seed;
 
 /// How long a cell may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -97,6 +98,7 @@ pub(crate) fn all(lab: &Lab) -> Vec<Cell> {
     cells.extend(large::cells(subject));
     cells.extend(pacing::cells(subject));
     cells.extend(encryption::cells(subject));
+    cells.extend(web_seed::cells(subject));
     cells.extend(commands::cells(lab.subject()));
     cells.extend(reach::cells(lab.subject()));
     cells

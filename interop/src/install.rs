@@ -20,6 +20,7 @@ impl Foreign {
             Self::Aria2 => "aria2",
             Self::Opentracker => "opentracker",
             Self::Miniupnpd => "miniupnpd",
+            Self::Nginx => crate::peers::nginx::PACKAGE,
         }
     }
 }

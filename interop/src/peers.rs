@@ -15,6 +15,7 @@ use crate::torrent::Torrent;
 pub(crate) mod aria2;
 pub(crate) mod libtorrent;
 pub(crate) mod miniupnpd;
+pub(crate) mod nginx;
 pub(crate) mod opentracker;
 pub(crate) mod ours;
 pub(crate) mod transmission;
@@ -32,12 +33,20 @@ pub(crate) enum Foreign {
     Opentracker,
     /// miniupnpd, a gateway.
     Miniupnpd,
+    /// nginx, as a web seed.
+    Nginx,
 }
 
 impl Foreign {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Libtorrent, Self::Transmission, Self::Aria2, Self::Opentracker, Self::Miniupnpd];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Libtorrent,
+        Self::Transmission,
+        Self::Aria2,
+        Self::Opentracker,
+        Self::Miniupnpd,
+        Self::Nginx,
+    ];
 
     /// The name on the command line and in the matrix.
     pub(crate) const fn name(self) -> &'static str {
@@ -47,6 +56,7 @@ impl Foreign {
             Self::Aria2 => "aria2",
             Self::Opentracker => "opentracker",
             Self::Miniupnpd => "miniupnpd",
+            Self::Nginx => "nginx",
         }
     }
 
@@ -58,6 +68,7 @@ impl Foreign {
             Self::Aria2 => aria2::version(),
             Self::Opentracker => opentracker::version(),
             Self::Miniupnpd => miniupnpd::version(),
+            Self::Nginx => nginx::version(),
         }
     }
 }

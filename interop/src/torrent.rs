@@ -50,6 +50,8 @@ pub(crate) struct Recipe<'a> {
     pub(crate) piece_length: Option<u64>,
     /// The announce URL.
     pub(crate) tracker: Option<&'a str>,
+    /// The address of a web seed (BEP 19).
+    pub(crate) web_seed: Option<&'a str>,
     /// Peers from the tracker alone (BEP 27).
     pub(crate) private: bool,
     /// The payload is mostly a hole, which libtorrent's driver hashes without reading.
@@ -66,6 +68,7 @@ impl<'a> Recipe<'a> {
             format,
             piece_length: None,
             tracker: None,
+            web_seed: None,
             private: false,
             sparse: false,
             like: None,

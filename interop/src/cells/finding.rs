@@ -64,7 +64,8 @@ fn host(foreign: Foreign) -> Host {
         Foreign::Libtorrent => Host::LIBTORRENT,
         Foreign::Transmission => Host::TRANSMISSION,
         Foreign::Aria2 => Host::ARIA2,
-        Foreign::Opentracker => Host::OPENTRACKER,
+        // Servers, which no peer has to tell of.
+        Foreign::Opentracker | Foreign::Nginx => Host::OPENTRACKER,
         Foreign::Miniupnpd => unreachable!("a gateway has a host of its own"),
     }
 }

@@ -54,8 +54,8 @@ pub(super) fn client(foreign: Foreign) -> &'static dyn Client {
         Foreign::Libtorrent => &Libtorrent::PEER,
         Foreign::Transmission => &Transmission,
         Foreign::Aria2 => &Aria2,
-        Foreign::Opentracker | Foreign::Miniupnpd => {
-            unreachable!("a tracker or a gateway shares no files")
+        Foreign::Opentracker | Foreign::Miniupnpd | Foreign::Nginx => {
+            unreachable!("a tracker, a gateway or a web server is no peer")
         }
     }
 }

@@ -45,6 +45,9 @@ pub(crate) fn make(recipe: &Recipe<'_>, out: PathBuf, home: &Path) -> Outcome<To
     if let Some(url) = recipe.tracker {
         launch = launch.args(["--tracker", url]);
     }
+    if let Some(url) = recipe.web_seed {
+        launch = launch.args(["--web-seed", url]);
+    }
     if recipe.private {
         launch = launch.arg("--private");
     }

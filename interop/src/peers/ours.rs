@@ -50,6 +50,9 @@ impl Ours {
         if let Some(url) = recipe.tracker {
             launch = launch.args(["--tracker", url]);
         }
+        if let Some(url) = recipe.web_seed {
+            launch = launch.args(["--web-seed", url]);
+        }
         if recipe.private {
             launch = launch.arg("--private");
         }
