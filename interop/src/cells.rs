@@ -94,6 +94,7 @@ pub(crate) fn all(lab: &Lab) -> Vec<Cell> {
     let subject = lab.subject().client().name();
     let mut cells = transfer::cells(subject);
     cells.extend(swarm::cells(subject));
+    cells.extend(swarm::kept_by_ours(lab.subject()));
     cells.extend(finding::cells(lab.subject()));
     cells.extend(large::cells(subject));
     cells.extend(pacing::cells(subject));

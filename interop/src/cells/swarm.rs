@@ -5,9 +5,9 @@ use std::time::Instant;
 use super::Cell;
 use super::transfer::{Side, client};
 use crate::failure::Outcome;
-use crate::lab::Room;
+use crate::lab::{Room, Subject};
 use crate::matrix::Measure;
-use crate::peers::opentracker::{Opentracker, Scheme, Site};
+use crate::peers::opentracker::{Scheme, Site, Tracker};
 use crate::peers::{Client, Encryption, Foreign, Job, Peer};
 use crate::torrent::{Format, Recipe, Torrent};
 
@@ -30,6 +30,19 @@ pub(super) fn cells(subject: &str) -> Vec<Cell> {
     cells
 }
 
+/// Cells whose tracker is ours.
+pub(super) fn kept_by_ours(subject: &Subject) -> Vec<Cell> {
+    let Subject::Ours(_) = subject else { return Vec::new() };
+    let name = subject.client().name();
+    let cells = [Scheme::Http, Scheme::Udp].into_iter().flat_map(|scheme| {
+        Side::BOTH.map(|side| {
+            let plan = Plan { scheme, side, is_kept_by_ours: true, ..Plan::MIXED };
+            plan.cell(format!("4 clients, our {} tracker", scheme.name().to_uppercase()), name)
+        })
+    });
+    cells.collect()
+}
+
 /// One seeder, everybody else leeches.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
@@ -39,6 +52,8 @@ pub(super) struct Plan {
     peers: &'static [Foreign],
     private: bool,
     magnet: bool,
+    /// The tracker is ours, else opentracker.
+    is_kept_by_ours: bool,
     /// Ours, theirs.
     encryption: [Encryption; 2],
 }
@@ -50,6 +65,7 @@ impl Plan {
         peers: &[Foreign::Libtorrent, Foreign::Transmission, Foreign::Aria2],
         private: false,
         magnet: false,
+        is_kept_by_ours: false,
         encryption: [Encryption::Default; 2],
     };
 
@@ -67,7 +83,8 @@ impl Plan {
                 format!("{} -> {}", names[0], others.join(", "))
             }
         };
-        let needs = [self.peers, &[Foreign::Opentracker]].concat();
+        let tracker: &[Foreign] = if self.is_kept_by_ours { &[] } else { &[Foreign::Opentracker] };
+        let needs = [self.peers, tracker].concat();
         Cell::new(name, direction, &needs, move |room| self.run(room))
     }
 
@@ -81,7 +98,12 @@ impl Plan {
             ..Recipe::new(payload, Format::V1)
         };
         let torrent = room.torrent(&recipe, self.side.maker())?;
-        let tracker = site.start(&torrent, &room.home("opentracker")?, room.deadline)?;
+        let home = room.home("tracker")?;
+        let tracker = if self.is_kept_by_ours {
+            site.start_ours(room.ours()?, &torrent, &home, room.deadline)?
+        } else {
+            site.start(&torrent, &home, room.deadline)?
+        };
         let foreign = self.peers.iter().map(|peer| client(*peer));
         let mut clients: Vec<&dyn Client> = foreign.collect();
         match self.side {
@@ -102,7 +124,7 @@ impl Plan {
         self,
         room: &Room<'_>,
         torrent: &Torrent,
-        mut tracker: Opentracker,
+        mut tracker: Tracker,
         clients: &[&dyn Client],
         magnet: Option<&str>,
     ) -> Outcome<f64> {
@@ -126,6 +148,11 @@ impl Plan {
             peer.wait_done(room.deadline)?;
         }
         let seconds = began.elapsed().as_secs_f64();
+        if self.is_kept_by_ours {
+            // Each has told it that its download is complete, but aria2, which says goodbye in its place.
+            let told = clients[1..].iter().filter(|client| client.name() != "aria2").count();
+            tracker.wait_downloads(torrent, told as u64, room.deadline)?;
+        }
         for peer in &mut leeching {
             peer.stop()?;
         }

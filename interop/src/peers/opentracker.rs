@@ -1,5 +1,5 @@
 //! opentracker as Debian builds it: HTTP and UDP on one port, only for torrents of a whitelist, and
-//! never as root.
+//! never as root. A tracker of ours can take its place.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::failure::{Context as _, Failure, Outcome};
 use crate::http;
 use crate::netns::{Host, free_port};
+use crate::peers::ours::Ours;
 use crate::process::{Deadline, Launch, Process};
 use crate::torrent::Torrent;
 
@@ -65,7 +66,7 @@ impl Site {
         torrent: &Torrent,
         home: &Path,
         deadline: Deadline,
-    ) -> Outcome<Opentracker> {
+    ) -> Outcome<Tracker> {
         let told = || "writing the tracker's whitelist";
         fs::create_dir_all(home).context(told)?;
         let hashes = torrent.tracker_hashes().join("\n");
@@ -82,18 +83,37 @@ impl Site {
             process.must_live("it answers")?;
             Ok(http::get(self.0, "/scrape").ok().map(drop))
         })?;
-        Ok(Opentracker { process, address: self.0 })
+        Ok(Tracker { process, address: self.0 })
+    }
+
+    /// Starts a tracker of ours in its place, for one torrent.
+    pub(crate) fn start_ours(
+        self,
+        ours: &Ours,
+        torrent: &Torrent,
+        home: &Path,
+        deadline: Deadline,
+    ) -> Outcome<Tracker> {
+        let list = home.join("list");
+        fs::write(&list, torrent.tracker_hashes().join("\n"))
+            .context(|| "writing the tracker's list")?;
+        let mut process = ours.tracker(self.0, &list, home).start()?;
+        process.wait_line("READY of our tracker", deadline, |line| {
+            let is_ready = line.text == format!("READY tracker {}", self.0.port());
+            Ok(is_ready.then_some(()))
+        })?;
+        Ok(Tracker { process, address: self.0 })
     }
 }
 
-/// A running tracker.
+/// A running tracker, whoever wrote it.
 #[derive(Debug)]
-pub(crate) struct Opentracker {
+pub(crate) struct Tracker {
     process: Process,
     address: SocketAddr,
 }
 
-impl Opentracker {
+impl Tracker {
     /// Waits until `seeds` complete peers have announced themselves.
     pub(crate) fn wait_seeds(
         &mut self,
@@ -101,12 +121,33 @@ impl Opentracker {
         seeds: u64,
         deadline: Deadline,
     ) -> Outcome<()> {
+        self.wait_count("complete", torrent, seeds, deadline)
+    }
+
+    /// Waits until `downloads` peers have told that they are complete.
+    pub(crate) fn wait_downloads(
+        &mut self,
+        torrent: &Torrent,
+        downloads: u64,
+        deadline: Deadline,
+    ) -> Outcome<()> {
+        self.wait_count("downloaded", torrent, downloads, deadline)
+    }
+
+    fn wait_count(
+        &mut self,
+        key: &str,
+        torrent: &Torrent,
+        wanted: u64,
+        deadline: Deadline,
+    ) -> Outcome<()> {
         let hash = torrent.tracker_hashes().first().copied().unwrap_or_default().to_owned();
         let path = format!("/scrape?info_hash={}", percent(&hash));
-        deadline.poll("the tracker knows the seeder", || {
-            self.process.must_live("it knows the seeder")?;
+        let what = format!("the tracker counts {wanted} as {key}");
+        deadline.poll(&what, || {
+            self.process.must_live("it counts them")?;
             let answer = http::get(self.address, &path)?;
-            Ok(complete(&answer.body).filter(|count| *count >= seeds).map(drop))
+            Ok(count(key, &answer.body).filter(|count| *count >= wanted).map(drop))
         })
     }
 
@@ -127,10 +168,10 @@ fn percent(hex: &str) -> String {
         .collect()
 }
 
-/// `complete` of a scrape answer (BEP 48).
-fn complete(body: &[u8]) -> Option<u64> {
+/// A number of a scrape answer (BEP 48).
+fn count(key: &str, body: &[u8]) -> Option<u64> {
     let text = String::from_utf8_lossy(body);
-    let (_, after) = text.split_once("8:completei")?;
+    let (_, after) = text.split_once(&format!("{}:{key}i", key.len()))?;
     after.split_once('e')?.0.parse().ok()
 }
 
@@ -142,8 +183,8 @@ mod tests {
     fn a_scrape_answer_tells_the_seeds() {
         let body =
             b"d5:filesd20:aaaaaaaaaaaaaaaaaaaad8:completei3e10:downloadedi0e10:incompletei1eeee";
-        assert_eq!(complete(body), Some(3));
-        assert_eq!(complete(b"d5:filesdee"), None);
+        assert_eq!((count("complete", body), count("downloaded", body)), (Some(3), Some(0)));
+        assert_eq!(count("complete", b"d5:filesdee"), None);
     }
 
     #[test]

@@ -91,6 +91,14 @@ impl Ours {
         serde_json::from_str(&printed).context(|| format!("net --json printed {printed:?}"))
     }
 
+    /// A tracker at `place` for the info-hashes of `list`.
+    pub(crate) fn tracker(&self, place: SocketAddr, list: &Path, home: &Path) -> Launch {
+        let (ip, port) = (place.ip().to_string(), place.port().to_string());
+        Launch::new(&self.binary, home)
+            .args(["tracker", "--bind", &ip, "--port", &port, "--allow"])
+            .arg(list)
+    }
+
     /// Starts `get`.
     pub(crate) fn get(&self, job: &Job<'_>, more: &[&str]) -> Outcome<OursPeer> {
         self.start_get(job, more, |launch| launch)
