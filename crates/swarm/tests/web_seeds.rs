@@ -4,8 +4,8 @@
 
 use piecework_hash::sha1;
 use piecework_swarm::{
-    Config, Content, FetchFault, FetchId, Hello, Input, Output, Swarm, WEB_SEEDS_MAX, WebSeedEnd,
-    WebSeedId,
+    Config, Content, FetchFault, FetchId, Hello, Input, Output, StreamWindow, Swarm, WEB_SEEDS_MAX,
+    WebSeedEnd, WebSeedId,
 };
 use piecework_types::{
     BLOCK_BYTES, Bitfield, Block, ChunkId, InfoHashes, PeerId, PeerSlot, PieceGrid, PieceIndex,
@@ -371,6 +371,17 @@ fn what_peers_lack_is_fetched_first() {
     bench.tell(Input::WebSeedAdded { seed: FIRST });
     let fetch = bench.fetches(FIRST)[0];
     assert_eq!(pieces(&bench.blocks(fetch))[..4], [40, 41, 42, 43]);
+}
+
+#[test]
+fn what_a_reader_needs_next_is_fetched_before_anything_else() {
+    let mut bench = Bench::leech();
+    let position = 100 * u64::from(BLOCKS * BLOCK_BYTES) + 5;
+    let window = StreamWindow { position, bitrate_bytes: 100_000 };
+    bench.tell(Input::Stream(Some(window)));
+    bench.tell(Input::WebSeedAdded { seed: FIRST });
+    let fetch = bench.fetches(FIRST)[0];
+    assert_eq!(pieces(&bench.blocks(fetch))[..2], [100, 101]);
 }
 
 #[test]

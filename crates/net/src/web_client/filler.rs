@@ -93,3 +93,81 @@ impl<'a, I: Intake> Filler<'a, I> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// Takes blocks; says so often that there is no memory before each.
+    #[derive(Default)]
+    struct Blocks {
+        came: Vec<Vec<u8>>,
+        pauses: u32,
+        paused: u32,
+    }
+
+    impl Intake for Blocks {
+        type Chunk = Vec<u8>;
+
+        fn chunk(&mut self, bytes: u32) -> Result<Vec<u8>, Duration> {
+            if self.paused < self.pauses {
+                self.paused += 1;
+                return Err(Duration::from_millis(2));
+            }
+            self.paused = 0;
+            Ok(vec![0xff; bytes as usize])
+        }
+
+        fn block(&mut self, chunk: Vec<u8>) -> Result<(), Vec<u8>> {
+            self.came.push(chunk);
+            Ok(())
+        }
+
+        fn failed(&mut self, _: &WebFault) -> bool {
+            true
+        }
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(future)
+    }
+
+    #[test]
+    fn portions_of_any_size_and_padding_become_blocks() {
+        let mut blocks = Blocks::default();
+        let mut filler = Filler::new(&[4, 4, 1], &mut blocks);
+        run(async {
+            filler.take(&[1]).await.unwrap();
+            filler.take(&[2, 3, 4, 5]).await.unwrap();
+            filler.take_zeros(2).await.unwrap();
+            filler.take(&[6, 7]).await.unwrap();
+            assert!(filler.take(&[8]).await.is_err(), "nobody asked for more");
+        });
+        assert_eq!(blocks.came, [vec![1, 2, 3, 4], vec![5, 0, 0, 6], vec![7]]);
+    }
+
+    #[test]
+    fn a_server_that_sends_nothing_stalls_and_a_block_gives_it_new_time() {
+        let mut blocks = Blocks::default();
+        let mut filler = Filler::new(&[2, 2], &mut blocks);
+        filler.patience = Duration::from_millis(1);
+        let waited = run(filler.wait_for(std::future::pending::<()>()));
+        assert_eq!((waited, filler.patience), (Err(WebFault::Stalled), Duration::ZERO));
+        run(filler.take(&[1])).unwrap();
+        assert_eq!(filler.patience, Duration::ZERO);
+        run(filler.take(&[2])).unwrap();
+        assert_eq!(filler.patience, BLOCK_AFTER);
+    }
+
+    #[test]
+    fn a_server_is_not_blamed_while_we_have_no_memory() {
+        let mut blocks = Blocks { pauses: 5, ..Blocks::default() };
+        let mut filler = Filler::new(&[2, 2], &mut blocks);
+        filler.patience = Duration::from_millis(1);
+        run(filler.take(&[1, 2, 3])).unwrap();
+        assert_eq!(blocks.came, [[1, 2]]);
+    }
+}

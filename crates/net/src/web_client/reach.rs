@@ -75,3 +75,37 @@ pub(super) fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<Strin
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn is_public(ip: IpAddr) -> bool {
+        ip.to_canonical() != IpAddr::from([10, 0, 0, 1])
+    }
+
+    fn refused(reach: Reach, url: &str) -> Option<String> {
+        reach.check(&Url::parse(url).unwrap()).err().map(|refused| refused.to_string())
+    }
+
+    #[test]
+    fn private_addresses_are_refused_in_every_spelling_unless_anything_may_be_reached() {
+        let public = Reach { is_public: Some(is_public), is_v6: None };
+        let anywhere = Reach { is_public: None, is_v6: None };
+        for url in ["http://10.0.0.1:80/", "http://167772161/", "http://[::ffff:10.0.0.1]/"] {
+            assert!(refused(public, url).unwrap().contains("--web-seed allows it"), "{url}");
+            assert_eq!(refused(anywhere, url), None, "{url}");
+        }
+        assert_eq!(refused(public, "http://10.0.0.2/"), None);
+        assert_eq!(refused(public, "http://name/"), None, "names are looked at in their look-up");
+    }
+
+    #[test]
+    fn what_is_tied_to_one_family_reaches_no_other() {
+        let v4 = Reach { is_public: None, is_v6: Some(false) };
+        assert_eq!(refused(v4, "http://192.0.2.1/"), None);
+        assert!(refused(v4, "http://[2001:db8::1]/").unwrap().contains("no address for"));
+    }
+}
