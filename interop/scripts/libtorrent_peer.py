@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import time
 
 import libtorrent as lt
 
@@ -27,6 +28,21 @@ QUIET = {
     "stop_tracker_timeout": 1,
     "ssrf_mitigation": False,
 }
+
+# A DHT in a private network: all its addresses are of one prefix, and no id can fit them (BEP 42).
+DHT = {
+    "enable_dht": True,
+    "dht_restrict_routing_ips": False,
+    "dht_restrict_search_ips": False,
+    "dht_enforce_node_id": False,
+    "dht_ignore_dark_internet": False,
+    "dht_prefer_verified_node_ids": False,
+    "dht_announce_interval": 5,
+}
+# Where nodes of the network listen, on addresses of their own.
+DHT_PORT = 6881
+# Nodes of a session's table that make it a part of the network.
+DHT_NODES_MIN = 8
 
 
 def say(**fields):
@@ -120,7 +136,7 @@ ENCRYPTED = {
 LEVELS = {"plaintext": lt.enc_level.plaintext, "rc4": lt.enc_level.rc4}
 
 
-def session(address, port, encryption=None, lsd=False):
+def session(address, port, encryption=None, lsd=False, router=None, log=False):
     host = "[%s]" % address if ":" in address else address
     settings = dict(QUIET)
     settings["listen_interfaces"] = "%s:%d" % (host, port)
@@ -135,7 +151,12 @@ def session(address, port, encryption=None, lsd=False):
         | kinds.tracker_notification
         | kinds.connect_notification
         | kinds.storage_notification
+        | kinds.dht_operation_notification
     )
+    if log:
+        settings["alert_mask"] |= kinds.peer_log_notification
+    if router:
+        settings.update(DHT, dht_bootstrap_nodes=router)
     return lt.session(settings)
 
 
@@ -173,7 +194,9 @@ def peer(args):
     stopping = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.append(True))
-    ses = session(args.address, args.port, args.encryption, args.local_discovery)
+    ses = session(
+        args.address, args.port, args.encryption, args.local_discovery, args.dht_router, args.log
+    )
     port = None
     while port is None and not stopping:
         ses.wait_for_alert(100)
@@ -210,6 +233,59 @@ def peer(args):
     status = handle.status()
     ses.pause()
     say(event="stats", uploaded=status.total_payload_upload, downloaded=status.total_payload_download)
+
+
+def counted(ses):
+    """The session's alerts, and how many nodes its DHT knows as of the last call, if it says so."""
+    ses.post_session_stats()
+    alerts = ses.pop_alerts()
+    told = [alert for alert in alerts if isinstance(alert, lt.session_stats_alert)]
+    return alerts, told[-1].values["dht.dht_nodes"] if told else 0
+
+
+def nodes(args):
+    """A DHT: a session at each address, all in this process."""
+    stopping = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.append(True))
+    router = "%s:%d" % (args.address[0], DHT_PORT)
+    sessions = [session(address, DHT_PORT, router=router) for address in args.address]
+    joining = list(sessions)
+    while not stopping:
+        counts = [(counted(ses)[1], ses) for ses in joining]
+        joining = [ses for count, ses in counts if count < DHT_NODES_MIN]
+        if not joining:
+            say(event="ready", router=router)
+            break
+        for ses in joining:  # a lookup makes nodes known to one another
+            ses.dht_get_peers(lt.sha1_hash(os.urandom(20)))
+        time.sleep(0.3)
+    while not stopping:
+        for ses in sessions:
+            ses.pop_alerts()
+        time.sleep(0.5)
+
+
+def find(args):
+    """Asks the DHT for the peers of torrents, until each has the wanted one or the time is over."""
+    ses = session(args.address, 0, router=args.dht_router)
+    found = {text: set() for text in args.info_hash}
+    known, asked, end = 0, 0.0, time.monotonic() + args.seconds
+    while time.monotonic() < end:
+        if known and time.monotonic() > asked + 1:
+            asked = time.monotonic()
+            for text in found:
+                ses.dht_get_peers(lt.sha1_hash(bytes.fromhex(text)))
+        ses.wait_for_alert(100)
+        alerts, count = counted(ses)
+        known = max(known, count)
+        for alert in alerts:
+            if isinstance(alert, lt.dht_get_peers_reply_alert):
+                peers = found.setdefault(str(alert.info_hash), set())
+                peers.update("%s:%d" % peer for peer in alert.peers())
+        if args.wanted and all(args.wanted in peers for peers in found.values()):
+            break
+    say(nodes=known, peers={text: sorted(peers) for text, peers in found.items()})
 
 
 def check(args):
@@ -282,13 +358,25 @@ def main():
     sub.add_argument("--limit-down", type=int, default=0)
     sub.add_argument("--trust", action="store_true")
     sub.add_argument("--local-discovery", action="store_true")
+    sub.add_argument("--dht-router", metavar="HOST:PORT")
+    sub.add_argument("--log", action="store_true", help="tell every message of every peer")
+    roles.add_parser("nodes").add_argument("address", nargs="+")
+    sub = roles.add_parser("find")
+    sub.add_argument("info_hash", nargs="+")
+    sub.add_argument("--address", required=True)
+    sub.add_argument("--dht-router", metavar="HOST:PORT", required=True)
+    sub.add_argument("--wanted", metavar="HOST:PORT")
+    sub.add_argument("--seconds", type=float, required=True)
     args = parser.parse_args()
     if args.command == "version":
         say(version=lt.__version__)
     elif args.command == "describe":
         describe(args.torrent)
     else:
-        {"make": make, "peer": peer, "check": check, "pieces": pieces}[args.command](args)
+        commands = {
+            "make": make, "peer": peer, "check": check, "pieces": pieces, "nodes": nodes, "find": find
+        }
+        commands[args.command](args)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,10 @@ use crate::process::{Deadline, last_lines};
 
 mod bound;
 mod commands;
+mod dht;
 mod encryption;
 mod finding;
+mod items;
 mod large;
 mod pacing;
 mod reach;
@@ -37,6 +39,7 @@ pub(crate) struct Cell {
     pub(crate) direction: String,
     /// The foreign programs it takes.
     pub(crate) needs: Vec<Foreign>,
+    patience: Duration,
     run: Run,
 }
 
@@ -53,8 +56,15 @@ impl Cell {
         needs: &[Foreign],
         run: impl Fn(&Room<'_>) -> Outcome<Measure> + 'static,
     ) -> Self {
-        let needs = needs.to_vec();
-        Self { name: name.into(), direction: direction.into(), needs, run: Box::new(run) }
+        let slow = needs.contains(&Foreign::Transmission);
+        let patience = if slow { PATIENCE_TRANSMISSION } else { PATIENCE };
+        let (name, direction, needs) = (name.into(), direction.into(), needs.to_vec());
+        Self { name, direction, needs, patience, run: Box::new(run) }
+    }
+
+    /// The same, with more time.
+    fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// What `--only` is compared with.
@@ -64,10 +74,8 @@ impl Cell {
 
     /// Runs the cell; a failure brings the ends of all logs with it.
     pub(crate) fn run(&self, lab: &Lab, number: usize, peers: String) -> Row {
-        let slow = self.needs.contains(&Foreign::Transmission);
-        let patience = if slow { PATIENCE_TRANSMISSION } else { PATIENCE };
         let mut logs = String::new();
-        let outcome = lab.room(number, Deadline::after(patience)).and_then(|room| {
+        let outcome = lab.room(number, Deadline::after(self.patience)).and_then(|room| {
             let outcome = (self.run)(&room);
             if outcome.is_err() {
                 logs = last_lines(room.folder(), LOG_LINES_MAX);
@@ -100,6 +108,8 @@ pub(crate) fn all(lab: &Lab) -> Vec<Cell> {
     cells.extend(pacing::cells(subject));
     cells.extend(encryption::cells(subject));
     cells.extend(web_seed::cells(subject));
+    cells.extend(dht::cells(subject));
+    cells.extend(items::cells(lab.subject()));
     cells.extend(commands::cells(lab.subject()));
     cells.extend(reach::cells(lab.subject()));
     cells

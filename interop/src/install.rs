@@ -6,21 +6,26 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::failure::{Context as _, Failure, Outcome};
-use crate::peers::Foreign;
+use crate::peers::{Foreign, bittorrent_dht};
 
 /// Debian's switch that keeps packages from starting their services.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
+/// What installs packages of Node.js; with it comes `node`.
+const NPM: &str = "npm";
 const POLICY_NEVER: &str = "#!/bin/sh\nexit 101\n";
 
 impl Foreign {
-    const fn package(self) -> &'static str {
+    /// Debian's package, if it takes one.
+    const fn package(self) -> Option<&'static str> {
         match self {
-            Self::Libtorrent => "python3-libtorrent",
-            Self::Transmission => "transmission-daemon",
-            Self::Aria2 => "aria2",
-            Self::Opentracker => "opentracker",
-            Self::Miniupnpd => "miniupnpd",
-            Self::Nginx => crate::peers::nginx::PACKAGE,
+            Self::Libtorrent => Some("python3-libtorrent"),
+            Self::Transmission => Some("transmission-daemon"),
+            Self::Aria2 => Some("aria2"),
+            Self::Opentracker => Some("opentracker"),
+            Self::Miniupnpd => Some("miniupnpd"),
+            Self::Nginx => Some(crate::peers::nginx::PACKAGE),
+            Self::Mainline => None,
+            Self::BittorrentDht => Some(NPM),
         }
     }
 }
@@ -35,8 +40,13 @@ const HELPERS: [(&str, &str); 4] = [
 
 /// Installs what is missing of every program but those in `without`, and `ip` for the namespace.
 pub(crate) fn install(without: &[Foreign]) -> Outcome<()> {
+    install_packages(without)?;
+    if without.contains(&Foreign::BittorrentDht) { Ok(()) } else { bittorrent_dht::install() }
+}
+
+fn install_packages(without: &[Foreign]) -> Outcome<()> {
     let wanted = Foreign::ALL.into_iter().filter(|peer| !without.contains(peer));
-    let named = wanted.map(|peer| (peer.name(), peer.package()));
+    let named = wanted.filter_map(|peer| Some((peer.name(), peer.package()?)));
     let named = named.chain(HELPERS);
     let missing: Vec<(&str, &str)> = named.filter(|(_, package)| !is_installed(package)).collect();
     if missing.is_empty() {
@@ -66,6 +76,10 @@ pub(crate) fn install(without: &[Foreign]) -> Outcome<()> {
 }
 
 fn is_installed(package: &str) -> bool {
+    // Node.js comes from elsewhere as often as not.
+    if package == NPM && Command::new(NPM).arg("--version").output().is_ok() {
+        return true;
+    }
     let query = Command::new("dpkg-query").args(["-W", "-f=${Status}", package]).output();
     query.is_ok_and(|output| output.stdout == b"install ok installed")
 }

@@ -19,6 +19,8 @@ const CABLE: [&str; 2] = ["cable0", "cable1"];
 
 /// Addresses on `lo`: `10.77.0.1` and `fd77::1`, and on the cable `10.78.0.1`, up to this last byte.
 const HOST_MAX: u8 = 9;
+/// Further addresses on `lo`, up to `10.77.0.32`, for those who are in a DHT and on no cable.
+const NODE_MAX: u8 = 32;
 
 /// One of the hosts of the private network, named by its last byte.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,6 +38,22 @@ impl Host {
     pub(crate) const ARIA2: Self = Self(4);
     /// opentracker.
     pub(crate) const OPENTRACKER: Self = Self(5);
+    /// Whoever asks the DHT something for the harness.
+    pub(crate) const ASKER: Self = Self(10);
+    /// The nodes of a DHT.
+    pub(crate) const DHT: [Self; 20] = {
+        let mut hosts = [Self(11); 20];
+        let mut index = 0;
+        while index < hosts.len() {
+            hosts[index].0 += index as u8;
+            index += 1;
+        }
+        hosts
+    };
+    /// The crate mainline.
+    pub(crate) const MAINLINE: Self = Self(31);
+    /// npm's bittorrent-dht.
+    pub(crate) const BITTORRENT_DHT: Self = Self(32);
 
     /// `10.77.0.N`.
     pub(crate) const fn v4(self) -> IpAddr {
@@ -80,11 +98,13 @@ fn set_up() -> Outcome<()> {
     // For programs that do not choose the interface of a multicast.
     ip(&format!("route add 224.0.0.0/4 dev {cable}"))?;
     let (subject, subject_on_cable) = (Host::SUBJECT.v4(), Host::SUBJECT.on_cable());
-    for host in (1..=HOST_MAX).map(Host) {
+    for host in (1..=NODE_MAX).map(Host) {
         ip(&format!("addr add {}/32 dev lo", host.v4()))?;
         // Our client binds no source address. On `lo` the kernel would give it the address it talks
         // to, and Transmission takes such a peer for itself.
         ip(&format!("route replace local {}/32 dev lo table local src {subject}", host.v4()))?;
+    }
+    for host in (1..=HOST_MAX).map(Host) {
         let on_cable = host.on_cable();
         ip(&format!("addr add {on_cable}/24 dev {cable}"))?;
         ip(&format!(

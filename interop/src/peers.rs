@@ -13,9 +13,12 @@ use crate::process::Deadline;
 use crate::torrent::Torrent;
 
 pub(crate) mod aria2;
+pub(crate) mod bittorrent_dht;
 pub(crate) mod libtorrent;
+pub(crate) mod mainline;
 pub(crate) mod miniupnpd;
 pub(crate) mod nginx;
+pub(crate) mod nodes;
 pub(crate) mod opentracker;
 pub(crate) mod ours;
 pub(crate) mod transmission;
@@ -35,17 +38,23 @@ pub(crate) enum Foreign {
     Miniupnpd,
     /// nginx, as a web seed.
     Nginx,
+    /// The Rust crate mainline, which is a part of this program.
+    Mainline,
+    /// npm's bittorrent-dht.
+    BittorrentDht,
 }
 
 impl Foreign {
     /// All of them.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Libtorrent,
         Self::Transmission,
         Self::Aria2,
         Self::Opentracker,
         Self::Miniupnpd,
         Self::Nginx,
+        Self::Mainline,
+        Self::BittorrentDht,
     ];
 
     /// The name on the command line and in the matrix.
@@ -57,6 +66,8 @@ impl Foreign {
             Self::Opentracker => "opentracker",
             Self::Miniupnpd => "miniupnpd",
             Self::Nginx => "nginx",
+            Self::Mainline => "mainline",
+            Self::BittorrentDht => "bittorrent-dht",
         }
     }
 
@@ -69,6 +80,8 @@ impl Foreign {
             Self::Opentracker => opentracker::version(),
             Self::Miniupnpd => miniupnpd::version(),
             Self::Nginx => nginx::version(),
+            Self::Mainline => Ok(mainline::VERSION.to_owned()),
+            Self::BittorrentDht => bittorrent_dht::version(),
         }
     }
 }
@@ -145,6 +158,10 @@ pub(crate) struct Job<'a> {
     pub(crate) encryption: Encryption,
     /// Find peers of the same network by multicast.
     pub(crate) local_discovery: bool,
+    /// The node to enter a DHT by; without one there is no DHT.
+    pub(crate) dht_router: Option<SocketAddr>,
+    /// Keep a log of every message. libtorrent only.
+    pub(crate) log: bool,
 }
 
 impl<'a> Job<'a> {
@@ -164,6 +181,8 @@ impl<'a> Job<'a> {
             stay: false,
             encryption: Encryption::Default,
             local_discovery: false,
+            dht_router: None,
+            log: false,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::lab::{Maker, Room, Subject};
 use crate::matrix::Measure;
 use crate::netns::Host;
 use crate::peers::libtorrent::Libtorrent;
+use crate::peers::nodes::LibtorrentNodes;
 use crate::peers::opentracker::{Scheme, Site};
 use crate::peers::{Encryption, Family, Foreign, Job, Peer};
 use crate::torrent::{Format, Recipe};
@@ -67,6 +68,8 @@ fn host(foreign: Foreign) -> Host {
         // Servers, which no peer has to tell of.
         Foreign::Opentracker | Foreign::Nginx => Host::OPENTRACKER,
         Foreign::Miniupnpd => unreachable!("a gateway has a host of its own"),
+        Foreign::Mainline => Host::MAINLINE,
+        Foreign::BittorrentDht => Host::BITTORRENT_DHT,
     }
 }
 
@@ -151,20 +154,21 @@ fn nearby(room: &Room<'_>, peer: Foreign, side: Side) -> Outcome<Measure> {
     Ok(Measure::new(payload.bytes(), seconds))
 }
 
-/// A swarm of a tracker in which everybody also has peer exchange, local discovery and the DHT, as far
-/// as they go.
+/// A swarm of a tracker in which everybody also has peer exchange, local discovery and the DHT.
 fn captured(room: &Room<'_>, private: bool) -> Outcome<Measure> {
     let payload = room.lab.single()?;
     let site = Site::choose()?;
     let url = site.url(Scheme::Http);
     let recipe = Recipe { tracker: Some(&url), private, ..Recipe::new(payload, Format::V1) };
     let torrent = room.torrent(&recipe, Maker::Subject)?;
+    let nodes = LibtorrentNodes::start(room)?;
     let mut capture = Capture::start(&room.home("tcpdump")?, room.deadline)?;
     let mut tracker = site.start(&torrent, &room.home("opentracker")?, room.deadline)?;
     let began = Instant::now();
     let home = room.home("seeder")?;
     let mut job = Job::new(&torrent, payload.parent(), &home);
     (job.local_discovery, job.encryption) = (true, Encryption::Off);
+    job.dht_router = Some(nodes.router());
     let mut seeding = room.subject().seed(&job, room.deadline)?;
     tracker.wait_seeds(&torrent, 1, room.deadline)?;
     let mut leeching = Vec::new();
@@ -172,6 +176,7 @@ fn captured(room: &Room<'_>, private: bool) -> Outcome<Measure> {
         let (home, dir) = (room.home(peer.name())?, room.dir(peer.name())?);
         let mut job = Job::new(&torrent, &dir, &home);
         (job.stay, job.limit_down, job.local_discovery) = (true, 4 << 20, true);
+        job.dht_router = Some(nodes.router());
         leeching.push(client(peer).leech(&job, room.deadline)?);
     }
     for peer in &mut leeching {
@@ -207,12 +212,12 @@ fn judge(packets: &Packets, hash: &str, private: bool) -> Outcome<()> {
     let nearby = packets.contain(hash.as_bytes()) && packets.contain(b"BT-SEARCH");
     let dht = packets.contain(&[b"9:info_hash20:".as_slice(), &name].concat());
     match (private, offers, nearby, dht) {
-        (true, false, false, false) | (false, true, true, _) => Ok(()),
+        (true, false, false, false) | (false, true, true, true) => Ok(()),
         (true, offers, nearby, dht) => Err(Failure::new(format!(
             "a private torrent was told: offers of peer exchange {offers}, multicast {nearby}, DHT {dht}"
         ))),
-        (false, offers, nearby, _) => Err(Failure::new(format!(
-            "the capture would not see it: offers of peer exchange {offers}, multicast {nearby}"
+        (false, offers, nearby, dht) => Err(Failure::new(format!(
+            "the capture would not see it: offers of peer exchange {offers}, multicast {nearby}, DHT {dht}"
         ))),
     }
 }

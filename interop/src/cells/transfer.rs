@@ -54,8 +54,12 @@ pub(super) fn client(foreign: Foreign) -> &'static dyn Client {
         Foreign::Libtorrent => &Libtorrent::PEER,
         Foreign::Transmission => &Transmission,
         Foreign::Aria2 => &Aria2,
-        Foreign::Opentracker | Foreign::Miniupnpd | Foreign::Nginx => {
-            unreachable!("a tracker, a gateway or a web server is no peer")
+        Foreign::Opentracker
+        | Foreign::Miniupnpd
+        | Foreign::Nginx
+        | Foreign::Mainline
+        | Foreign::BittorrentDht => {
+            unreachable!("it shares no files")
         }
     }
 }

@@ -45,6 +45,10 @@ impl Aria2 {
             .arg(format!("--listen-port={}", address.port()))
             .arg(format!("--dir={}", job.dir.display()))
             .args(options);
+        let launch = match job.dht_router {
+            Some(router) => launch.arg(format!("--dht-entry-point={router}")),
+            None => launch,
+        };
         let launch = match job.encryption {
             Encryption::Default | Encryption::Prefer | Encryption::Off => launch,
             Encryption::Handshake => {

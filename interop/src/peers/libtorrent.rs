@@ -19,7 +19,7 @@ const DRIVER: &str = include_str!("../../scripts/libtorrent_peer.py");
 const TOOL_PATIENCE: Duration = Duration::from_secs(60);
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
-fn driver(home: &Path) -> Launch {
+pub(super) fn driver(home: &Path) -> Launch {
     Launch::new(PYTHON, home).args(["-c", DRIVER])
 }
 
@@ -83,6 +83,26 @@ pub(crate) fn good_pieces(torrent: &Torrent, dir: &Path, home: &Path) -> Outcome
     Ok(listed.filter_map(Value::as_u64).collect())
 }
 
+/// The peers that a DHT knows of each of `hashes`, as libtorrent finds them: it looks until each has the
+/// peer `wanted`, and without one for all of `patience`.
+pub(crate) fn find_peers(
+    router: SocketAddr,
+    hashes: &[&str],
+    wanted: Option<SocketAddr>,
+    patience: Duration,
+    home: &Path,
+) -> Outcome<Value> {
+    let mut launch = driver(home).arg("find").args(hashes);
+    launch = launch.args(["--address", &Host::ASKER.v4().to_string()]);
+    launch = launch.args(["--dht-router", &router.to_string()]);
+    launch = launch.args(["--seconds", &patience.as_secs_f64().to_string()]);
+    if let Some(wanted) = wanted {
+        launch = launch.args(["--wanted", &wanted.to_string()]);
+    }
+    let mut answer = tool(&launch)?;
+    Ok(answer["peers"].take())
+}
+
 /// libtorrent as a client.
 #[derive(Debug)]
 pub(crate) struct Libtorrent {
@@ -130,6 +150,12 @@ impl Libtorrent {
             Encryption::Handshake => launch.args(["--encryption", "plaintext"]),
             Encryption::Rc4 => launch.args(["--encryption", "rc4"]),
         };
+        if job.log {
+            launch = launch.arg("--log");
+        }
+        if let Some(router) = job.dht_router {
+            launch = launch.args(["--dht-router", &router.to_string()]);
+        }
         let mut process = launch.start()?;
         let port = process.wait_line("libtorrent is ready", deadline, |line| {
             let event = event(line)?;
@@ -140,7 +166,7 @@ impl Libtorrent {
     }
 }
 
-fn event(line: &Line) -> Outcome<Option<Value>> {
+pub(super) fn event(line: &Line) -> Outcome<Option<Value>> {
     if !line.text.starts_with('{') {
         return Ok(None);
     }

@@ -13,7 +13,7 @@ use crate::failure::{Context as _, Failure, Outcome};
 use crate::island::Island;
 use crate::netns::{Host, free_port};
 use crate::process::{Deadline, Launch, Process};
-use crate::torrent::Recipe;
+use crate::torrent::{Recipe, Torrent};
 
 /// After the first signal it writes what it holds, says goodbye to trackers and is gone.
 const STOP_GRACE: Duration = Duration::from_secs(3);
@@ -109,6 +109,13 @@ impl Ours {
         self.start_get(job, more, |launch| launch.arg("-vv").hearing_errors())
     }
 
+    /// Starts `follow` with the publisher of this key.
+    pub(crate) fn follow(&self, job: &Job<'_>, key: &str, more: &[&str]) -> Outcome<OursFollow> {
+        let port = free_port(job.family.address(Host::SUBJECT))?;
+        let launch = self.command_of("follow", key.into(), job, port).args(more);
+        Ok(OursFollow { process: launch.start()? })
+    }
+
     fn start_get(
         &self,
         job: &Job<'_>,
@@ -143,6 +150,10 @@ impl Ours {
             Some(magnet) => magnet.into(),
             None => job.torrent.path.clone().into(),
         };
+        self.command_of(verb, source, job, port)
+    }
+
+    fn command_of(&self, verb: &str, source: OsString, job: &Job<'_>, port: u16) -> Launch {
         let mut launch = Launch::new(&self.binary, job.home)
             .arg(verb)
             .arg(source)
@@ -157,12 +168,21 @@ impl Ours {
         for target in &job.dial {
             launch = launch.args(["--peer", &target.to_string()]);
         }
+        let launch = enter_dht(launch, job.dht_router);
         match job.encryption {
             Encryption::Default | Encryption::Handshake => launch,
             Encryption::Off => launch.args(["--encryption", "off"]),
             Encryption::Prefer => launch.args(["--encryption", "prefer"]),
             Encryption::Rc4 => launch.args(["--encryption", "require"]),
         }
+    }
+}
+
+/// The DHT whose node that is, or none: no cell may look for the public one.
+fn enter_dht(launch: Launch, router: Option<SocketAddr>) -> Launch {
+    match router {
+        Some(router) => launch.args(["--dht-router", &router.to_string()]),
+        None => launch.arg("--no-dht"),
     }
 }
 
@@ -278,6 +298,47 @@ impl Peer for OursPeer {
             Phase::Leeching { .. } => self.stop_with(128 + Signal::TERM.as_raw()),
             Phase::Ended => Ok(()),
         }
+    }
+}
+
+/// A running `follow`.
+#[derive(Debug)]
+pub(crate) struct OursFollow {
+    process: Process,
+}
+
+impl OursFollow {
+    /// Waits until `torrent`, as version `sequence`, is complete.
+    pub(crate) fn wait_version(
+        &mut self,
+        sequence: i64,
+        torrent: &Torrent,
+        deadline: Deadline,
+    ) -> Outcome<()> {
+        let hash = torrent.printed_hash();
+        for wanted in [format!("VERSION {sequence} {hash}"), format!("DONE {hash}")] {
+            self.process
+                .wait_line(&wanted, deadline, |line| Ok((line.text == wanted).then_some(())))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn wait_end(&mut self, deadline: Deadline) -> Outcome<()> {
+        let status = self.process.wait_exit(deadline)?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(Failure::new(format!("follow --once ended with {status}")))
+    }
+
+    /// Ends it.
+    pub(crate) fn stop(&mut self) -> Outcome<()> {
+        let status = self.process.terminate(STOP_GRACE)?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(Failure::new(format!("follow ended with {status} after SIGTERM")))
     }
 }
 

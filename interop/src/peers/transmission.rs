@@ -67,7 +67,7 @@ fn write_settings(job: &Job<'_>, address: SocketAddr, rpc: SocketAddr) -> Outcom
         "bind-address-ipv4": address.ip().to_string(),
         "peer-port": address.port(),
         "download-dir": job.dir,
-        "dht-enabled": false,
+        "dht-enabled": job.dht_router.is_some(),
         "lpd-enabled": job.local_discovery,
         "utp-enabled": false,
         "encryption": encryption,
@@ -79,6 +79,10 @@ fn write_settings(job: &Job<'_>, address: SocketAddr, rpc: SocketAddr) -> Outcom
     });
     let told = || "writing transmission's settings";
     fs::create_dir_all(job.home).context(told)?;
+    if let Some(router) = job.dht_router {
+        let line = format!("{} {}\n", router.ip(), router.port());
+        fs::write(job.home.join("dht.bootstrap"), line).context(told)?;
+    }
     let file: &Path = &job.home.join("settings.json");
     fs::write(file, settings.to_string()).context(told)
 }
