@@ -27,7 +27,7 @@ class Failed(Exception):
 
 
 class Job:
-    """What a client is to do. `role` is seed, leech, check, idle or magnet."""
+    """What a client is to do. `role` is seed, leech, check, idle, dht, nodes or magnet."""
 
     def __init__(self, role, scratch, folder, **rest):
         self.role, self.scratch, self.folder = role, scratch, folder
@@ -37,6 +37,8 @@ class Job:
         self.magnet = rest.get("magnet", "")
         self.peer = rest.get("peer", "")
         self.sessions = rest.get("sessions", 1)
+        self.dht_router = rest.get("dht_router", "")
+        self.info_hash = rest.get("info_hash", "")
 
 
 class Client:
@@ -102,10 +104,12 @@ class Client:
 class Libtorrent(Client):
     def start(self):
         job = self.job
-        command = [self.python(), os.path.join(HERE, "libtorrent_child.py"), job.role,
+        role = "idle" if job.role == "dht" else job.role
+        command = [self.python(), os.path.join(HERE, "libtorrent_child.py"), role,
                    "--dir", job.folder, "--host", self.host, "--port", self.port]
         for option, value in (("--torrents-dir", job.torrents_dir), ("--magnet", job.magnet),
-                              ("--torrent", job.torrent), ("--peer", job.peer)):
+                              ("--torrent", job.torrent), ("--peer", job.peer),
+                              ("--dht-router", job.dht_router), ("--info-hash", job.info_hash)):
             if value:
                 command += [option, value]
         if job.sessions > 1:
@@ -143,6 +147,7 @@ class Ours(Client):
         values = {
             "torrent": job.torrent, "dir": job.folder, "port": self.port, "host": self.host,
             "peer": job.peer, "scratch": job.scratch, "torrents_dir": job.torrents_dir,
+            "dht": "--dht-router=" + job.dht_router if job.dht_router else "--no-dht",
             "magnet": job.magnet, "binary": self.options.ours_binary,
             "child": os.path.join(HERE, "libtorrent_child.py"),
             "encryption": "require" if self.options.encrypted else "off",

@@ -4,6 +4,7 @@ stdout: `READY seconds` once it seeds, `DONE seconds` when a download, check or 
 ended, both counted from the moment the torrent is added; `ALERT text` for each error.
 """
 import argparse
+import itertools
 import os
 import signal
 import time
@@ -15,7 +16,7 @@ MIB = 1 << 20
 
 def parse_arguments():
     parser = argparse.ArgumentParser()
-    parser.add_argument("role", choices=["seed", "leech", "check", "idle", "magnet"])
+    parser.add_argument("role", choices=["seed", "leech", "check", "idle", "nodes", "magnet"])
     parser.add_argument("--torrent")
     parser.add_argument("--magnet")
     parser.add_argument("--torrents-dir")
@@ -25,6 +26,9 @@ def parse_arguments():
     parser.add_argument("--peer")
     parser.add_argument("--sessions", type=int, default=1)
     parser.add_argument("--encrypted", action="store_true")
+    parser.add_argument("--dht-router")
+    parser.add_argument("--no-dht", action="store_true", help="as without --dht-router")
+    parser.add_argument("--info-hash", help="of the torrent that --peer is to be found for")
     return parser.parse_args()
 
 
@@ -48,10 +52,46 @@ def settings(host, port):
         "stop_tracker_timeout": 1, "active_downloads": -1, "active_seeds": -1,
         "active_limit": 100_000, "active_checking": -1, "ssrf_mitigation": False,
         "alert_mask": lt.alert.category_t.status_notification
-        | lt.alert.category_t.error_notification,
+        | lt.alert.category_t.error_notification
+        | lt.alert.category_t.dht_operation_notification,
     })
     known = lt.default_settings()
     return {key: value for key, value in chosen.items() if key in known}
+
+
+def in_dht(router):
+    """A DHT in a private network: all its addresses are of one prefix, and no id can fit them."""
+    return {
+        "enable_dht": True, "dht_bootstrap_nodes": router, "dht_restrict_routing_ips": False,
+        "dht_restrict_search_ips": False, "dht_enforce_node_id": False,
+        "dht_ignore_dark_internet": False, "dht_prefer_verified_node_ids": False,
+    }
+
+
+def be_nodes(arguments, stops):
+    """The nodes of a DHT, the first at the port that is given. One says when it has found a peer.
+
+    Each second one of them looks for something, which most of the others hear of.
+    """
+    router = "%s:%d" % (arguments.host, arguments.port)
+    sessions = []
+    for index in range(arguments.sessions):
+        chosen = settings(arguments.host, 0 if index else arguments.port)
+        sessions.append(lt.session(dict(chosen, **in_dht(router))))
+    print("READY", flush=True)
+    wanted, is_found = lt.sha1_hash(bytes.fromhex(arguments.info_hash)), False
+    for turn in itertools.count():
+        if stops:
+            break
+        target = lt.sha1_hash(os.urandom(20)) if is_found else wanted
+        sessions[turn % len(sessions)].dht_get_peers(target)
+        time.sleep(1)
+        for session in sessions:
+            for alert in session.pop_alerts():
+                if isinstance(alert, lt.dht_get_peers_reply_alert) and not is_found:
+                    is_found = arguments.peer in ["%s:%d" % peer for peer in alert.peers()]
+                    if is_found:
+                        print("FOUND", flush=True)
 
 
 def add(session, folder, torrent=None, magnet=None, is_seed=False, is_lazy=False):
@@ -95,12 +135,17 @@ def main():
     arguments = parse_arguments()
     stops = []
     signal.signal(signal.SIGTERM, lambda *_: stops.append(True))
+    if arguments.role == "nodes":
+        be_nodes(arguments, stops)
+        return
     sessions = []
     for index in range(arguments.sessions):
         port = arguments.port + index if arguments.sessions == 1 else 0
         chosen = settings(arguments.host, port)
         if arguments.encrypted:
             chosen.update(ENCRYPTED)
+        if arguments.dht_router:
+            chosen.update(in_dht(arguments.dht_router))
         sessions.append(lt.session(chosen))
     start = time.monotonic()
 

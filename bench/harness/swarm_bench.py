@@ -3,7 +3,8 @@
 
   swarm_bench.py transfer --seed lt21 --leech ours --payload file --size-mib 1024 --work DIR ...
   swarm_bench.py handshakes --kind ours --encrypted
-  swarm_bench.py check --kind ours | fanout --kind ours | idle --kind ours | magnet --kind ours
+  swarm_bench.py check --kind ours | fanout --kind ours | idle --kind ours
+  swarm_bench.py dht --kind ours | magnet --kind ours
   swarm_bench.py prepare --payload files      makes the payload and measures nothing
 
 It starts itself again in a network namespace whose only device is `lo`: nothing leaves the machine,
@@ -41,7 +42,7 @@ import urllib.parse
 
 from clients import KINDS, Failed, Job
 from payload import MIB, NAMES, Payload, write_idle_torrents
-from process import lo_bytes
+from process import free_port, lo_bytes
 from tracker import Tracker
 
 GIB = 1 << 30
@@ -49,6 +50,7 @@ HOST = "10.77.0.1"
 INSIDE = "PIECEWORK_BENCH_NETNS"
 SETTLE_S = 0.3
 IDLE_SETTLE_S = 10
+DHT_NODES = 20
 RUN = "run-"
 # linux/fs.h
 FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, EXT4_TOPDIR = 0x80086601, 0x40086602, 0x00020000
@@ -283,6 +285,45 @@ def idle(bench):
             "cpu_percent": cpu / options.idle_s * 100, "add_s": add_s}
 
 
+def dht(bench):
+    """CPU at rest in a DHT of libtorrent's nodes, over that of the same process beside it without one.
+
+    It is measured once another node has found the client in the DHT.
+    """
+    options = bench.options
+    torrents, data = write_idle_torrents(bench.scratch, 1, bench.tracker.url)
+    name, = os.listdir(torrents)
+    info = read(os.path.join(torrents, name)).split(b"4:info", 1)[1][:-1]
+    port = free_port(HOST)
+    inside = bench.client(options.kind, "dht", data, tag="in", torrents_dir=torrents,
+                          dht_router="%s:%d" % (HOST, port))
+    outside = bench.client(options.kind, "dht", data, tag="out", torrents_dir=torrents)
+    nodes = bench.client("lt21", "nodes", data, sessions=DHT_NODES,
+                         info_hash=hashlib.sha1(info).hexdigest(),
+                         peer="%s:%d" % (HOST, inside.port))
+    nodes.port = port
+    for client in (nodes, inside, outside):
+        client.start()
+        client.wait(client.is_ready, "ready")
+    nodes.wait(lambda: nodes.process.lines("FOUND"), "finding the client in the DHT")
+    time.sleep(IDLE_SETTLE_S)
+    before, packets = [client.process.cpu_s() for client in (inside, outside)], udp_datagrams()
+    time.sleep(options.idle_s)
+    after, packets = [client.process.cpu_s() for client in (inside, outside)], udp_datagrams() - packets
+    for client in (nodes, inside, outside):
+        client.must_live()
+    within, without = ((b - a) / options.idle_s * 100 for a, b in zip(before, after))
+    return {"over_percent": within - without, "within_percent": within,
+            "without_percent": without, "datagrams": packets}
+
+
+def udp_datagrams():
+    """Datagrams that came in this network namespace."""
+    with open("/proc/self/net/snmp") as file:
+        names, values = [line.split() for line in file if line.startswith("Udp:")]
+    return int(values[names.index("InDatagrams")])
+
+
 def magnet(bench):
     """Time to metadata from the moment the client gets the link, or of the whole process (ours)."""
     options, payload = bench.options, bench.payload()
@@ -330,7 +371,7 @@ def measure(options):
     bench = Bench(options)
     record = {"outcome": "ok"}
     try:
-        record.update({"transfer": transfer, "handshakes": handshakes, "check": check, "fanout": fanout, "idle": idle,
+        record.update({"transfer": transfer, "handshakes": handshakes, "check": check, "fanout": fanout, "idle": idle, "dht": dht,
                        "magnet": magnet}[options.case](bench))
     except Differs as differs:
         record.update(outcome="differs", reason=str(differs))
@@ -363,7 +404,7 @@ def enter_namespace():
 def parse_arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    cases = ["prepare", "transfer", "handshakes", "check", "fanout", "idle", "magnet"]
+    cases = ["prepare", "transfer", "handshakes", "check", "fanout", "idle", "dht", "magnet"]
     parser.add_argument("case", choices=cases)
     parser.add_argument("--work", required=True, help="folder for payloads and runs")
     parser.add_argument("--payload", choices=NAMES, default="file")
@@ -383,7 +424,7 @@ def parse_arguments():
     parser.add_argument("--lt20-python", default="/usr/bin/python3")
     parser.add_argument("--rqbit", default="rqbit")
     parser.add_argument("--ours-binary", default="piecework")
-    for role in ("seed", "leech", "check", "idle", "magnet"):
+    for role in ("seed", "leech", "check", "idle", "dht", "magnet"):
         parser.add_argument("--ours-" + role, default="", help="command line with {placeholders}")
     return parser.parse_args()
 

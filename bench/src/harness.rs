@@ -18,38 +18,44 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/harness/swarm_bench.p
 const STRANGERS: &str = "piecework-strangers";
 
 /// Command lines of ours, with the placeholders of the harness. Our defaults, but for ports and folders,
-/// for encryption, which the others have or have not as we do, and without local discovery, which they have
+/// for encryption, which the others have or have not as we do, and without local discovery and DHT, which they have
 /// switched off too.
-const ROLES: [(&str, &str); 5] = [
+const ROLES: [(&str, &str); 6] = [
     (
         "seed",
-        "{binary} seed --no-local-discovery --trust --port {port} --dir {dir} --state {scratch}/state \
-         --encryption {encryption} {torrent}",
+        "{binary} seed --no-local-discovery --no-dht --trust --port {port} --dir {dir} \
+         --state {scratch}/state --encryption {encryption} {torrent}",
     ),
     (
         "leech",
-        "{binary} get --no-local-discovery --port {port} --dir {dir} --peer {peer} \
+        "{binary} get --no-local-discovery --no-dht --port {port} --dir {dir} --peer {peer} \
          --state {scratch}/state --encryption {encryption} {torrent}",
     ),
     ("check", "{binary} check --dir {dir} --state {scratch}/state {torrent}"),
     (
         "idle",
-        "{binary} seed --no-local-discovery --trust --port {port} --dir {dir} --state {scratch}/state \
-         --torrents-dir {torrents_dir}",
+        "{binary} seed --no-local-discovery --no-dht --trust --port {port} --dir {dir} \
+         --state {scratch}/state --torrents-dir {torrents_dir}",
+    ),
+    (
+        "dht",
+        "{binary} seed --no-local-discovery {dht} --trust --port {port} --dir {dir} \
+         --state {scratch}/state --torrents-dir {torrents_dir}",
     ),
     (
         "magnet",
-        "{binary} metadata --no-local-discovery --json --port {port} --peer {peer} --state \
+        "{binary} metadata --no-local-discovery --no-dht --json --port {port} --peer {peer} --state \
          {scratch}/state --encryption {encryption} -o {dir}/t.torrent {magnet}",
     ),
 ];
 
 /// What stands in our place in [`Subject::StandIn`].
-const STAND_IN: [(&str, &str); 5] = [
+const STAND_IN: [(&str, &str); 6] = [
     ("seed", "seed --torrent {torrent} {encrypted}"),
     ("leech", "leech --torrent {torrent} --peer {peer} {encrypted}"),
     ("check", "check --torrent {torrent}"),
     ("idle", "idle --torrents-dir {torrents_dir}"),
+    ("dht", "idle --torrents-dir {torrents_dir} {dht}"),
     ("magnet", "magnet --magnet {magnet} --peer {peer}"),
 ];
 

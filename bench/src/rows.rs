@@ -66,6 +66,7 @@ const LEECH_MEMORY: Figure = Figure { name: "leech_rss_mib", unit: "MiB", digits
 const IDLE_MEMORY: Figure = Figure { name: "kib_torrent", unit: "KiB", digits: 1 };
 const IDLE_CPU: Figure = Figure { name: "cpu_percent", unit: "% of a core", digits: 2 };
 const HANDSHAKES: Figure = Figure { name: "handshakes_cpu_s", unit: "each CPU s", digits: 0 };
+const DHT_CPU: Figure = Figure { name: "over_percent", unit: "% of a core", digits: 2 };
 const METADATA: Figure = Figure { name: "inner_s", unit: "s", digits: 3 };
 
 /// What a process without torrents takes too: two ticks of 10 ms in a minute, which is not measurable.
@@ -183,6 +184,8 @@ impl Row {
                 .gate(Gate::RatioAtMost(1.0)),
             row("handshakes", "strangers' encrypted handshakes", HANDSHAKES, Work::Handshakes)
                 .gate(Gate::RatioAtLeast(3.0)),
+            row("dht-cpu", "CPU at rest in a DHT over the same without", DHT_CPU, Work::Dht)
+                .gate(Gate::AtMost(0.5)),
             row("magnet", "0.9 MB of metadata by magnet", METADATA, Work::Magnet)
                 .gate(Gate::RatioAtMost(1.5)),
         ]

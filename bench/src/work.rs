@@ -60,6 +60,8 @@ pub(crate) enum Work {
     Idle(Kind),
     /// The metadata of 20,000 files by a magnet link, from a libtorrent that seeds.
     Magnet(Kind),
+    /// One torrent that nobody asks for, with and without the DHT of 20 nodes of libtorrent's.
+    Dht(Kind),
 }
 
 impl Work {
@@ -77,6 +79,8 @@ impl Work {
             | Self::Check(kind)
             | Self::Fanout(kind)
             | Self::Idle(kind) => vec![kind],
+            Self::Dht(Kind::Lt21) => vec![Kind::Lt21],
+            Self::Dht(kind) => vec![Kind::Lt21, kind],
             Self::Magnet(Kind::Lt21) => vec![Kind::Lt21],
             Self::Magnet(kind) => vec![Kind::Lt21, kind],
         }
@@ -96,14 +100,14 @@ impl Work {
                 Some((Payload::File, size_mib))
             }
             Self::Magnet(_) => Some((Payload::Files, size_mib)),
-            Self::Idle(_) => None,
+            Self::Idle(_) | Self::Dht(_) => None,
         }
     }
 
     /// How often it is measured at most: some work takes minutes and hardly varies.
     pub(crate) const fn runs_max(self) -> u32 {
         match self {
-            Self::Idle(_) => 1,
+            Self::Idle(_) | Self::Dht(_) => 1,
             Self::Transfer { .. }
             | Self::Encrypted { .. }
             | Self::Handshakes(_)
@@ -128,6 +132,7 @@ impl Work {
             Self::Fanout(kind) => ("fanout", vec!["--kind", kind.word()]),
             Self::Idle(kind) => ("idle", vec!["--kind", kind.word()]),
             Self::Magnet(kind) => ("magnet", vec!["--kind", kind.word()]),
+            Self::Dht(kind) => ("dht", vec!["--kind", kind.word()]),
         };
         let mut arguments = vec![case.to_owned()];
         arguments.extend(who.into_iter().map(str::to_owned));
@@ -151,6 +156,7 @@ impl fmt::Display for Work {
             Self::Fanout(kind) => write!(f, "{kind} -> 20 of {kind}"),
             Self::Idle(kind) => write!(f, "{kind} with 1,000 idle torrents"),
             Self::Magnet(kind) => write!(f, "{kind} fetches metadata"),
+            Self::Dht(kind) => write!(f, "{kind} idle in a DHT"),
         }
     }
 }

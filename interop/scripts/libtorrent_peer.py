@@ -267,7 +267,8 @@ def nodes(args):
 
 
 def find(args):
-    """Asks the DHT for the peers of torrents, until each has the wanted one or the time is over."""
+    """Asks the DHT for the peers of torrents, until each has the wanted one, or enough nodes are known,
+    or the time is over."""
     ses = session(args.address, 0, router=args.dht_router)
     found = {text: set() for text in args.info_hash}
     known, asked, end = 0, 0.0, time.monotonic() + args.seconds
@@ -283,6 +284,8 @@ def find(args):
             if isinstance(alert, lt.dht_get_peers_reply_alert):
                 peers = found.setdefault(str(alert.info_hash), set())
                 peers.update("%s:%d" % peer for peer in alert.peers())
+        if args.nodes and known >= args.nodes:
+            break
         if args.wanted and all(args.wanted in peers for peers in found.values()):
             break
     say(nodes=known, peers={text: sorted(peers) for text, peers in found.items()})
@@ -366,6 +369,7 @@ def main():
     sub.add_argument("--address", required=True)
     sub.add_argument("--dht-router", metavar="HOST:PORT", required=True)
     sub.add_argument("--wanted", metavar="HOST:PORT")
+    sub.add_argument("--nodes", type=int)
     sub.add_argument("--seconds", type=float, required=True)
     args = parser.parse_args()
     if args.command == "version":

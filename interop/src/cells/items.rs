@@ -12,7 +12,7 @@ use crate::lab::{Maker, Room, Subject};
 use crate::matrix::Measure;
 use crate::payload::Payload;
 use crate::peers::bittorrent_dht;
-use crate::peers::libtorrent::Libtorrent;
+use crate::peers::libtorrent::{self, Libtorrent};
 use crate::peers::mainline::Mainline;
 use crate::peers::nodes::{LibtorrentNodes, OurNodes};
 use crate::peers::{Client, Foreign, Job, Peer};
@@ -59,8 +59,10 @@ fn items(room: &Room<'_>, among_others: bool) -> Outcome<Measure> {
     let others = if among_others { Some(LibtorrentNodes::start(room)?) } else { None };
     let entry = others.as_ref().map(LibtorrentNodes::router);
     let ours = OurNodes::start(room, &torrent, entry)?;
-    // libtorrent looks for the last of them, and then they know one another.
-    must_know(room, ours.router(), &torrent, ours.last())?;
+    // Once libtorrent gets to know them by asking, they know one another.
+    let (home, patience) = (room.home("find")?, room.deadline.left());
+    let hash = torrent.printed_hash();
+    libtorrent::find_nodes(ours.router(), hash, STORED_MIN.into(), patience, &home)?;
     let began = Instant::now();
     let signer = || SigningKey::from_bytes(&[7; 32]);
     let long = vec![b'p'; if among_others { VALUE_BYTES_MAX } else { VALUE_BYTES_GIVEN }];

@@ -92,15 +92,37 @@ pub(crate) fn find_peers(
     patience: Duration,
     home: &Path,
 ) -> Outcome<Value> {
-    let mut launch = driver(home).arg("find").args(hashes);
-    launch = launch.args(["--address", &Host::ASKER.v4().to_string()]);
-    launch = launch.args(["--dht-router", &router.to_string()]);
-    launch = launch.args(["--seconds", &patience.as_secs_f64().to_string()]);
+    let mut launch = find(router, hashes, patience, home);
     if let Some(wanted) = wanted {
         launch = launch.args(["--wanted", &wanted.to_string()]);
     }
     let mut answer = tool(&launch)?;
     Ok(answer["peers"].take())
+}
+
+/// Waits until libtorrent knows `count` nodes of a DHT, by asking for some torrent.
+pub(crate) fn find_nodes(
+    router: SocketAddr,
+    hash: &str,
+    count: u64,
+    patience: Duration,
+    home: &Path,
+) -> Outcome<()> {
+    let launch = find(router, &[hash], patience, home).args(["--nodes", &count.to_string()]);
+    let answer = tool(&launch)?;
+    if answer["nodes"].as_u64().is_some_and(|nodes| nodes >= count) {
+        return Ok(());
+    }
+    Err(Failure::new(format!("libtorrent finds {} nodes of {count}", answer["nodes"])))
+}
+
+fn find(router: SocketAddr, hashes: &[&str], patience: Duration, home: &Path) -> Launch {
+    driver(home)
+        .arg("find")
+        .args(hashes)
+        .args(["--address", &Host::ASKER.v4().to_string()])
+        .args(["--dht-router", &router.to_string()])
+        .args(["--seconds", &patience.as_secs_f64().to_string()])
 }
 
 /// libtorrent as a client.

@@ -76,11 +76,6 @@ impl OurNodes {
         self.router
     }
 
-    /// The one that was started last.
-    pub(crate) fn last(&self) -> &dyn Peer {
-        self.peers.last().expect("there are as many as OURS says").as_ref()
-    }
-
     /// Ends them all.
     pub(crate) fn stop(mut self) -> Outcome<()> {
         self.peers.iter_mut().try_for_each(|peer| peer.stop())
