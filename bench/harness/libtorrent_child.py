@@ -71,7 +71,7 @@ def in_dht(router):
 def be_nodes(arguments, stops):
     """The nodes of a DHT, the first at the port that is given. One says when it has found a peer.
 
-    Each second one of them looks for something, which most of the others hear of.
+    Five times a second one of them looks for something, so that each hears some queries a second.
     """
     router = "%s:%d" % (arguments.host, arguments.port)
     sessions = []
@@ -85,7 +85,7 @@ def be_nodes(arguments, stops):
             break
         target = lt.sha1_hash(os.urandom(20)) if is_found else wanted
         sessions[turn % len(sessions)].dht_get_peers(target)
-        time.sleep(1)
+        time.sleep(0.2)
         for session in sessions:
             for alert in session.pop_alerts():
                 if isinstance(alert, lt.dht_get_peers_reply_alert) and not is_found:

@@ -18,8 +18,8 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/harness/swarm_bench.p
 const STRANGERS: &str = "piecework-strangers";
 
 /// Command lines of ours, with the placeholders of the harness. Our defaults, but for ports and folders,
-/// for encryption, which the others have or have not as we do, and without local discovery and DHT, which they have
-/// switched off too.
+/// for encryption, which the others have or have not as we do, and without local discovery and DHT, which
+/// they have switched off too.
 const ROLES: [(&str, &str); 6] = [
     (
         "seed",

@@ -18,12 +18,13 @@ usage: cargo xtask COMMAND
                                      run the long proofs and write docs/SOAK.md; what is shorter
                                      than by default is said to be so
 
-PROGRAM is one of libtorrent, transmission, aria2, opentracker, miniupnpd, nginx, valgrind.
+PROGRAM is one of libtorrent, transmission, aria2, opentracker, miniupnpd, nginx,
+bittorrent-dht, valgrind.
 PART is one of build, fuzz, simulator, kill, churn.";
 
 /// Programs of other projects that the interop tests install and talk to.
-pub(crate) const PEERS: [&str; 6] =
-    ["libtorrent", "transmission", "aria2", "opentracker", "miniupnpd", "nginx"];
+pub(crate) const PEERS: [&str; 7] =
+    ["libtorrent", "transmission", "aria2", "opentracker", "miniupnpd", "nginx", "bittorrent-dht"];
 
 /// What counts instructions.
 pub(crate) const VALGRIND: &str = "valgrind";

@@ -20,9 +20,10 @@ use crate::torrent::{Format, Recipe, Torrent};
 
 /// The largest value there may be: 1000 bytes in bencode, of which four are its length.
 const VALUE_BYTES_MAX: usize = 996;
-/// A value that our nodes give to whoever asks: their answers have three times the bytes of the query at
-/// most, and mainline asks with some hundred. Longer ones come from the others alone.
-const VALUE_BYTES_GIVEN: usize = 100;
+/// A signed value that our nodes give to whoever asks, larger than one that points to a torrent: their
+/// answers have three times the bytes of the query at most, and mainline asks with a hundred. Longer ones
+/// come from the others alone.
+const VALUE_BYTES_GIVEN: usize = 40;
 
 /// Nodes that have to store an item, of twenty that are asked and of eight in the smaller network.
 const STORED_MIN: u32 = 6;
