@@ -69,7 +69,8 @@ fn a_private_torrent_is_told_to_nobody_in_the_dht() {
     let entrance = [udp_port(&router)];
     let seeding = engine(folders[1].path(), &entrance);
     seed(&seeding, &secret, folders[1].path());
-    seed(&seeding, &open, folders[1].path());
+    let key = seed(&seeding, &open, folders[1].path());
+    wait(&seeding, key, |what| matches!(what, What::Ready { .. }));
     let fetching = engine(folders[2].path(), &entrance);
     let hidden = magnet(&fetching, &secret, folders[2].path());
     let shown = magnet(&fetching, &open, folders[2].path());
