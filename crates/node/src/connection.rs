@@ -39,6 +39,8 @@ pub(crate) struct Connection {
     pub(crate) address: SocketAddr,
     pub(crate) torrent: TorrentKey,
     pub(crate) is_outgoing: bool,
+    /// The peer called for a hybrid torrent by its v1 name, and was answered with the v2 one.
+    pub(crate) is_upgraded: bool,
     /// It opened, or is to open, with an encrypted handshake.
     pub(crate) is_encrypted: bool,
     /// Its place among the node's peers.
@@ -77,6 +79,7 @@ impl Connection {
             address,
             torrent,
             is_outgoing: true,
+            is_upgraded: false,
             is_encrypted: false,
             permit: None,
             half_open: None,

@@ -26,7 +26,7 @@ use piecework_swarm::{
     StreamWindow, Swarm,
 };
 use piecework_types::{Block, InfoHash, InfoHashes, PeerId, PeerSlot, PieceIndex, Rng, Time};
-use piecework_wire::{Handshake, Limits, Reserved};
+use piecework_wire::{Handshake, HandshakeStep, Limits, Reserved};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -256,6 +256,18 @@ impl Torrent {
         };
         let reserved = if self.stood.is_some() { reserved.with_dht() } else { reserved };
         Handshake { reserved, info_hash, peer_id: self.peer_id }
+    }
+
+    /// The name to answer a caller with: the v2 one of a hybrid torrent if the caller knows v2, which
+    /// makes the connection a v2 one (BEP 52). Who is not told so takes a hash request for a fault.
+    pub(crate) fn answer_to(&self, info_hash: InfoHash, received: &[u8]) -> InfoHash {
+        let reserved = match Handshake::decode(received) {
+            Ok(HandshakeStep::InfoHash { reserved, .. }) => reserved,
+            Ok(HandshakeStep::Complete(theirs)) => theirs.reserved,
+            Ok(HandshakeStep::Incomplete { .. }) | Err(_) => Reserved::default(),
+        };
+        let v2 = self.info_hashes.iter().find(|&name| self.is_v2_hash(name));
+        v2.filter(|_| reserved.has_v2()).unwrap_or(info_hash)
     }
 
     pub(crate) fn is_v2_hash(&self, info_hash: InfoHash) -> bool {

@@ -41,7 +41,12 @@ impl Shard {
         let mut connection = Connection::new(arrival.stream, arrival.address, key, deadline);
         connection.permit = Some(permit);
         connection.is_outgoing = false;
-        let ours = torrent.handshake(arrival.info_hash);
+        let mut answer = arrival.info_hash;
+        if arrival.encrypted.is_some() {
+            answer = torrent.answer_to(arrival.info_hash, &arrival.received);
+            connection.is_upgraded = answer != arrival.info_hash;
+        }
+        let ours = torrent.handshake(answer);
         let mut cipher = None;
         if let Some(answered) = arrival.encrypted {
             connection.is_encrypted = true;
@@ -211,6 +216,11 @@ impl Shard {
         self.deadlines.remove(&(connection.deadline, id));
         connection.stage = Stage::Open(slot);
         connection.half_open = None;
+        // Behind an encrypted handshake libtorrent takes BEP 52 at its word: only the names decide.
+        let knows_v2 = match connection.is_encrypted {
+            true => connection.is_upgraded,
+            false => theirs.reserved.has_v2(),
+        };
         let hello = Hello {
             address: connection.address,
             peer_id: theirs.peer_id,
@@ -218,7 +228,7 @@ impl Shard {
             fast: theirs.reserved.has_fast(),
             extended: theirs.reserved.has_extended(),
             dht: theirs.reserved.has_dht(),
-            v2: torrent.is_v2_hash(theirs.info_hash) || theirs.reserved.has_v2(),
+            v2: torrent.is_v2_hash(theirs.info_hash) || knows_v2,
         };
         tracing::debug!(peer = %connection.address, outgoing = connection.is_outgoing, "met a peer");
         torrent.dialer_connected(connection.address, connection.is_outgoing, now);
