@@ -177,6 +177,32 @@ fn a_torrent_may_not_send_us_into_private_networks_unless_a_person_names_the_ser
 }
 
 #[test]
+fn the_web_seeds_of_a_magnet_are_asked_once_a_peer_has_given_the_metadata() {
+    let fixture = FixtureBuilder::file("x", 100_000).build();
+    let peer = FakePeer::builder(&fixture, Behaviour::NeverUnchokes).start();
+    let mut magnet = fixture.magnet(&[peer.address()]);
+    magnet.web_seeds.push("http://127.0.0.1:9/x".to_owned());
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(folder.path());
+    let source = Source::Magnet(Box::new(magnet));
+    let spec = AddTorrent::new(source, folder.path().to_owned());
+    engine.add(AddTorrent { peers: vec![peer.address()], ..spec }).unwrap();
+    let (url, reason) = given_up(&engine);
+    assert_eq!(url, "http://127.0.0.1:9/x");
+    assert!(reason.contains("is in a private network"), "{reason}");
+}
+
+#[test]
+fn a_private_torrent_uses_web_seeds() {
+    let fixture = FixtureBuilder::file("x", 100_000).private().build();
+    let server = FakeWebServer::start(&fixture, WebBehaviour::Honest).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(folder.path());
+    engine.add(with(&fixture, folder.path(), &[files(&server)])).unwrap();
+    assert_eq!(done(&engine), Vec::<String>::new());
+}
+
+#[test]
 fn a_redirect_within_the_network_of_a_server_that_a_person_named_is_followed() {
     let fixture = FixtureBuilder::file("x", 100_000).build();
     let there = FakeWebServer::start(&fixture, WebBehaviour::Honest).unwrap();
