@@ -1,6 +1,6 @@
 //! The thread's loop: packets in, packets out.
 
-use super::rounds::{Round, Rounds};
+use super::rounds::{Heard, Round, Rounds};
 use super::routers::Names;
 use super::{Beginning, Command, DhtConfig, DhtHandle, DhtStatus, Found, WAKE};
 use crate::clock::Clock;
@@ -55,7 +55,11 @@ struct Member {
 
 /// What a lookup is for.
 enum Purpose {
-    Torrent(TorrentKey),
+    Torrent {
+        key: TorrentKey,
+        /// Peers that were told, without those that may be ourselves.
+        others: usize,
+    },
     Item(SyncSender<Found>),
 }
 
@@ -190,7 +194,7 @@ impl Driver {
                 self.rounds.leave(key);
                 let dht = &mut self.dht;
                 self.lookups.retain(|&lookup, purpose| {
-                    let stays = !matches!(purpose, Purpose::Torrent(it) if *it == key);
+                    let stays = !matches!(purpose, Purpose::Torrent { key: it, .. } if *it == key);
                     if !stays {
                         dht.cancel(lookup, now);
                     }
@@ -286,7 +290,7 @@ impl Driver {
                     let goal = self.goal(info_hash, is_seed, announces);
                     match self.dht.start(endpoint, goal, now) {
                         Ok(lookup) => {
-                            self.lookups.insert(lookup, Purpose::Torrent(key));
+                            self.lookups.insert(lookup, Purpose::Torrent { key, others: 0 });
                             started += 1;
                         }
                         Err(error) => tracing::debug!(%error, "no lookup for a torrent now"),
@@ -330,9 +334,11 @@ impl Driver {
                     }
                 }
                 Output::PeersFound { lookup, peers } => {
-                    if let Some(Purpose::Torrent(key)) = self.lookups.get(&lookup)
+                    if let Some(Purpose::Torrent { key, others }) = self.lookups.get_mut(&lookup)
                         && let Some(member) = self.members.get(key)
                     {
+                        let port = self.shared.external.port();
+                        *others += peers.iter().filter(|peer| peer.port() != port).count();
                         let source = Gossip::Dht { is_local: self.handle.is_local };
                         member.shard.found(*key, peers, source);
                     }
@@ -361,7 +367,9 @@ impl Driver {
     fn finished(&mut self, lookup: LookupId, answered: usize, now: Time) {
         self.publish();
         match self.lookups.remove(&lookup) {
-            Some(Purpose::Torrent(key)) => self.rounds.finished(key, answered, now),
+            Some(Purpose::Torrent { key, others }) => {
+                self.rounds.finished(key, Heard { nodes: answered, peers: others }, now);
+            }
             Some(Purpose::Item(found)) => drop(found.try_send(Found::Over { answered })),
             None => {}
         }

@@ -14,8 +14,9 @@ const ROUND_AFTER: Duration = Duration::from_secs(15 * 60);
 /// The same while peers are wanted.
 const WANTED_AFTER: Duration = Duration::from_secs(5 * 60);
 
-/// After a round that nobody answered, doubled each time up to [`WANTED_AFTER`].
-const UNHEARD_AFTER: Duration = Duration::from_secs(2);
+/// After a round in vain, which found no node or, where they are wanted, no peers: doubled each time up to
+/// [`WANTED_AFTER`]. Others may just be starting.
+const VAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// Between two rounds of torrents that want nobody: a thousand seeds take ten minutes, not a storm.
 const CALM_GAP: Duration = Duration::from_millis(500);
@@ -27,11 +28,20 @@ struct Entry {
     wants_peers: bool,
     /// Lookups of the round under way.
     under_way: usize,
-    /// Nodes that answered in it.
-    answered: usize,
-    /// Rounds in a row that nobody answered.
-    unheard: u32,
+    /// What it heard so far.
+    heard: Heard,
+    /// Rounds in vain in a row.
+    vain: u32,
     next: Time,
+}
+
+/// What lookups heard of others.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Heard {
+    /// Nodes that answered.
+    pub(super) nodes: usize,
+    /// Peers that they told.
+    pub(super) peers: usize,
 }
 
 /// A round to start: look for peers of each, and announce.
@@ -96,8 +106,8 @@ impl Rounds {
             is_seed,
             wants_peers,
             under_way: 0,
-            answered: 0,
-            unheard: 0,
+            heard: Heard::default(),
+            vain: 0,
             next: now,
         };
         self.due.set(key, &mut entry, now);
@@ -128,16 +138,17 @@ impl Rounds {
     /// So many lookups of a round were started; none means that it is tried again.
     pub(super) fn started(&mut self, key: TorrentKey, lookups: usize, now: Time) {
         let Some(entry) = self.torrents.get_mut(&key) else { return };
-        (entry.under_way, entry.answered) = (lookups, 0);
+        (entry.under_way, entry.heard) = (lookups, Heard::default());
         if lookups == 0 {
             self.finish(key, now);
         }
     }
 
-    /// A lookup of it ended; so many nodes had answered.
-    pub(super) fn finished(&mut self, key: TorrentKey, answered: usize, now: Time) {
+    /// A lookup of it ended.
+    pub(super) fn finished(&mut self, key: TorrentKey, heard: Heard, now: Time) {
         let Some(entry) = self.torrents.get_mut(&key) else { return };
-        entry.answered += answered;
+        entry.heard.nodes += heard.nodes;
+        entry.heard.peers += heard.peers;
         entry.under_way = entry.under_way.saturating_sub(1);
         if entry.under_way == 0 {
             self.finish(key, now);
@@ -146,12 +157,13 @@ impl Rounds {
 
     fn finish(&mut self, key: TorrentKey, now: Time) {
         let Some(entry) = self.torrents.get_mut(&key) else { return };
-        let after = match (entry.answered, entry.wants_peers) {
-            (0, _) => (UNHEARD_AFTER * (1 << entry.unheard.min(16))).min(WANTED_AFTER),
-            (_, true) => WANTED_AFTER,
-            (_, false) => ROUND_AFTER,
+        let is_vain = entry.heard.nodes == 0 || (entry.wants_peers && entry.heard.peers == 0);
+        let after = match (is_vain, entry.wants_peers) {
+            (true, _) => (VAIN_AFTER * (1 << entry.vain.min(16))).min(WANTED_AFTER),
+            (false, true) => WANTED_AFTER,
+            (false, false) => ROUND_AFTER,
         };
-        entry.unheard = if entry.answered == 0 { entry.unheard + 1 } else { 0 };
+        entry.vain = if is_vain { entry.vain + 1 } else { 0 };
         // A tenth more or less, so that torrents that began together drift apart.
         let tenth = u64::try_from(after.as_micros() / 10).unwrap_or(0).max(1);
         let after =
@@ -162,8 +174,8 @@ impl Rounds {
     /// The DHT was just joined: whoever was not heard need not wait any longer.
     pub(super) fn node_found(&mut self, now: Time) {
         for (&key, entry) in &mut self.torrents {
-            if entry.under_way == 0 && entry.unheard > 0 && entry.next > now {
-                entry.unheard = 0;
+            if entry.under_way == 0 && entry.vain > 0 && entry.next > now {
+                entry.vain = 0;
                 self.due.set(key, entry, now);
             }
         }
@@ -210,6 +222,7 @@ mod tests {
     use super::*;
 
     const WANTS: Standing = Standing { is_seed: false, wants_peers: true };
+    const NOTHING: Heard = Heard { nodes: 0, peers: 0 };
     const SEEDS: Standing = Standing { is_seed: true, wants_peers: false };
 
     fn rounds(standings: &[Standing]) -> Rounds {
@@ -251,9 +264,9 @@ mod tests {
         let round = rounds.poll(Time::ZERO).expect("due at once");
         assert_eq!(rounds.poll(after(3600)), None, "under way");
         rounds.started(round.key, 2, Time::ZERO);
-        rounds.finished(round.key, 8, after(1));
+        rounds.finished(round.key, Heard { nodes: 8, peers: 0 }, after(1));
         assert_eq!(rounds.poll_timeout(), Time::NEVER);
-        rounds.finished(round.key, 0, after(2));
+        rounds.finished(round.key, NOTHING, after(2));
         let next = rounds.poll_timeout();
         assert!(next >= after(800) && next <= after(1000), "{next:?}");
         assert_eq!(rounds.poll(after(700)), None);
@@ -268,23 +281,34 @@ mod tests {
         for _ in 0..9 {
             let round = rounds.poll(now).expect("due");
             rounds.started(round.key, 1, now);
-            rounds.finished(round.key, 0, now);
+            rounds.finished(round.key, NOTHING, now);
             gaps.push(rounds.poll_timeout().since(now).as_secs());
             now = rounds.poll_timeout();
         }
         assert!(gaps[0] <= 2 && gaps[3] >= 14 && gaps[8] >= 270, "{gaps:?}");
         let round = rounds.poll(now).expect("due");
         rounds.started(round.key, 1, now);
-        rounds.finished(round.key, 0, now);
+        rounds.finished(round.key, NOTHING, now);
         rounds.node_found(now);
         assert_eq!(rounds.poll_timeout(), now);
+    }
+
+    #[test]
+    fn who_finds_nodes_and_no_peers_looks_again_soon_only_if_it_wants_some() {
+        for (standing, soon) in [(WANTS, true), (SEEDS, false)] {
+            let mut rounds = rounds(&[standing]);
+            let round = rounds.poll(Time::ZERO).expect("due");
+            rounds.started(round.key, 1, Time::ZERO);
+            rounds.finished(round.key, Heard { nodes: 8, peers: 0 }, Time::ZERO);
+            assert_eq!(rounds.poll_timeout() < after(5), soon);
+        }
     }
 
     #[test]
     fn a_torrent_that_left_has_no_more_rounds() {
         let mut rounds = rounds(&[WANTS]);
         rounds.leave(TorrentKey(1));
-        rounds.finished(TorrentKey(1), 3, after(1));
+        rounds.finished(TorrentKey(1), Heard { nodes: 3, peers: 0 }, after(1));
         assert_eq!((rounds.poll(after(9999)), rounds.poll_timeout()), (None, Time::NEVER));
     }
 }
