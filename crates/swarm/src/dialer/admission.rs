@@ -15,7 +15,7 @@ pub enum Admission {
     /// It may stay.
     Welcome,
     /// It may stay once this connection, as dialled or accepted, is closed as
-    /// [`CloseReason::Displaced`].
+    /// [`super::CloseReason::Displaced`].
     InsteadOf(SocketAddr),
     /// It may not, and why.
     Refused(Refusal),
