@@ -78,7 +78,7 @@ fn transfer(
 /// The client, which here talks to nobody outside this machine.
 fn client(binary: &Path) -> Command {
     let mut command = Command::new(binary);
-    command.env("PIECEWORK_NO_PORT_MAPPING", "true");
+    command.env("PIECEWORK_NO_PORT_MAPPING", "true").env("PIECEWORK_NO_DHT", "true");
     command
 }
 
