@@ -12,7 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 fuzz_target!(|bytes: &[u8]| {
     let config = ServerConfig::new(Admission::Open);
     let mut server = TrackerServer::new(config, [1; 32], Rng::new(1));
-    for (target, number) in bytes.split(|&byte| byte == b'\n').zip(0_u8..) {
+    for (target, number) in bytes.split(|&byte| byte == b'\n').zip(0..=u8::MAX) {
         check(target);
         let from = SocketAddr::from((Ipv4Addr::new(10, 0, 0, number), 9));
         let answer = server.answer_http(from, target, Time::from_micros(u64::from(number) << 24));
