@@ -1,7 +1,7 @@
 //! How a torrent's peers are greeted: with an encrypted handshake or in plaintext.
 //!
 //! Who does not answer an encrypted one is called again at once in plaintext, and greeted so the next time,
-//! until that fails. So is who answers and hangs up within the time of a handshake.
+//! until that fails.
 
 use piecework_mse::Encryption;
 use std::collections::BTreeSet;
@@ -28,7 +28,7 @@ impl Greetings {
         }
     }
 
-    /// The connection was lost before the peer's handshake, or soon after: the other way is tried next.
+    /// The connection was lost before the peer's handshake: the other way is tried next.
     pub(crate) fn failed(&mut self, peer: SocketAddr, was_encrypted: bool) {
         if !was_encrypted {
             self.plaintext.remove(&peer);

@@ -308,11 +308,6 @@ impl Shard {
         if let Some(slot) = connection.slot() {
             torrent.closed(slot);
             torrent.encrypted = torrent.encrypted.saturating_sub(connection.is_encrypted.into());
-            // libtorrent 2.0 takes an encrypted caller for one without v2, and lets it go for asking hashes.
-            let is_soon = now < connection.deadline && matches!(ending, Ending::Lost { .. });
-            if connection.is_encrypted && connection.is_outgoing && is_soon {
-                torrent.greetings.failed(connection.address, true);
-            }
             if !matches!(ending, Ending::ByMachine { .. }) {
                 torrent.swarm.handle(Input::Disconnected { slot }, now);
             }
