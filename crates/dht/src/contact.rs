@@ -3,6 +3,7 @@
 //! Owns which addresses may be talked to, and what counts as one network when shares are limited.
 
 use crate::NodeId;
+use piecework_types::Scope;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Which of the two tables of BEP 32 an address belongs to.
@@ -59,13 +60,10 @@ impl Network {
     }
 }
 
-/// Whether this is an address of one machine or one home. Its id is not checked (BEP 42), and shares
+/// Whether this is an address of one machine or one network. Its id is not checked (BEP 42), and shares
 /// are not limited by address: strangers cannot have it, and one's own nodes may all have the same.
 pub(crate) fn is_local(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_private() || ip.is_link_local() || ip.is_loopback(),
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unique_local(),
-    }
+    Scope::of(ip).is_local()
 }
 
 /// Which addresses are taken from others and talked to.
@@ -80,16 +78,11 @@ pub enum AddressScope {
 impl AddressScope {
     /// Whether this address may be used. Port 0, unspecified, broadcast and multicast never may.
     pub fn allows(self, address: SocketAddr) -> bool {
-        let ip = address.ip();
-        if address.port() == 0 || ip.is_unspecified() || ip.is_multicast() {
-            return false;
-        }
-        let usable = match ip {
-            IpAddr::V4(ip) => ip.octets()[0] != 0 && ip.octets()[0] < 240,
-            // An IPv4 address in IPv6 dress belongs into the other table.
-            IpAddr::V6(ip) => ip.to_ipv4_mapped().is_none(),
-        };
-        usable && (self == Self::Any || !is_local(ip))
+        // An IPv4 address in IPv6 dress belongs into the other table.
+        let is_dressed = matches!(address.ip(), IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some());
+        let scope = Scope::of(address.ip());
+        let is_usable = address.port() != 0 && !is_dressed && scope != Scope::Nowhere;
+        is_usable && (self == Self::Any || scope == Scope::World)
     }
 }
 

@@ -11,9 +11,7 @@ mod mapping;
 pub mod natpmp;
 pub mod pcp;
 pub mod upnp;
-mod visibility;
 mod xml;
 
 pub use ask::{Ask, Grant, Method, Refusal, Site, TEXT_MAX, Transport};
 pub use mapping::{Input, LIFETIME_SECONDS, Mapped, Mapping, Output, Request, RequestId, Status};
-pub use visibility::{Visibility, visibility};

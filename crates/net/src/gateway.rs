@@ -7,7 +7,7 @@ mod upnp;
 
 use crate::binding::Binding;
 use piecework_gateway::{Ask, Grant, Method, Refusal, Request, Site, natpmp, pcp};
-use piecework_types::Rng;
+use piecework_types::{Rng, Scope};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -113,7 +113,6 @@ fn local(error: &io::Error) -> Refusal {
 /// The way to the gateway of a home network: none if there is no gateway, and none if our own address is
 /// not a private one, as nothing has to be mapped then.
 pub fn site(binding: &Binding) -> Option<Site> {
-    use piecework_gateway::{Visibility, visibility};
     let place = binding.place().ok()?;
     let interface = place.as_ref().map(|place| place.interface.as_str());
     let route = crate::interfaces::default_route(interface)?;
@@ -122,8 +121,7 @@ pub fn site(binding: &Binding) -> Option<Site> {
     let socket = binding.socket(to, socket2::Type::DGRAM, 0).ok()?;
     socket.connect(&to.into()).ok()?;
     let ours = *socket.local_addr().ok()?.as_socket_ipv4()?.ip();
-    let needs_mapping =
-        matches!(visibility(ours.into()), Visibility::Private | Visibility::Provider);
+    let needs_mapping = matches!(Scope::of(ours.into()), Scope::Site | Scope::Provider);
     needs_mapping.then_some(Site { gateway: route.gateway, ours })
 }
 

@@ -1,6 +1,7 @@
 //! The network interfaces of this machine, and the way from one of them to a gateway.
 
-use piecework_gateway::{Visibility, visibility};
+use piecework_types::Scope;
+use std::cmp::Reverse;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -25,11 +26,7 @@ impl Interface {
     /// Its address to send from: the one that reaches furthest.
     pub fn address(&self, is_v6: bool) -> Option<IpAddr> {
         let family = self.addresses.iter().copied().filter(|ip| ip.is_ipv6() == is_v6);
-        family.min_by_key(|&ip| match visibility(ip) {
-            Visibility::Public => 0,
-            Visibility::Provider | Visibility::Private => 1,
-            Visibility::Local => 2,
-        })
+        family.min_by_key(|&ip| Reverse(Scope::of(ip)))
     }
 }
 

@@ -3,8 +3,9 @@
 //!
 //! Knows no socket: the facts are gathered by `piecework net`.
 
-use piecework_gateway::{Grant, Method, Refusal, Site, Visibility, visibility};
+use piecework_gateway::{Grant, Method, Refusal, Site};
 use piecework_net::Interface;
+use piecework_types::Scope;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -83,17 +84,17 @@ impl Facts {
         let addresses = || self.interfaces.iter().flat_map(|interface| &interface.addresses);
         let sees = |is_v6: bool| {
             let mut family = addresses().filter(|ip| ip.is_ipv6() == is_v6);
-            family.any(|&ip| visibility(ip) == Visibility::Public)
+            family.any(|&ip| Scope::of(ip) == Scope::World)
         };
         let has_v6 = self.has_v6_route && sees(true);
-        if addresses().all(|&ip| visibility(ip) == Visibility::Local) {
+        if addresses().all(|&ip| Scope::of(ip) <= Scope::Link) {
             Verdict::Offline
         } else if self.port.is_err() {
             Verdict::NoPort
         } else if sees(false) {
             Verdict::Open
         } else if self.methods.iter().any(|(_, outcome)| outcome.is_ok()) {
-            let is_hidden = self.external().is_some_and(|ip| visibility(ip) != Visibility::Public);
+            let is_hidden = self.external().is_some_and(|ip| Scope::of(ip) != Scope::World);
             if is_hidden { Verdict::DoubleNat } else { Verdict::Mapped }
         } else if has_v6 {
             Verdict::OnlyV6
@@ -118,7 +119,7 @@ impl Facts {
             Verdict::Open | Verdict::Mapped => {}
             Verdict::DoubleNat => {
                 let is_provider =
-                    self.external().is_some_and(|ip| visibility(ip) == Visibility::Provider);
+                    self.external().is_some_and(|ip| Scope::of(ip) == Scope::Provider);
                 remedies.push(if is_provider {
                     "the other NAT is your provider's: ask them for a public IPv4 address, or use IPv6"
                         .to_owned()
@@ -188,7 +189,7 @@ impl Facts {
 
     fn v6(&self) -> &'static str {
         let mut addresses = self.interfaces.iter().flat_map(|interface| &interface.addresses);
-        let is_public = addresses.any(|&ip| ip.is_ipv6() && visibility(ip) == Visibility::Public);
+        let is_public = addresses.any(|&ip| ip.is_ipv6() && Scope::of(ip) == Scope::World);
         match (is_public, self.has_v6_route) {
             (true, true) => {
                 "public address and a way out; the router's firewall may keep peers out"
@@ -240,11 +241,11 @@ impl Facts {
 
 /// Where an address can be reached from.
 fn told(ip: IpAddr) -> &'static str {
-    match visibility(ip) {
-        Visibility::Public => "public",
-        Visibility::Private => "private",
-        Visibility::Provider => "behind the provider's NAT",
-        Visibility::Local => "this machine or link only",
+    match Scope::of(ip) {
+        Scope::World => "public",
+        Scope::Provider => "behind the provider's NAT",
+        Scope::Site => "private",
+        Scope::Link | Scope::Machine | Scope::Nowhere => "this machine or link only",
     }
 }
 

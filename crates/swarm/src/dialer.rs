@@ -23,7 +23,7 @@ mod priority;
 #[cfg(test)]
 mod tests;
 
-pub use address::{BanKey, Scope};
+pub use address::BanKey;
 pub use admission::Admission;
 pub use policy::{AddressPolicy, Refusal};
 pub use priority::peer_priority;

@@ -3,7 +3,7 @@
 //! Invariants: one vote a network (/24 of IPv4, /48 of IPv6) or tracker, its latest; at most [`VOTERS_MAX`]
 //! votes of each family; only addresses of the internet are elected. It must not know sockets.
 
-use crate::dialer::Scope;
+use piecework_types::Scope;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

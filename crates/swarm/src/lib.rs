@@ -43,7 +43,7 @@ pub use choker::{CHOKE_ROUND, Choker, ChokerConfig, ChokerInput, ChokerOutput, O
 pub use config::Config;
 pub use dialer::{
     AddressPolicy, Admission, BANS_MAX, BanKey, CloseReason, Dial, Dialer, DialerConfig,
-    DialerInput, Refusal, Scope, Source, peer_priority,
+    DialerInput, Refusal, Source, peer_priority,
 };
 pub use drop_reason::DropReason;
 pub use external::{ExternalIp, VOTERS_MAX, Voter};

@@ -1,5 +1,5 @@
 //! The words every other crate shares: time, digests, ids, the grid of pieces and blocks, bitfields,
-//! seeded randomness, budgets for strangers and whose fault an error is.
+//! seeded randomness, budgets for strangers, how far addresses reach and whose fault an error is.
 //!
 //! This is the lowest crate: it depends on nothing and does no I/O. It must not know bencode, sockets,
 //! files, or any policy.
@@ -11,6 +11,7 @@ mod fault;
 mod grid;
 mod id;
 mod random;
+mod scope;
 mod time;
 
 pub use allowance::{Allowance, Allowances, Rate, Sender};
@@ -20,4 +21,5 @@ pub use fault::Blame;
 pub use grid::{BLOCK_BYTES, Block, GridError, PIECE_BYTES_MAX, PieceGrid, PieceIndex};
 pub use id::{ChunkId, InfoHash, InfoHashes, PeerId, PeerSlot};
 pub use random::Rng;
+pub use scope::Scope;
 pub use time::Time;

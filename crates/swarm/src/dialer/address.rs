@@ -1,7 +1,8 @@
-//! What kind an address is: its one form, how far it reaches, and what a ban of it covers.
+//! What kind an address is: its one form, whom it may be told to, and what a ban of it covers.
 //!
 //! Invariant: one endpoint has one form here (IPv4 inside IPv6 is unwrapped).
 
+use piecework_types::Scope;
 use std::net::{IpAddr, SocketAddr};
 
 /// What a ban covers.
@@ -22,7 +23,7 @@ impl BanKey {
         let address = canonical(address);
         match Scope::of(address.ip()) {
             Scope::World | Scope::Nowhere => Self::Ip(address.ip()),
-            Scope::Machine | Scope::Link | Scope::Site => Self::Endpoint(address),
+            Scope::Machine | Scope::Link | Scope::Site | Scope::Provider => Self::Endpoint(address),
         }
     }
 }
@@ -30,41 +31,6 @@ impl BanKey {
 /// The one form of an endpoint: IPv4 unwrapped from IPv6, no flow label.
 pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
-/// From how far away an address can be reached; ordered from nowhere to everywhere.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Scope {
-    /// No host has it: unspecified, multicast, broadcast, reserved.
-    Nowhere,
-    /// This machine.
-    Machine,
-    /// The cable it is plugged into: link-local addresses (RFC 3927, 4291).
-    Link,
-    /// A private network (RFC 1918, 4193) or a provider's (RFC 6598).
-    Site,
-    /// The internet.
-    World,
-}
-
-impl Scope {
-    /// Of this address.
-    pub fn of(ip: IpAddr) -> Self {
-        match ip.to_canonical() {
-            IpAddr::V4(v4) => match v4.octets() {
-                [0 | 224..=255, ..] => Self::Nowhere,
-                [127, ..] => Self::Machine,
-                [169, 254, ..] => Self::Link,
-                [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => Self::Site,
-                _ => Self::World,
-            },
-            IpAddr::V6(v6) if v6.is_unspecified() || v6.is_multicast() => Self::Nowhere,
-            IpAddr::V6(v6) if v6.is_loopback() => Self::Machine,
-            IpAddr::V6(v6) if v6.is_unicast_link_local() => Self::Link,
-            IpAddr::V6(v6) if v6.is_unique_local() => Self::Site,
-            IpAddr::V6(_) => Self::World,
-        }
-    }
 }
 
 /// Whether an address means the same to this peer as to us, so that one may tell it to the other: a
@@ -97,25 +63,6 @@ mod tests {
     fn ipv4_inside_ipv6_is_the_same_address() {
         assert_eq!(key("[::ffff:8.8.8.8]:1"), key("8.8.8.8:1"));
         assert_eq!(key("[::ffff:127.0.0.1]:1"), key("127.0.0.1:1"));
-    }
-
-    #[test]
-    fn each_range_has_its_scope() {
-        for (scope, ips) in [
-            (
-                Scope::Nowhere,
-                ["0.0.0.0", "224.0.0.1", "255.255.255.255", "::", "ff02::1"].as_slice(),
-            ),
-            (Scope::Machine, &["127.0.0.1", "127.255.0.9", "::1", "::ffff:127.0.0.1"]),
-            (Scope::Link, &["169.254.1.1", "fe80::1"]),
-            (Scope::Site, &["10.0.0.1", "172.16.0.1", "172.31.9.9", "192.168.1.1", "100.64.0.1"]),
-            (Scope::Site, &["fd00::1", "::ffff:10.0.0.1"]),
-            (Scope::World, &["8.8.8.8", "172.32.0.1", "100.128.0.1", "2001:db8::1"]),
-        ] {
-            for ip in ips {
-                assert_eq!(Scope::of(ip.parse().unwrap()), scope, "{ip}");
-            }
-        }
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! the dialer's. Invariant: what the user gave is refused only if no host can have it.
 
 use super::Source;
-use super::address::{Scope, is_shared_with};
+use super::address::is_shared_with;
+use piecework_types::Scope;
 use std::net::{IpAddr, SocketAddr};
 
 /// Why an address is not dialled, or a peer not accepted.
@@ -110,7 +111,9 @@ impl AddressPolicy {
     pub(super) fn ports_max_of(&self, ip: IpAddr) -> usize {
         match Scope::of(ip) {
             Scope::World | Scope::Nowhere => self.ports_max,
-            Scope::Machine | Scope::Link | Scope::Site => self.ports_max.saturating_mul(16),
+            Scope::Machine | Scope::Link | Scope::Site | Scope::Provider => {
+                self.ports_max.saturating_mul(16)
+            }
         }
     }
 }

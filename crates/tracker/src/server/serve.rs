@@ -13,9 +13,9 @@ use super::roster::{NoRoom, Roster};
 use crate::http::encode_announce;
 use crate::udp::{UdpRequest, UdpResponse};
 use crate::{Announce, AnnounceAnswer, Event, Family, Retry, SCRAPE_MAX, ScrapeCounts};
-use piecework_types::{Allowances, InfoHash, PeerId, Rng, Time};
+use piecework_types::{Allowances, InfoHash, PeerId, Rng, Scope, Time};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Longest UDP answer, in bytes: below every usual MTU, so that none is ever torn.
@@ -341,28 +341,13 @@ impl TrackerServer {
 
 /// Where others reach a peer. What it claims counts only if it writes from a local network, where the
 /// address we see leads nobody to it from outside; anybody else could have us send peers to a third party.
-fn reached_at(ip: IpAddr, announce: &Announce) -> IpAddr {
-    match ip {
-        IpAddr::V4(seen) => {
-            let claim = announce.ipv4.filter(|claim| is_local_v4(seen) && !is_local_v4(*claim));
-            claim.unwrap_or(seen).into()
-        }
-        IpAddr::V6(seen) => {
-            let claim = announce.ipv6.filter(|claim| is_local_v6(seen) && !is_local_v6(*claim));
-            claim.unwrap_or(seen).into()
-        }
-    }
-}
-
-/// Local, or the address of many or of none, at which no peer is.
-const fn is_local_v4(ip: Ipv4Addr) -> bool {
-    let is_nobody = ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast();
-    ip.is_private() || ip.is_loopback() || ip.is_link_local() || is_nobody
-}
-
-const fn is_local_v6(ip: Ipv6Addr) -> bool {
-    let is_nobody = ip.is_unspecified() || ip.is_multicast();
-    ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || is_nobody
+fn reached_at(seen: IpAddr, announce: &Announce) -> IpAddr {
+    let claim = match seen {
+        IpAddr::V4(_) => announce.ipv4.map(IpAddr::V4),
+        IpAddr::V6(_) => announce.ipv6.map(IpAddr::V6),
+    };
+    let is_public = |ip| Scope::of(ip) == Scope::World;
+    claim.filter(|&claim| !is_public(seen) && is_public(claim)).unwrap_or(seen)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::server::{Admission, ServerLimits};
 use crate::udp::{UdpAnswer, UdpExchange, UdpPolicy, UdpQuery};
 use crate::{TrackerFault, TrackerUrl};
 use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 mod floods;
 
