@@ -17,6 +17,7 @@ use std::net::{IpAddr, SocketAddr};
 pub(crate) struct Announced {
     line: usize,
     tracker: TrackerIndex,
+    number: u32,
     answer: Result<AnnounceAnswer, AnnounceError>,
 }
 
@@ -36,8 +37,18 @@ pub(crate) struct Facts {
 struct Line {
     info_hash: InfoHash,
     schedule: Schedule,
-    tracker_ids: Vec<Option<Vec<u8>>>,
+    asked: Vec<Asked>,
     is_running: bool,
+}
+
+/// What one tracker was asked and said.
+#[derive(Clone, Default)]
+struct Asked {
+    tracker_id: Option<Vec<u8>>,
+    /// Announces made so far. An answer that was already on its way back when the next announce superseded
+    /// its own is known by its number: taken for the answer to `stopped`, it would end the program before
+    /// that was sent.
+    number: u32,
 }
 
 pub(crate) struct Announcer {
@@ -83,7 +94,7 @@ impl Announcer {
                 SchedulePolicy::default(),
                 Rng::new(rng.next_u64()),
             ),
-            tracker_ids: vec![None; urls.len()],
+            asked: vec![Asked::default(); urls.len()],
             is_running: false,
         });
         Self { lines: lines.collect(), urls, statuses }
@@ -133,6 +144,9 @@ impl Announcer {
                     continue;
                 };
                 let Some(url) = self.urls.get(tracker.0 as usize) else { continue };
+                let Some(asked) = line.asked.get_mut(tracker.0 as usize) else { continue };
+                asked.number = asked.number.wrapping_add(1);
+                let number = asked.number;
                 let announce = Announce {
                     info_hash: line.info_hash,
                     peer_id: facts.peer_id,
@@ -143,7 +157,7 @@ impl Announcer {
                     event,
                     peers_wanted,
                     key: facts.key,
-                    tracker_id: line.tracker_ids[tracker.0 as usize].clone(),
+                    tracker_id: asked.tracker_id.clone(),
                     ipv4: None,
                     ipv6: None,
                 };
@@ -153,7 +167,9 @@ impl Announcer {
                     tracker,
                     url: url.clone(),
                     announce,
-                    reply: Box::new(move |answer| reply(Announced { line: at, tracker, answer })),
+                    reply: Box::new(move |answer| {
+                        reply(Announced { line: at, tracker, number, answer });
+                    }),
                 });
             }
         }
@@ -168,8 +184,12 @@ impl Announcer {
 
     /// Takes an answer; gives the peers it named.
     pub(crate) fn answered(&mut self, announced: Announced, now: Time) -> Vec<SocketAddr> {
-        let Announced { line, tracker, answer } = announced;
+        let Announced { line, tracker, number, answer } = announced;
         let Some(line) = self.lines.get_mut(line) else { return Vec::new() };
+        let asked = &mut line.asked[tracker.0 as usize];
+        if asked.number != number {
+            return Vec::new();
+        }
         let status = &mut self.statuses[tracker.0 as usize];
         status.is_working = Some(answer.is_ok());
         match answer {
@@ -179,7 +199,7 @@ impl Announcer {
                     count => format!("{count} peers"),
                 });
                 if answer.tracker_id.is_some() {
-                    line.tracker_ids[tracker.0 as usize] = answer.tracker_id;
+                    asked.tracker_id = answer.tracker_id;
                 }
                 let (interval, min_interval) = (answer.interval, answer.min_interval);
                 line.schedule.handle(Input::Answered { tracker, interval, min_interval }, now);
@@ -195,5 +215,52 @@ impl Announcer {
                 Vec::new()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use piecework_net::{Binding, TrackerDns};
+    use piecework_testkit::{FakeTracker, PATIENCE, TrackerAnswer};
+    use piecework_types::Sha1Digest;
+    use std::sync::mpsc;
+
+    const FACTS: Facts = Facts {
+        peer_id: PeerId(*b"-PW0100-abcdefghijkl"),
+        port: 1,
+        key: 0,
+        uploaded: 0,
+        downloaded: 0,
+        left: 1,
+        is_partial_seed: false,
+    };
+
+    #[test]
+    fn an_answer_that_comes_after_the_stop_does_not_pass_for_the_answer_to_the_last_announce() {
+        let tracker = FakeTracker::http(TrackerAnswer::Peers(Vec::new(), 1800));
+        let client =
+            TrackerClient::start(1, Binding::default(), TrackerDns::Off).expect("a thread");
+        let hashes = InfoHashes { v1: Some(Sha1Digest([7; 20])), v2: None };
+        let tiers = [vec![tracker.url().to_owned()]];
+        let mut announcer = Announcer::new(&hashes, &tiers, &mut Rng::new(1));
+        let (sender, answers) = mpsc::channel();
+        let poll = |announcer: &mut Announcer| {
+            let sender = sender.clone();
+            announcer.poll(&client, &FACTS, move |answer| drop(sender.send(answer)));
+        };
+        announcer.start(&FACTS, Time::ZERO);
+        poll(&mut announcer);
+        let late = answers.recv_timeout(PATIENCE).expect("an answer");
+        announcer.stop(Time::ZERO);
+        poll(&mut announcer);
+        announcer.answered(late, Time::ZERO);
+        poll(&mut announcer);
+        assert!(!announcer.is_finished(), "the last announce is not answered");
+        let last = answers.recv_timeout(PATIENCE).expect("an answer");
+        announcer.answered(last, Time::ZERO);
+        poll(&mut announcer);
+        assert!(announcer.is_finished());
+        assert_eq!(tracker.announces().len(), 2);
     }
 }
