@@ -136,10 +136,13 @@ ENCRYPTED = {
 LEVELS = {"plaintext": lt.enc_level.plaintext, "rc4": lt.enc_level.rc4}
 
 
+def place(address, port):
+    return "%s:%d" % ("[%s]" % address if ":" in address else address, port)
+
+
 def session(address, port, encryption=None, lsd=False, router=None, log=False):
-    host = "[%s]" % address if ":" in address else address
     settings = dict(QUIET)
-    settings["listen_interfaces"] = "%s:%d" % (host, port)
+    settings["listen_interfaces"] = place(address, port)
     settings["outgoing_interfaces"] = address
     settings["enable_lsd"] = lsd
     if encryption:
@@ -248,7 +251,7 @@ def nodes(args):
     stopping = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.append(True))
-    router = "%s:%d" % (args.address[0], DHT_PORT)
+    router = place(args.address[0], DHT_PORT)
     sessions = [session(address, DHT_PORT, router=router) for address in args.address]
     joining = list(sessions)
     while not stopping:
@@ -283,7 +286,7 @@ def find(args):
         for alert in alerts:
             if isinstance(alert, lt.dht_get_peers_reply_alert):
                 peers = found.setdefault(str(alert.info_hash), set())
-                peers.update("%s:%d" % peer for peer in alert.peers())
+                peers.update(place(*peer) for peer in alert.peers())
         if args.nodes and known >= args.nodes:
             break
         if args.wanted and all(args.wanted in peers for peers in found.values()):

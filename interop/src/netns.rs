@@ -19,7 +19,7 @@ const CABLE: [&str; 2] = ["cable0", "cable1"];
 
 /// Addresses on `lo`: `10.77.0.1` and `fd77::1`, and on the cable `10.78.0.1`, up to this last byte.
 const HOST_MAX: u8 = 9;
-/// Further addresses on `lo`, up to `10.77.0.32`, for those who are in a DHT and on no cable.
+/// Further addresses on `lo`, up to `10.77.0.32` and `fd77::20`, for those who are in a DHT and on no cable.
 const NODE_MAX: u8 = 32;
 
 /// One of the hosts of the private network, named by its last byte.
@@ -103,6 +103,10 @@ fn set_up() -> Outcome<()> {
         // Our client binds no source address. On `lo` the kernel would give it the address it talks
         // to, and Transmission takes such a peer for itself.
         ip(&format!("route replace local {}/32 dev lo table local src {subject}", host.v4()))?;
+        // A kernel without IPv6 loses the IPv6 cells alone; they fail with their own reason.
+        if add_v6(host.v6()).is_err() {
+            eprintln!("no IPv6 on lo");
+        }
     }
     for host in (1..=HOST_MAX).map(Host) {
         let on_cable = host.on_cable();
@@ -110,12 +114,16 @@ fn set_up() -> Outcome<()> {
         ip(&format!(
             "route replace local {on_cable}/32 dev {cable} table local src {subject_on_cable}"
         ))?;
-        // A kernel without IPv6 loses the IPv6 cells alone; they fail with their own reason.
-        if ip(&format!("-6 addr add {}/128 dev lo nodad", host.v6())).is_err() {
-            eprintln!("no IPv6 on lo");
-        }
     }
     ip(&format!("addr add {}/32 dev lo", public()))
+}
+
+/// The same for IPv6, where the kernel's own route has to go first.
+fn add_v6(address: IpAddr) -> Outcome<()> {
+    let subject = Host::SUBJECT.v6();
+    ip(&format!("-6 addr add {address}/128 dev lo nodad"))?;
+    ip(&format!("-6 route del local {address} dev lo table local"))?;
+    ip(&format!("-6 route add local {address}/128 dev lo table local src {subject} metric 0"))
 }
 
 /// An address that counts as public: nobody has it (RFC 5737), so nobody is kept from it.

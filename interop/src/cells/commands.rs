@@ -1,4 +1,4 @@
-//! Cells without a transfer: what our `create` and `show` say of a torrent, libtorrent says too.
+//! Cells without a transfer: what our `create` and `show` say of a torrent, libtorrent and its tracker say too.
 
 use std::time::Instant;
 
@@ -6,10 +6,12 @@ use serde_json::Value;
 
 use super::Cell;
 use crate::failure::{Failure, Outcome};
-use crate::lab::{Lab, Room, Subject};
+use crate::lab::{Lab, Maker, Room, Subject};
 use crate::matrix::Measure;
 use crate::payload::Payload;
-use crate::peers::{Foreign, libtorrent};
+use crate::peers::libtorrent::Libtorrent;
+use crate::peers::opentracker::{Scheme, Site};
+use crate::peers::{Client as _, Foreign, Job, libtorrent};
 use crate::torrent::{Format, Recipe, Torrent};
 
 type Choose = fn(&Lab) -> Outcome<&Payload>;
@@ -30,7 +32,36 @@ pub(super) fn cells(subject: &Subject) -> Vec<Cell> {
             cells.push(Cell::new(name, "ours reads libtorrent's", &needs, run));
         }
     }
+    for scheme in [Scheme::Http, Scheme::Udp] {
+        let name = format!("scrape, {} tracker", scheme.name().to_uppercase());
+        let needs = [Foreign::Libtorrent, Foreign::Opentracker];
+        cells.push(Cell::new(name, "ours asks", &needs, move |room| scrape(room, scheme)));
+    }
     cells
+}
+
+/// opentracker tells our `show --scrape` of the one libtorrent that seeds there.
+fn scrape(room: &Room<'_>, scheme: Scheme) -> Outcome<Measure> {
+    let payload = room.lab.single()?;
+    let site = Site::choose()?;
+    let url = site.url(scheme);
+    let recipe = Recipe { tracker: Some(&url), ..Recipe::new(payload, Format::V1) };
+    let torrent = room.torrent(&recipe, Maker::Libtorrent)?;
+    let mut tracker = site.start(&torrent, &room.home("tracker")?, room.deadline)?;
+    let home = room.home("libtorrent")?;
+    let job = Job::new(&torrent, payload.parent(), &home);
+    let mut seeding = Libtorrent::PEER.seed(&job, room.deadline)?;
+    tracker.wait_seeds(&torrent, 1, room.deadline)?;
+    let began = Instant::now();
+    let told = room.ours()?.scrape(&torrent.path, &room.home("scrape")?)?;
+    let seconds = began.elapsed().as_secs_f64();
+    seeding.stop()?;
+    tracker.stop()?;
+    let told = &told["scrape"][0];
+    if told["seeds"] != 1 || told["leechers"] != 0 || told["tracker"] != url.as_str() {
+        return Err(Failure::new(format!("one seed and no leecher at {url}, but we show {told}")));
+    }
+    Ok(Measure::new(0, seconds))
 }
 
 /// libtorrent reads the info-hash we print out of our torrent, finds every piece of the payload right,

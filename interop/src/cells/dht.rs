@@ -14,7 +14,7 @@ use crate::lab::{Maker, Room};
 use crate::matrix::Measure;
 use crate::peers::libtorrent::{self, Libtorrent};
 use crate::peers::nodes::LibtorrentNodes;
-use crate::peers::{Client, Foreign, Job, Peer};
+use crate::peers::{Client, Family, Foreign, Job, Peer};
 use crate::torrent::{Format, Recipe, Torrent};
 
 /// How long the DHT is asked for peers that must not be there. The node that asks knows the others after
@@ -30,11 +30,11 @@ pub(super) fn cells(subject: &str) -> Vec<Cell> {
     let mut cells = Vec::new();
     for side in Side::BOTH {
         for peer in [Foreign::Libtorrent, Foreign::Aria2, Foreign::Transmission] {
-            cells.push(Plan { peer, side, format: Format::V1 }.cell(subject));
+            cells.push(Plan { peer, ..Plan::of(side) }.cell(subject));
         }
-        let peer = Foreign::Libtorrent;
-        cells.push(Plan { peer, side, format: Format::Hybrid }.cell(subject));
-        cells.push(Plan { peer, side, format: Format::V2 }.cell(subject));
+        cells.push(Plan { format: Format::Hybrid, ..Plan::of(side) }.cell(subject));
+        cells.push(Plan { format: Format::V2, ..Plan::of(side) }.cell(subject));
+        cells.push(Plan { family: Family::V6, ..Plan::of(side) }.cell(subject));
     }
     let direction = Side::Seeds.direction(subject, Foreign::Libtorrent.name());
     let run = |room: &Room<'_>| private(room);
@@ -53,14 +53,20 @@ struct Plan {
     peer: Foreign,
     side: Side,
     format: Format,
+    family: Family,
 }
 
 impl Plan {
+    const fn of(side: Side) -> Self {
+        Self { peer: Foreign::Libtorrent, side, format: Format::V1, family: Family::V4 }
+    }
+
     fn cell(self, subject: &str) -> Cell {
         let direction = self.side.direction(subject, self.peer.name());
         let mut needs = vec![Foreign::Libtorrent, self.peer];
         needs.dedup();
-        let name = format!("magnet {}, DHT alone", self.format);
+        let family = if self.family == Family::V6 { ", IPv6" } else { "" };
+        let name = format!("magnet {}, DHT alone{family}", self.format);
         let cell = Cell::new(name, direction, &needs, move |room| self.run(room));
         if self.peer == Foreign::Transmission { cell.patient(PATIENCE_TRANSMISSION) } else { cell }
     }
@@ -68,16 +74,16 @@ impl Plan {
     fn run(self, room: &Room<'_>) -> Outcome<Measure> {
         let payload = room.lab.single()?;
         let torrent = room.torrent(&Recipe::new(payload, self.format), self.side.maker())?;
-        let nodes = LibtorrentNodes::start(room)?;
+        let nodes = LibtorrentNodes::start(room, self.family)?;
         let (seeder, leecher) = match self.side {
             Side::Seeds => (room.subject(), client(self.peer)),
             Side::Leeches => (client(self.peer), room.subject()),
         };
         let dir = room.dir(leecher.name())?;
         let homes = (room.home(seeder.name())?, room.home(leecher.name())?);
-        let mut seed = Job::new(&torrent, payload.parent(), &homes.0);
+        let mut seed = room.job(&torrent, payload.parent(), &homes.0, self.family);
         seed.dht_router = Some(nodes.router());
-        let mut leech = Job::new(&torrent, &dir, &homes.1);
+        let mut leech = room.job(&torrent, &dir, &homes.1, self.family);
         leech.dht_router = Some(nodes.router());
         leech.magnet = Some(torrent.magnet(&[]));
         let mut seeding = seeder.seed(&seed, room.deadline)?;
@@ -122,7 +128,7 @@ fn private(room: &Room<'_>) -> Outcome<Measure> {
     let recipe = |private| Recipe { private, ..Recipe::new(payload, Format::V1) };
     let secret = room.torrent(&recipe(true), Maker::Libtorrent)?;
     let known = room.torrent(&recipe(false), Maker::Libtorrent)?;
-    let nodes = LibtorrentNodes::start(room)?;
+    let nodes = LibtorrentNodes::start(room, Family::V4)?;
     let mut seconds = 0.0;
     for (torrent, is_private) in [(&secret, true), (&known, false)] {
         let began = Instant::now();

@@ -161,7 +161,7 @@ fn captured(room: &Room<'_>, private: bool) -> Outcome<Measure> {
     let url = site.url(Scheme::Http);
     let recipe = Recipe { tracker: Some(&url), private, ..Recipe::new(payload, Format::V1) };
     let torrent = room.torrent(&recipe, Maker::Subject)?;
-    let nodes = LibtorrentNodes::start(room)?;
+    let nodes = LibtorrentNodes::start(room, Family::V4)?;
     let mut capture = Capture::start(&room.home("tcpdump")?, room.deadline)?;
     let mut tracker = site.start(&torrent, &room.home("opentracker")?, room.deadline)?;
     let began = Instant::now();

@@ -15,7 +15,7 @@ use crate::peers::bittorrent_dht;
 use crate::peers::libtorrent::{self, Libtorrent};
 use crate::peers::mainline::Mainline;
 use crate::peers::nodes::{LibtorrentNodes, OurNodes};
-use crate::peers::{Client, Foreign, Job, Peer};
+use crate::peers::{Client, Family, Foreign, Job, Peer};
 use crate::torrent::{Format, Recipe, Torrent};
 
 /// The largest value there may be: 1000 bytes in bencode, of which four are its length.
@@ -57,7 +57,7 @@ pub(super) fn cells(subject: &Subject) -> Vec<Cell> {
 fn items(room: &Room<'_>, among_others: bool) -> Outcome<Measure> {
     let payload = room.lab.single()?;
     let torrent = room.torrent(&Recipe::new(payload, Format::V1), Maker::Subject)?;
-    let others = if among_others { Some(LibtorrentNodes::start(room)?) } else { None };
+    let others = if among_others { Some(LibtorrentNodes::start(room, Family::V4)?) } else { None };
     let entry = others.as_ref().map(LibtorrentNodes::router);
     let ours = OurNodes::start(room, &torrent, entry)?;
     // Once libtorrent gets to know them by asking, they know one another.
@@ -131,7 +131,7 @@ impl<'a> Offer<'a> {
 
 /// What a publisher points to is fetched, and that is all.
 fn follow_once(room: &Room<'_>) -> Outcome<Measure> {
-    let nodes = LibtorrentNodes::start(room)?;
+    let nodes = LibtorrentNodes::start(room, Family::V4)?;
     let mut offer = Offer::start(room, &nodes, room.lab.single()?)?;
     let key = offer.publish(room, &nodes, 1)?;
     let (dir, home) = (room.dir("ours")?, room.home("ours")?);
@@ -149,7 +149,7 @@ fn follow_once(room: &Room<'_>) -> Outcome<Measure> {
 
 /// While it is followed, the publisher points to another torrent: that is fetched too.
 fn follow_on(room: &Room<'_>) -> Outcome<Measure> {
-    let nodes = LibtorrentNodes::start(room)?;
+    let nodes = LibtorrentNodes::start(room, Family::V4)?;
     let mut old = Offer::start(room, &nodes, room.lab.single()?)?;
     let key = old.publish(room, &nodes, 1)?;
     let (dir, home) = (room.dir("ours")?, room.home("ours")?);

@@ -117,10 +117,11 @@ pub(crate) fn find_nodes(
 }
 
 fn find(router: SocketAddr, hashes: &[&str], patience: Duration, home: &Path) -> Launch {
+    let asker = if router.is_ipv6() { Host::ASKER.v6() } else { Host::ASKER.v4() };
     driver(home)
         .arg("find")
         .args(hashes)
-        .args(["--address", &Host::ASKER.v4().to_string()])
+        .args(["--address", &asker.to_string()])
         .args(["--dht-router", &router.to_string()])
         .args(["--seconds", &patience.as_secs_f64().to_string()])
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::libtorrent::{driver, event};
-use super::{Client, Job, Peer};
+use super::{Client, Family, Job, Peer};
 use crate::failure::{Context as _, Outcome};
 use crate::lab::Room;
 use crate::netns::Host;
@@ -23,8 +23,8 @@ pub(crate) struct LibtorrentNodes {
 
 impl LibtorrentNodes {
     /// Starts them; comes back when they know one another.
-    pub(crate) fn start(room: &Room<'_>) -> Outcome<Self> {
-        let addresses = Host::DHT.map(|host| host.v4().to_string());
+    pub(crate) fn start(room: &Room<'_>, family: Family) -> Outcome<Self> {
+        let addresses = Host::DHT.map(|host| family.address(host).to_string());
         let mut process = driver(&room.home("nodes")?).arg("nodes").args(addresses).start()?;
         let router = process.wait_line("a DHT of libtorrent's", room.deadline, |line| {
             let ready = event(line)?.filter(|event| event["event"] == "ready");

@@ -61,9 +61,17 @@ impl Ours {
 
     /// What `show --json` says of a torrent.
     pub(crate) fn show(&self, torrent: &Path, home: &Path) -> Outcome<Value> {
-        let launch = Launch::new(&self.binary, home).args(["show", "--json"]).arg(torrent);
-        let printed = launch.output(Deadline::after(TOOL_PATIENCE))?;
+        self.describe(Launch::new(&self.binary, home).args(["show", "--json"]), torrent)
+    }
+
+    fn describe(&self, show: Launch, torrent: &Path) -> Outcome<Value> {
+        let printed = show.arg(torrent).output(Deadline::after(TOOL_PATIENCE))?;
         serde_json::from_str(&printed).context(|| format!("show --json printed {printed:?}"))
+    }
+
+    /// What `show --scrape --json` says of a torrent.
+    pub(crate) fn scrape(&self, torrent: &Path, home: &Path) -> Outcome<Value> {
+        self.describe(Launch::new(&self.binary, home).args(["show", "--scrape", "--json"]), torrent)
     }
 
     /// Whether `check` finds everything; fails when it ends with anything but 0 and 1.
