@@ -101,6 +101,7 @@ impl Cell {
 pub(crate) fn all(lab: &Lab) -> Vec<Cell> {
     let subject = lab.subject().client().name();
     let mut cells = transfer::cells(subject);
+    cells.extend(transfer::filter_cells(lab.subject()));
     cells.extend(swarm::cells(subject));
     cells.extend(swarm::kept_by_ours(lab.subject()));
     cells.extend(finding::cells(lab.subject()));

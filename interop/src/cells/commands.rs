@@ -1,4 +1,4 @@
-//! Cells without a transfer: what our `create` and `show` say of a torrent, libtorrent and its tracker say too.
+//! Cells without a transfer: what our `create` and `show` say, libtorrent and its tracker say too.
 
 use std::time::Instant;
 

@@ -27,6 +27,11 @@ pub(super) fn cells(subject: &str) -> Vec<Cell> {
     }
     let plan = Plan { magnet: true, peers: &[Foreign::Aria2], ..Plan::MIXED };
     cells.push(plan.cell("magnet v1, HTTP tracker", subject));
+    let plan = Plan { side: Side::Leeches, peers: &[Foreign::Libtorrent], ..plan };
+    cells.push(
+        Plan { is_second: true, ..plan }
+            .cell("magnet v1, the first of two trackers is down", subject),
+    );
     cells
 }
 
@@ -52,6 +57,8 @@ pub(super) struct Plan {
     peers: &'static [Foreign],
     private: bool,
     magnet: bool,
+    /// The magnet names a tracker before it where nobody listens.
+    is_second: bool,
     /// The tracker is ours, else opentracker.
     is_kept_by_ours: bool,
     /// Ours, theirs.
@@ -65,6 +72,7 @@ impl Plan {
         peers: &[Foreign::Libtorrent, Foreign::Transmission, Foreign::Aria2],
         private: false,
         magnet: false,
+        is_second: false,
         is_kept_by_ours: false,
         encryption: [Encryption::Default; 2],
     };
@@ -110,7 +118,11 @@ impl Plan {
             Side::Seeds => clients.insert(0, room.subject()),
             Side::Leeches => clients.insert(1, room.subject()),
         }
-        let magnet = self.magnet.then(|| torrent.magnet(&[format!("tr={url}")]));
+        let mut trackers = vec![format!("tr={url}")];
+        if self.is_second {
+            trackers.insert(0, format!("tr={}", Site::choose()?.url(self.scheme)));
+        }
+        let magnet = self.magnet.then(|| torrent.magnet(&trackers));
         let seconds = self.run_swarm(room, &torrent, tracker, &clients, magnet.as_deref())?;
         for leecher in &clients[1..] {
             let dir = room.dir(leecher.name())?;

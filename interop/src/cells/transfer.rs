@@ -1,12 +1,14 @@
 //! Cells of one seeder and one leecher: formats, folders, magnets, IPv6, selection.
 
+use std::fs;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Cell;
-use crate::failure::Outcome;
-use crate::lab::{Lab, Maker, Room};
+use crate::failure::{Context as _, Failure, Outcome};
+use crate::lab::{Lab, Maker, Room, Subject};
 use crate::matrix::Measure;
+use crate::netns::Host;
 use crate::payload::Payload;
 use crate::peers::aria2::Aria2;
 use crate::peers::libtorrent::Libtorrent;
@@ -18,6 +20,10 @@ use crate::torrent::{Format, Recipe, Torrent};
 const KEPT: &str = "keep-";
 /// The same as a pattern of our command line.
 const KEPT_GLOB: &str = "keep-*";
+/// The same as a part of a magnet link (BEP 53): `create` lists files by name.
+const KEPT_PLACES: &str = "so=0-3";
+/// How long a peer that is kept out goes on trying.
+const KEPT_OUT: Duration = Duration::from_secs(5);
 
 /// The side our client takes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -71,6 +77,8 @@ enum Start {
     TorrentFile,
     /// It has a magnet link that names the seeder (`x.pe`).
     MagnetWithPeer,
+    /// The same, and the link names the wanted files (`so`).
+    MagnetWithPlaces,
     /// It has a magnet link, and is told the seeder on the side.
     MagnetAndPeer,
 }
@@ -115,7 +123,7 @@ impl Plan {
 
     fn run(self, room: &Room<'_>) -> Outcome<Measure> {
         let payload = (self.payload)(room.lab)?;
-        let torrent = room.torrent(&Recipe::new(payload, self.format), self.side.maker())?;
+        let torrent = room.torrent(&Recipe::new(payload, self.format), self.maker())?;
         let (seeder, leecher) = match self.side {
             Side::Seeds => (room.subject(), client(self.peer)),
             Side::Leeches => (client(self.peer), room.subject()),
@@ -124,7 +132,8 @@ impl Plan {
         let homes = (room.home(seeder.name())?, room.home(leecher.name())?);
         let mut seed = room.job(&torrent, payload.parent(), &homes.0, self.family);
         let mut leech = room.job(&torrent, &dir, &homes.1, self.family);
-        leech.select = self.select.then_some(KEPT_GLOB);
+        let by_option = self.select && self.start != Start::MagnetWithPlaces;
+        leech.select = by_option.then_some(KEPT_GLOB);
         (seed.encryption, leech.encryption) = match (self.side, self.encryption) {
             (Side::Seeds, [ours, theirs]) => (ours, theirs),
             (Side::Leeches, [ours, theirs]) => (theirs, ours),
@@ -148,12 +157,24 @@ impl Plan {
         Ok(Measure::new(bytes, seconds))
     }
 
+    /// Where the link names files by their places, the maker must be the one that lists them by name.
+    fn maker(self) -> Maker {
+        match self.start {
+            Start::MagnetWithPlaces => Maker::Subject,
+            _ => self.side.maker(),
+        }
+    }
+
     fn introduce(self, leech: &mut Job<'_>, torrent: &Torrent, seeding: &dyn Peer) {
         let address = seeding.address();
         match self.start {
             Start::TorrentFile => leech.dial.push(address),
             Start::MagnetWithPeer => {
                 leech.magnet = Some(torrent.magnet(&[format!("x.pe={address}")]));
+            }
+            Start::MagnetWithPlaces => {
+                let more = [format!("x.pe={address}"), KEPT_PLACES.to_owned()];
+                leech.magnet = Some(torrent.magnet(&more));
             }
             Start::MagnetAndPeer => {
                 leech.magnet = Some(torrent.magnet(&[]));
@@ -220,8 +241,53 @@ pub(super) fn cells(subject: &str) -> Vec<Cell> {
         cells.push(
             Plan { payload: Lab::halves, select: true, ..plan }.cell("file selection", subject),
         );
+        let start = Start::MagnetWithPlaces;
+        let plan = Plan { payload: Lab::halves, select: true, start, ..plan };
+        cells.push(plan.cell("files named by the magnet", subject));
     }
     cells
+}
+
+/// The cells about our own options; a stand-in has no such options.
+pub(super) fn filter_cells(subject: &Subject) -> Vec<Cell> {
+    let Subject::Ours(_) = subject else { return Vec::new() };
+    let run = |room: &Room<'_>| kept_out(room);
+    let direction = Side::Seeds.direction(subject.client().name(), Foreign::Libtorrent.name());
+    vec![Cell::new("peer on the IP filter", direction, &[Foreign::Libtorrent], run)]
+}
+
+/// A libtorrent whose address is on our filter gets nothing; without the filter the same one gets all.
+fn kept_out(room: &Room<'_>) -> Outcome<Measure> {
+    let payload = room.lab.single()?;
+    let torrent = room.torrent(&Recipe::new(payload, Format::V1), Maker::Subject)?;
+    let filter = room.home("filter")?.join("filter.p2p");
+    let ip = Host::LIBTORRENT.v4();
+    fs::write(&filter, format!("unwanted:{ip}-{ip}\n")).context(|| "writing the filter")?;
+    let option = ["--ip-filter", &filter.to_string_lossy()].map(str::to_owned);
+    let mut began = Instant::now();
+    for options in [option.each_ref().map(String::as_str).as_slice(), &[]] {
+        began = Instant::now();
+        let (home, peers, dir) = (room.home("seed")?, room.home("leech")?, room.dir("libtorrent")?);
+        let mut job = Job::new(&torrent, payload.parent(), &home);
+        job.stay = true;
+        let mut seeding = room.ours()?.get(&job, options)?;
+        seeding.wait_done(room.deadline)?;
+        let mut leech = Job::new(&torrent, &dir, &peers);
+        leech.dial.push(seeding.address());
+        let mut leeching = Libtorrent::PEER.leech(&leech, room.deadline)?;
+        if options.is_empty() {
+            leeching.wait_done(room.deadline)?;
+        } else if leeching.wait_done(room.deadline.within(KEPT_OUT)).is_ok() {
+            return Err(Failure::new(format!("{ip} is on our filter and got all from us")));
+        }
+        leeching.stop()?;
+        seeding.stop()?;
+        if !options.is_empty() && payload.compare(&dir).is_ok() {
+            return Err(Failure::new(format!("{ip} is on our filter and has all")));
+        }
+    }
+    room.verify(payload, &torrent, &room.dir("libtorrent")?, false)?;
+    Ok(Measure::new(payload.bytes(), began.elapsed().as_secs_f64()))
 }
 
 fn magnet_cells(subject: &str) -> Vec<Cell> {
