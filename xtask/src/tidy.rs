@@ -68,7 +68,7 @@ pub(crate) fn check(root: &Path) -> Result<String, String> {
     let metadata =
         process::output(root, "cargo", &["metadata", "--format-version", "1", "--locked"])?;
     let metadata = serde_json::from_str(&metadata).map_err(|e| format!("cargo metadata: {e}"))?;
-    let mut violations = arrows::Graph::parse(&metadata)?.check();
+    let mut violations = arrows(root, &metadata)?.check();
     let mut checked = 0_usize;
     for path in
         files.split_terminator('\0').filter(|path| root.join(path).is_file() && !is_data(path))
@@ -84,6 +84,17 @@ pub(crate) fn check(root: &Path) -> Result<String, String> {
         1 => Err("1 violation".into()),
         count => Err(format!("{count} violations")),
     }
+}
+
+fn arrows(root: &Path, metadata: &serde_json::Value) -> Result<arrows::Graph, String> {
+    let mut graph = arrows::Graph::parse(metadata)?;
+    for member in graph.pure_members() {
+        let package = format!("piecework-{member}");
+        let format = ["--prefix", "depth", "--format", "{p}", "--package", &package];
+        let linked = ["tree", "--locked", "--target", "all", "--edges", "normal,no-proc-macro"];
+        graph.link(&member, &process::output(root, "cargo", &[&linked[..], &format].concat())?);
+    }
+    Ok(graph)
 }
 
 fn check_file(root: &Path, path: &str, glossary: &Glossary) -> Result<Vec<Violation>, String> {

@@ -1,6 +1,7 @@
 //! Which crate may depend on which: pure <- effects <- node <- faces, with proof beside them.
 //!
-//! Reads what `cargo metadata` says, so a dependency is one however it is declared. A crate that is
+//! Reads what `cargo metadata` says, so a dependency is one however it is declared, and for pure crates what
+//! `cargo tree` says they link: metadata has optional dependencies that nobody switched on. A crate that is
 //! not in the tables below is refused: a new crate is given its place before its first line.
 
 use super::Violation;
@@ -71,13 +72,13 @@ enum Kind {
     Build,
 }
 
-/// The part of `cargo metadata` that the rules look at, by package name.
+/// The part of cargo's answers that the rules look at, by package name.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
     /// Workspace members without the `piecework-` prefix, with what they declare.
     members: BTreeMap<String, Vec<(String, Kind)>>,
-    /// Every package in the lock file, with what it links.
-    linked: BTreeMap<String, BTreeSet<String>>,
+    /// For each pure one, and each of its dependencies, what that brings along.
+    linked: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
 }
 
 impl Graph {
@@ -86,32 +87,39 @@ impl Graph {
     /// # Errors
     /// When a field that cargo promises is absent.
     pub(crate) fn parse(metadata: &Value) -> Result<Self, String> {
-        let packages = array(metadata, "packages")?;
-        let names: BTreeMap<&str, &str> = packages
-            .iter()
-            .filter_map(|p| Some((p["id"].as_str()?, p["name"].as_str()?)))
-            .collect();
         let workspace: BTreeSet<&str> =
             array(metadata, "workspace_members")?.iter().filter_map(Value::as_str).collect();
         let mut graph = Self::default();
-        for package in
-            packages.iter().filter(|p| p["id"].as_str().is_some_and(|id| workspace.contains(id)))
+        for package in array(metadata, "packages")?
+            .iter()
+            .filter(|p| p["id"].as_str().is_some_and(|id| workspace.contains(id)))
         {
             let declared = array(package, "dependencies")?.iter().filter_map(declared).collect();
             graph.members.insert(short(text(package, "name")?).to_owned(), declared);
         }
-        for node in array(&metadata["resolve"], "nodes")? {
-            let name =
-                names.get(text(node, "id")?).ok_or("cargo metadata names an unknown package")?;
-            let linked = array(node, "deps")?.iter().filter(|dep| is_linked(dep));
-            let linked = linked.filter_map(|dep| names.get(dep["pkg"].as_str()?).copied());
-            graph
-                .linked
-                .entry(short(name).to_owned())
-                .or_default()
-                .extend(linked.map(|n| short(n).to_owned()));
-        }
         Ok(graph)
+    }
+
+    /// The members of which [`Self::link`] wants to know more.
+    pub(crate) fn pure_members(&self) -> Vec<String> {
+        self.members.keys().filter(|name| is_pure(name)).cloned().collect()
+    }
+
+    /// Reads the output of `cargo tree --prefix depth --format {p}` for one member: lines such as
+    /// `2bytes v1.12.1`, each below the one that links it.
+    pub(crate) fn link(&mut self, member: &str, tree: &str) {
+        let linked = self.linked.entry(member.to_owned()).or_default();
+        let mut through = None;
+        for line in tree.lines() {
+            let name_at = line.find(|c: char| !c.is_ascii_digit()).unwrap_or(line.len());
+            let (depth, name) = line.split_at(name_at);
+            let name = name.split_whitespace().next().unwrap_or_default().to_owned();
+            if depth == "1" {
+                through = Some(linked.entry(name).or_default());
+            } else if let Some(through) = &mut through {
+                through.insert(name);
+            }
+        }
     }
 
     /// Every arrow that points the wrong way.
@@ -143,21 +151,14 @@ impl Graph {
             return Some(format!("must not depend on {to}: {why}"));
         }
         let linked = from.1 == Layer::Pure && kind != Kind::Dev;
-        let impure = if linked { self.impure_below(to)? } else { return None };
+        let impure = if linked { self.impure_below(from.0, to)? } else { return None };
         Some(format!("reaches {impure} through {to}: a pure crate may not"))
     }
 
-    fn impure_below(&self, start: &str) -> Option<String> {
-        let (mut seen, mut open) = (BTreeSet::new(), vec![start.to_owned()]);
-        while let Some(name) = open.pop() {
-            if IMPURE.contains(&name.as_str()) {
-                return Some(name);
-            }
-            if let (true, Some(linked)) = (seen.insert(name.clone()), self.linked.get(&name)) {
-                open.extend(linked.iter().cloned());
-            }
-        }
-        None
+    fn impure_below<'a>(&'a self, from: &str, to: &'a str) -> Option<&'a str> {
+        let below = self.linked.get(from).and_then(|linked| linked.get(to));
+        let below = below.into_iter().flatten().map(String::as_str);
+        [to].into_iter().chain(below).find(|name| IMPURE.contains(name))
     }
 }
 
@@ -202,11 +203,6 @@ fn declared(dependency: &Value) -> Option<(String, Kind)> {
     Some((short(dependency["name"].as_str()?).to_owned(), kind))
 }
 
-/// Linked into the product: not for tests, and not by a build script.
-fn is_linked(dep: &Value) -> bool {
-    dep["dep_kinds"].as_array().is_none_or(|kinds| kinds.iter().any(|kind| kind["kind"].is_null()))
-}
-
 fn array<'a>(value: &'a Value, key: &str) -> Result<&'a Vec<Value>, String> {
     value[key].as_array().ok_or_else(|| format!("cargo metadata has no list `{key}`"))
 }
@@ -220,16 +216,15 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// A workspace of the given arrows; `log` and `tokio` are somebody else's, `log` links `tokio`.
+    /// A workspace of the given arrows; `log`, `other` and `tokio` are somebody else's, `log` links `tokio`.
     fn refused(arrows: &[(&str, &str, Option<&str>)]) -> Vec<String> {
         let ours: BTreeSet<&str> = arrows
             .iter()
             .flat_map(|(from, to, _)| [*from, *to])
-            .filter(|n| !["log", "tokio"].contains(n))
+            .filter(|n| !["log", "other", "tokio"].contains(n))
             .collect();
         let packages: Vec<Value> = ours
             .iter()
-            .chain(&["log", "tokio"])
             .map(|name| {
                 let from_here = arrows.iter().filter(|(from, _, _)| from == name);
                 let dependencies: Vec<Value> =
@@ -237,12 +232,13 @@ mod tests {
                 json!({ "id": name, "name": name, "dependencies": dependencies })
             })
             .collect();
-        let log =
-            json!({ "id": "log", "deps": [{ "pkg": "tokio", "dep_kinds": [{ "kind": null }] }] });
-        let resolve = json!({ "nodes": [log] });
-        let metadata =
-            json!({ "packages": packages, "workspace_members": ours, "resolve": resolve });
-        let graph = Graph::parse(&metadata).expect("the test's own metadata is whole");
+        let metadata = json!({ "packages": packages, "workspace_members": ours });
+        let mut graph = Graph::parse(&metadata).expect("the test's own metadata is whole");
+        for member in graph.pure_members() {
+            let tree =
+                format!("0{member} v0.1.0 (/a)\n1log v1.0.0\n2tokio v1.0.0 (*)\n1other v1.0.0\n");
+            graph.link(&member, &tree);
+        }
         graph.check().into_iter().map(|violation| violation.to_string()).collect()
     }
 
@@ -259,6 +255,8 @@ mod tests {
             ("sim", "testkit", None),
             ("node", "testkit", Some("dev")),
             ("swarm", "tokio", Some("dev")),
+            ("swarm", "log", Some("dev")),
+            ("swarm", "other", None),
         ];
         assert_eq!(refused(&good), [""; 0]);
     }
@@ -276,6 +274,7 @@ mod tests {
             ("node", "testkit", None),
             ("wire", "tokio", None),
             ("wire", "log", None),
+            ("wire", "log", Some("build")),
             ("wire", "tokio", Some("build")),
             ("xtask", "types", None),
         ];
