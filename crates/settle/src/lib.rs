@@ -1,0 +1,24 @@
+//! The client's side of money, against any EVM chain: which network, what it is asked and told.
+//!
+//! [`Rpc`] carries one question to one server; [`Network`] is the file that two people share;
+//! [`check`] asks the servers whether the file is true. Amounts are integers in a token's smallest
+//! unit; [`parse_amount`] and [`format_amount`] turn them to what people write, exactly.
+//!
+//! Calls block and take seconds: ask from a thread of your own. This crate must not know peers, pieces,
+//! files or keys.
+
+mod abi;
+mod amount;
+mod check;
+mod eth;
+mod network;
+mod rpc;
+
+pub use amount::{AmountFault, DECIMALS_MAX, format_amount, parse_amount};
+pub use check::{CheckFault, Checked, Trust, check};
+pub use eth::{At, Block};
+pub use network::{
+    COIN_DECIMALS, CONFIRMATIONS_MAX, Coin, Contract, Format, NAME_CHARS_MAX, NETWORK_BYTES_MAX,
+    Network, NetworkFault, SERVERS_MAX, TOKENS_MAX, TokenEntry, parse_address,
+};
+pub use rpc::{ANSWER_BYTES_MAX, Patience, Rpc, RpcError, RpcFault, URL_BYTES_MAX};
