@@ -35,19 +35,21 @@ struct Claim {
     bytes dsig;
 }
 
-/// What one payer has in one token (rule 1). The order packs what a cheque touches into two slots.
+/// What one payer has in one token (rule 1). The order packs what a cheque touches into two slots; 40
+/// bits hold the seconds of 34,000 years.
 struct Account {
     uint128 free;
     uint128 bond;
-    uint128 totalPaid;
-    uint64 epoch;
-    uint64 bounces;
-    uint128 exitAmount;
-    uint64 exitAt;
-    uint64 bondExitAt;
+    // What was ever paid; stops at the most it can hold, as `bounces` does.
+    uint120 totalPaid;
+    uint40 epoch;
     // Delegations that end up to here are void; those up to `voidingUntil` will be, 7 days before it.
-    uint64 voidUntil;
-    uint64 voidingUntil;
+    uint40 voidUntil;
+    uint40 voidingUntil;
+    uint16 bounces;
+    uint128 exitAmount;
+    uint40 exitAt;
+    uint40 bondExitAt;
     // Not 128 bits: many channels can owe the most that one can.
     uint256 owed;
 }
@@ -68,7 +70,7 @@ struct Lock {
 /// What a delegation has used up. `revokedAt` is when a revocation takes effect, 0 without one.
 struct Delegation {
     uint128 spent;
-    uint64 revokedAt;
+    uint40 revokedAt;
     uint128 burnt;
 }
 
@@ -92,20 +94,19 @@ enum Fault {
 interface IVault {
     event Deposited(address indexed payer, address indexed token, uint128 amount);
     event Bonded(address indexed payer, address indexed token, uint128 amount);
-    /// `amount` was paid on a channel, whose totals are `claimed` and `paid` after it.
+    /// `amount` was paid on a channel, whose totals are `claimed` and `paid` after it. `delegation` is the
+    /// digest of what allowed a session key to claim it; 0 if the owner signed, and for `repay`.
     event Paid(
         address indexed payer,
         address indexed payee,
         address indexed token,
-        uint64 epoch,
         uint64 channel,
         uint128 claimed,
         uint128 paid,
-        uint128 amount
+        uint128 amount,
+        bytes32 delegation
     );
-    event Spent(address indexed owner, bytes32 indexed delegation, uint128 spent);
-    /// `missing` of a cheque could not be paid; `burnt` of the bond is gone. `delegation` is 0 for the
-    /// owner's own cheque.
+    /// `missing` of a cheque could not be paid; `burnt` of the bond is gone. `delegation` as in `Paid`.
     event Bounced(
         address indexed payer,
         address indexed payee,
@@ -114,14 +115,14 @@ interface IVault {
         uint128 missing,
         uint128 burnt
     );
-    event Credited(address indexed payee, address indexed token, uint128 amount);
+    event Credited(address indexed payee, address indexed token, uint256 amount);
     event Skipped(uint256 indexed index, Fault fault);
     event Withdrawn(address indexed payee, address indexed token, uint256 amount);
     event CreditMoved(address indexed payee, address indexed token, uint128 free, uint128 bond);
-    event ExitRequested(address indexed payer, address indexed token, uint128 amount, uint64 time);
+    event ExitRequested(address indexed payer, address indexed token, uint128 amount, uint40 time);
     event Exited(address indexed payer, address indexed token, uint128 amount);
     /// `time` is 0 when a request was cancelled.
-    event BondExitRequested(address indexed payer, address indexed token, uint64 time);
+    event BondExitRequested(address indexed payer, address indexed token, uint40 time);
     event BondExited(address indexed payer, address indexed token, uint128 amount);
     event Locked(
         address indexed payer, address indexed payee, address indexed token, uint128 amount, uint64 until
@@ -129,15 +130,15 @@ interface IVault {
     event LockClosed(
         address indexed payer, address indexed payee, address indexed token, uint128 amount, uint64 nonce
     );
-    event Revoked(address indexed owner, bytes32 indexed delegation, uint64 time);
-    event RevokedAll(address indexed owner, address indexed token, uint64 validUntilMost, uint64 time);
+    event Revoked(address indexed owner, bytes32 indexed delegation, uint40 time);
+    event RevokedAll(address indexed owner, address indexed token, uint40 validUntilMost, uint40 time);
 
     error InvalidCheque(Fault fault);
     error TooManyClaims();
     error InsufficientFree();
     error InsufficientCredit();
     error NotRequested();
-    error NotBefore(uint64 time);
+    error NotBefore(uint40 time);
     error StillOwed(uint256 owed);
     error LockShrinks();
     error LockNotOver();

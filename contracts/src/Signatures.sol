@@ -25,9 +25,14 @@ abstract contract Signatures {
     /// The signer, or 0 for anything but 65 bytes r, s, v with low s and v 27 or 28 (rule 3).
     function _signer(bytes32 digest, bytes calldata sig) internal pure returns (address) {
         if (sig.length != 65) return address(0);
-        bytes32 r = bytes32(sig[:32]);
-        bytes32 s = bytes32(sig[32:64]);
-        uint8 v = uint8(sig[64]);
+        bytes32 r;
+        bytes32 s;
+        uint8 v;
+        assembly ("memory-safe") {
+            r := calldataload(sig.offset)
+            s := calldataload(add(sig.offset, 32))
+            v := byte(0, calldataload(add(sig.offset, 64)))
+        }
         if (uint256(s) > S_MAX || (v != 27 && v != 28)) return address(0);
         return ecrecover(digest, v, r, s);
     }

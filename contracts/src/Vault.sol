@@ -11,10 +11,10 @@ import {Transfers} from "./Transfers.sol";
 contract Vault is IVault, Signatures {
     uint256 public constant LINKS_MAX = 4096;
     uint256 public constant CLAIMS_MAX = 256;
-    uint64 public constant EXIT_DELAY = 24 hours;
-    uint64 public constant BOND_EXIT_DELAY = 7 days;
-    uint64 public constant REVOKE_DELAY = 24 hours;
-    uint64 public constant DELEGATE_MAX = 8 days;
+    uint40 public constant EXIT_DELAY = 24 hours;
+    uint40 public constant BOND_EXIT_DELAY = 7 days;
+    uint40 public constant REVOKE_DELAY = 24 hours;
+    uint40 public constant DELEGATE_MAX = 8 days;
 
     bytes32 private constant CHEQUE_TYPEHASH = keccak256(
         "Cheque(address payer,address payee,address token,uint64 epoch,uint128 cumulative,bytes32 root,uint128 unit,uint32 links,uint64 channel)"
@@ -91,26 +91,33 @@ contract Vault is IVault, Signatures {
         Delegate calldata delegate,
         bytes calldata dsig
     ) external locked returns (uint128 amount) {
-        (Fault fault, bytes32 digest) = _check(cheque, i, w, sig, delegate, dsig);
+        (Fault fault, uint128 value, bytes32 digest) = _check(cheque, i, w, sig, delegate, dsig);
         if (fault != Fault.None) revert InvalidCheque(fault);
-        amount = _settle(cheque, _value(cheque, i), delegate, digest);
+        amount = _settle(cheque, value, delegate, digest);
         _payOut(cheque.payee, cheque.token, amount);
     }
 
     /// Rule 6: many cheques at once, credited and not transferred. Skips the invalid ones.
     function cashMany(Claim[] calldata claims) external idle {
         if (claims.length > CLAIMS_MAX) revert TooManyClaims();
+        // Cheques to one payee that follow one another are credited in one go.
+        (address payee, address token, uint256 sum) = (address(0), address(0), 0);
         for (uint256 n = 0; n < claims.length; n++) {
             Claim calldata claim = claims[n];
             Cheque calldata cheque = claim.cheque;
-            (Fault fault, bytes32 digest) =
+            (Fault fault, uint128 value, bytes32 digest) =
                 _check(cheque, claim.i, claim.w, claim.sig, claim.delegate, claim.dsig);
             if (fault != Fault.None) {
                 emit Skipped(n, fault);
                 continue;
             }
-            _credit(cheque.payee, cheque.token, _settle(cheque, _value(cheque, claim.i), claim.delegate, digest));
+            if (cheque.payee != payee || cheque.token != token) {
+                _credit(payee, token, sum);
+                (payee, token, sum) = (cheque.payee, cheque.token, 0);
+            }
+            sum += _settle(cheque, value, claim.delegate, digest);
         }
+        _credit(payee, token, sum);
     }
 
     /// Rule 4: pays what is still owed on a channel. Needs no signature: what was accepted stays owed.
@@ -120,12 +127,12 @@ contract Vault is IVault, Signatures {
         returns (uint128 amount)
     {
         Channel storage its = _channels[_key(payer, payee, token, epoch, channel_)];
-        uint128 due = its.claimed - its.paid;
-        amount = _draw(payer, payee, token, due);
+        Account storage account_ = _accounts[payer][token];
+        amount = _draw(account_, _locks[payer][payee][token], its.claimed - its.paid);
         if (amount == 0) return 0;
         its.paid += amount;
-        _accounts[payer][token].owed -= amount;
-        emit Paid(payer, payee, token, epoch, channel_, its.claimed, its.paid, amount);
+        account_.owed -= amount;
+        emit Paid(payer, payee, token, channel_, its.claimed, its.paid, amount, 0);
         _payOut(payee, token, amount);
     }
 
@@ -144,7 +151,7 @@ contract Vault is IVault, Signatures {
         Delegation storage its = _delegations[msg.sender][digest];
         // A second call would only put off the first.
         if (its.revokedAt != 0) revert AlreadyRevoked();
-        uint64 time = _now() + REVOKE_DELAY;
+        uint40 time = _now() + REVOKE_DELAY;
         its.revokedAt = time;
         emit Revoked(msg.sender, digest, time);
     }
@@ -152,7 +159,7 @@ contract Vault is IVault, Signatures {
     /// Rule 5: in 24 hours, every delegation of the caller ends that could be used by then.
     function revokeAll(address token) external idle {
         Account storage account_ = _accounts[msg.sender][token];
-        uint64 voiding = account_.voidingUntil;
+        uint40 voiding = account_.voidingUntil;
         // What an earlier call voided stays void, and one that is under way is not put off.
         if (voiding != 0) {
             if (_now() < _voidAt(voiding)) revert AlreadyRevoked();
@@ -168,7 +175,7 @@ contract Vault is IVault, Signatures {
     /// Rule 7: replaces an earlier request and starts 24 hours anew; 0 cancels.
     function requestExit(address token, uint128 amount) external idle {
         Account storage account_ = _accounts[msg.sender][token];
-        uint64 time = amount == 0 ? 0 : _now() + EXIT_DELAY;
+        uint40 time = amount == 0 ? 0 : _now() + EXIT_DELAY;
         account_.exitAmount = amount;
         account_.exitAt = time;
         emit ExitRequested(msg.sender, token, amount, time);
@@ -188,7 +195,7 @@ contract Vault is IVault, Signatures {
 
     /// Rule 7: the whole bond can be taken back in 7 days, if no more is added.
     function requestBondExit(address token) external idle {
-        uint64 time = _now() + BOND_EXIT_DELAY;
+        uint40 time = _now() + BOND_EXIT_DELAY;
         _accounts[msg.sender][token].bondExitAt = time;
         emit BondExitRequested(msg.sender, token, time);
     }
@@ -271,7 +278,8 @@ contract Vault is IVault, Signatures {
 
     // Validity
 
-    /// Rule 3: what is wrong with a cheque, and the digest of its delegation, 0 if the payer signed it.
+    /// Rule 3: what is wrong with a cheque; if nothing is, its value, and the digest of its delegation, 0 if
+    /// the payer signed it.
     function _check(
         Cheque calldata cheque,
         uint32 i,
@@ -279,25 +287,31 @@ contract Vault is IVault, Signatures {
         bytes calldata sig,
         Delegate calldata delegate,
         bytes calldata dsig
-    ) private view returns (Fault, bytes32) {
-        if (cheque.links > LINKS_MAX) return (Fault.TooManyLinks, 0);
-        if (i > cheque.links) return (Fault.LinkOutOfRange, 0);
-        if (_value(cheque, i) > type(uint128).max) return (Fault.ValueTooHigh, 0);
+    ) private view returns (Fault fault, uint128 value, bytes32 digest) {
+        if (cheque.links > LINKS_MAX) return (Fault.TooManyLinks, 0, 0);
+        if (i > cheque.links) return (Fault.LinkOutOfRange, 0, 0);
+        // 128 bits, plus 128 bits by 32: 256 hold it.
+        uint256 sum = uint256(cheque.cumulative) + uint256(cheque.unit) * i;
+        if (sum > type(uint128).max) return (Fault.ValueTooHigh, 0, 0);
+        value = uint128(sum);
         // Rule 2: 0 is the epoch of an account that nobody has funded.
-        uint64 epoch = _accounts[cheque.payer][cheque.token].epoch;
-        if (epoch == 0 || cheque.epoch != epoch) return (Fault.WrongEpoch, 0);
-        if (i != 0 && _hashed(w, i) != cheque.root) return (Fault.BrokenChain, 0);
+        Account storage account_ = _accounts[cheque.payer][cheque.token];
+        uint64 epoch = account_.epoch;
+        if (epoch == 0 || cheque.epoch != epoch) return (Fault.WrongEpoch, 0, 0);
+        if (i != 0 && _hashed(w, i) != cheque.root) return (Fault.BrokenChain, 0, 0);
         address signer = _signer(chequeDigest(cheque), sig);
-        if (signer == address(0)) return (Fault.BadSignature, 0);
-        if (dsig.length == 0) return (signer == cheque.payer ? Fault.None : Fault.BadSignature, 0);
-        return _checkDelegate(cheque, signer, delegate, dsig);
+        if (signer == address(0)) return (Fault.BadSignature, 0, 0);
+        if (dsig.length == 0) return (signer == cheque.payer ? Fault.None : Fault.BadSignature, value, 0);
+        (fault, digest) = _checkDelegate(cheque, account_, signer, delegate, dsig);
     }
 
-    function _checkDelegate(Cheque calldata cheque, address signer, Delegate calldata delegate, bytes calldata dsig)
-        private
-        view
-        returns (Fault, bytes32)
-    {
+    function _checkDelegate(
+        Cheque calldata cheque,
+        Account storage account_,
+        address signer,
+        Delegate calldata delegate,
+        bytes calldata dsig
+    ) private view returns (Fault, bytes32) {
         address owner = delegate.owner;
         if (owner != cheque.payer || delegate.token != cheque.token || delegate.session != signer) {
             return (Fault.WrongDelegate, 0);
@@ -306,25 +320,23 @@ contract Vault is IVault, Signatures {
         if (block.timestamp > validUntil) return (Fault.DelegateExpired, 0);
         if (validUntil > block.timestamp + DELEGATE_MAX) return (Fault.DelegateTooLong, 0);
         bytes32 digest = delegateDigest(delegate);
-        if (_isRevoked(owner, delegate.token, validUntil, digest)) return (Fault.DelegateRevoked, 0);
+        if (_isRevoked(account_, _delegations[owner][digest], validUntil)) return (Fault.DelegateRevoked, 0);
         address by = _signer(digest, dsig);
         if (by == address(0) || by != owner) return (Fault.BadDelegateSignature, 0);
         return (Fault.None, digest);
     }
 
     /// Rule 5.
-    function _isRevoked(address owner, address token, uint64 validUntil, bytes32 digest) private view returns (bool) {
-        uint64 time = _delegations[owner][digest].revokedAt;
+    function _isRevoked(Account storage account_, Delegation storage its, uint64 validUntil)
+        private
+        view
+        returns (bool)
+    {
+        uint40 time = its.revokedAt;
         if (time != 0 && block.timestamp >= time) return true;
-        Account storage account_ = _accounts[owner][token];
         if (validUntil <= account_.voidUntil) return true;
-        uint64 voiding = account_.voidingUntil;
+        uint40 voiding = account_.voidingUntil;
         return validUntil <= voiding && block.timestamp >= _voidAt(voiding);
-    }
-
-    /// Cannot overflow: 128 bits, plus 128 bits by 32.
-    function _value(Cheque calldata cheque, uint32 i) private pure returns (uint256) {
-        return uint256(cheque.cumulative) + uint256(cheque.unit) * i;
     }
 
     /// `w`, hashed `times` times.
@@ -339,7 +351,7 @@ contract Vault is IVault, Signatures {
     // Books
 
     /// Rules 4 and 5: raises what is claimed on the channel of a valid cheque and pays what is due there.
-    function _settle(Cheque calldata cheque, uint256 value, Delegate calldata delegate, bytes32 digest)
+    function _settle(Cheque calldata cheque, uint128 value, Delegate calldata delegate, bytes32 digest)
         private
         returns (uint128 amount)
     {
@@ -349,37 +361,28 @@ contract Vault is IVault, Signatures {
         uint128 raised;
         bool bounces;
         if (value > its.claimed) {
-            raised = uint128(value) - its.claimed;
-            if (digest != 0) (raised, bounces) = _charge(delegate, digest, raised, key, uint128(value));
+            raised = value - its.claimed;
+            if (digest != 0) (raised, bounces) = _charge(delegate, digest, raised, key, value);
             its.claimed += raised;
         }
-        amount = _draw(cheque.payer, cheque.payee, cheque.token, owedBefore + raised);
+        Account storage account_ = _accounts[cheque.payer][cheque.token];
+        amount = _draw(account_, _locks[cheque.payer][cheque.payee][cheque.token], owedBefore + raised);
         its.paid += amount;
         if (raised != 0 || amount != 0) {
             _channels[key] = its;
-            _emitPaid(cheque, its, amount);
+            _emitPaid(cheque, its, amount, digest);
         }
         uint128 owedAfter = its.claimed - its.paid;
         // Most cheques are paid whole, again and again, and leave this slot alone.
-        if (owedAfter != owedBefore) {
-            Account storage account_ = _accounts[cheque.payer][cheque.token];
-            account_.owed = account_.owed + owedAfter - owedBefore;
-        }
+        if (owedAfter != owedBefore) account_.owed = account_.owed + owedAfter - owedBefore;
         if (bounces || (raised != 0 && owedAfter != 0)) {
-            _bounce(cheque, delegate.bondAtRisk, digest, uint128(value) - its.paid);
+            _bounce(cheque, delegate.bondAtRisk, digest, value - its.paid);
         }
     }
 
-    function _emitPaid(Cheque calldata cheque, Channel memory its, uint128 amount) private {
+    function _emitPaid(Cheque calldata cheque, Channel memory its, uint128 amount, bytes32 digest) private {
         emit Paid(
-            cheque.payer,
-            cheque.payee,
-            cheque.token,
-            cheque.epoch,
-            cheque.channel,
-            its.claimed,
-            its.paid,
-            amount
+            cheque.payer, cheque.payee, cheque.token, cheque.channel, its.claimed, its.paid, amount, digest
         );
     }
 
@@ -397,27 +400,27 @@ contract Vault is IVault, Signatures {
             bounces = value > _shown[key];
             if (bounces) _shown[key] = value;
         }
-        if (raise != 0) {
-            its.spent = spent + raise;
-            emit Spent(delegate.owner, digest, spent + raise);
-        }
+        if (raise != 0) its.spent = spent + raise;
         return (raise, bounces);
     }
 
     /// Rule 4: takes up to `due` from the lock, then from what is free, pending exit or not.
-    function _draw(address payer, address payee, address token, uint128 due) private returns (uint128 amount) {
+    function _draw(Account storage account_, Lock storage its, uint128 due) private returns (uint128 amount) {
         if (due == 0) return 0;
-        Lock storage its = _locks[payer][payee][token];
-        amount = _min(due, its.amount);
-        if (amount != 0) its.amount -= amount;
-        Account storage account_ = _accounts[payer][token];
-        uint128 free = account_.free;
-        uint128 fromFree = _min(due - amount, free);
-        if (fromFree != 0) account_.free = free - fromFree;
-        amount += fromFree;
-        // Stops at the most it can hold: money that goes in circles must not make a cheque revert.
-        uint128 total = account_.totalPaid;
-        account_.totalPaid = total + _min(amount, type(uint128).max - total);
+        uint128 locked_ = its.amount;
+        if (locked_ != 0) {
+            amount = _min(due, locked_);
+            its.amount = locked_ - amount;
+        }
+        if (amount < due) {
+            uint128 free = account_.free;
+            uint128 fromFree = _min(due - amount, free);
+            account_.free = free - fromFree;
+            amount += fromFree;
+        }
+        // Money that goes in circles must not make a cheque revert.
+        uint256 total = uint256(account_.totalPaid) + amount;
+        account_.totalPaid = total < type(uint120).max ? uint120(total) : type(uint120).max;
     }
 
     /// Rules 4 and 5: marks the account and burns its bond, of a delegation's bounces at most `atRisk` in all.
@@ -430,7 +433,7 @@ contract Vault is IVault, Signatures {
             burnt = _min(burnt, atRisk - its.burnt);
             its.burnt += burnt;
         }
-        account_.bounces += 1;
+        if (account_.bounces != type(uint16).max) account_.bounces += 1;
         account_.bond -= burnt;
         burned[token] += burnt;
         emit Bounced(payer, cheque.payee, token, digest, missing, burnt);
@@ -442,7 +445,7 @@ contract Vault is IVault, Signatures {
         if (amount != 0 && !Transfers.trySend(token, payee, amount)) _credit(payee, token, amount);
     }
 
-    function _credit(address payee, address token, uint128 amount) private {
+    function _credit(address payee, address token, uint256 amount) private {
         if (amount == 0) return;
         credit[payee][token] += amount;
         emit Credited(payee, token, amount);
@@ -470,18 +473,18 @@ contract Vault is IVault, Signatures {
         return keccak256(abi.encode(payer, payee, token, epoch, channel_));
     }
 
-    function _demandReached(uint64 time) private view {
+    function _demandReached(uint40 time) private view {
         if (time == 0) revert NotRequested();
         if (block.timestamp < time) revert NotBefore(time);
     }
 
     /// When a `revokeAll` that reaches to `voiding` takes effect.
-    function _voidAt(uint64 voiding) private pure returns (uint64) {
+    function _voidAt(uint40 voiding) private pure returns (uint40) {
         return voiding - DELEGATE_MAX + REVOKE_DELAY;
     }
 
-    function _now() private view returns (uint64) {
-        return uint64(block.timestamp);
+    function _now() private view returns (uint40) {
+        return uint40(block.timestamp);
     }
 
     function _min(uint128 a, uint128 b) private pure returns (uint128) {

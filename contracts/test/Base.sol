@@ -74,7 +74,7 @@ abstract contract Base is IVault {
     }
 
     function _delegate(uint128 maxAmount, uint128 bondAtRisk) internal view returns (Delegate memory) {
-        return Delegate(payer, session, address(token), maxAmount, bondAtRisk, uint64(block.timestamp + 7 days));
+        return Delegate(payer, session, address(token), maxAmount, bondAtRisk, uint64(vm.getBlockTimestamp() + 7 days));
     }
 
     function _none() internal pure returns (Delegate memory none) {}
@@ -87,7 +87,7 @@ abstract contract Base is IVault {
                 keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
                 keccak256("Piecework"),
                 keccak256("1"),
-                block.chainid,
+                vm.getChainId(),
                 address(vault)
             )
         );

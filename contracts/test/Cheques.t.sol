@@ -208,7 +208,7 @@ contract ChequesTest is Base {
     function test_a_cheque_counts_on_one_chain_only() public {
         Claim memory claim = _claim(_cheque(1000), 0, 0);
         bytes32 before = vault.DOMAIN_SEPARATOR();
-        uint256 chain = block.chainid;
+        uint256 chain = vm.getChainId();
         vm.chainId(chain + 1);
         require(vault.DOMAIN_SEPARATOR() != before, "the separator did not follow the chain");
         _refused(claim, Fault.BadSignature);

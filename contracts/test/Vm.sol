@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.26;
 
-/// The cheatcodes of forge that the tests use.
+/// The cheatcodes of forge that the tests use. The time and the chain are asked for here: the compiler takes
+/// what a transaction sees of them for constant, and in a test it is not.
 interface Vm {
     struct Gas {
         uint64 gasLimit;
@@ -28,6 +29,8 @@ interface Vm {
     function expectRevert() external;
     function expectRevert(bytes calldata data) external;
     function expectRevert(bytes4 selector) external;
+    function getBlockTimestamp() external view returns (uint256);
+    function getChainId() external view returns (uint256);
     function getRecordedLogs() external returns (Log[] memory);
     function lastCallGas() external view returns (Gas memory);
     function parseJsonAddress(string calldata json, string calldata key) external pure returns (address);
