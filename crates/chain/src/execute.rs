@@ -15,7 +15,9 @@ use revm::bytecode::Bytecode;
 use revm::context::result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction, Output};
 use revm::context::{BlockEnv, CfgEnv, Context, TxEnv};
 use revm::context_interface::block::BlobExcessGasAndPrice;
+use revm::context_interface::cfg::gas::calculate_initial_tx_gas;
 use revm::handler::MainnetContext;
+use revm::primitives::eip3860::MAX_INITCODE_SIZE;
 use revm::primitives::hardfork::SpecId;
 use revm::state::AccountInfo;
 use revm::{Database, DatabaseCommit, ExecuteEvm, MainBuilder, MainContext, MainnetEvm};
@@ -370,4 +372,27 @@ fn environment(transaction: &Transaction) -> TxEnv {
         max_fee_per_blob_gas: 0,
         authorization_list: Vec::new(),
     }
+}
+
+/// Refuses what no block could take: less gas than is due before the first instruction (EIP-2028, 2930, 3860,
+/// 7623), or more code to create with than EIP-3860 allows.
+pub(crate) fn check_intrinsic(transaction: &Transaction) -> Result<(), String> {
+    let envelope = transaction.envelope();
+    let lists = envelope.access_list().map_or(&[][..], |list| &list.0);
+    let slots = lists.iter().map(|item| item.storage_keys.len() as u64).sum();
+    let create = envelope.is_create();
+    let input = envelope.input();
+    if create && input.len() > MAX_INITCODE_SIZE {
+        let length = input.len();
+        return Err(format!(
+            "max initcode size exceeded: {length} bytes, limit {MAX_INITCODE_SIZE}"
+        ));
+    }
+    let (have, accounts) = (envelope.gas_limit(), lists.len() as u64);
+    let due = calculate_initial_tx_gas(SpecId::PRAGUE, input, create, accounts, slots, 0, None);
+    let want = due.initial_total_gas().max(due.floor_gas());
+    if have < want {
+        return Err(format!("intrinsic gas too low: have {have}, want {want}"));
+    }
+    Ok(())
 }

@@ -100,6 +100,22 @@ impl Transaction {
         Ok(Self(Arc::new(Contents { envelope, hash, sender, raw: canonical.into() })))
     }
 
+    /// One that this chain accepted before and kept, with the sender that was recovered then.
+    ///
+    /// # Errors
+    /// When the bytes are no transaction: the file they come from is damaged.
+    pub(crate) fn trusted(raw: Bytes, sender: Address) -> Result<Self, Malformed> {
+        let envelope = TxEnvelope::decode_2718(&mut &raw[..])
+            .map_err(|e| Malformed::Encoding(e.to_string()))?;
+        let hash = *envelope.tx_hash();
+        Ok(Self(Arc::new(Contents { envelope, hash, sender, raw })))
+    }
+
+    /// Whether the signature is that of [`Self::sender`]; 60 us.
+    pub(crate) fn is_signed_by_sender(&self) -> bool {
+        recover(&self.0.envelope) == Some(self.0.sender)
+    }
+
     /// Ethereum's form of it.
     pub fn envelope(&self) -> &TxEnvelope {
         &self.0.envelope
