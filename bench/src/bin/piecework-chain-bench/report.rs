@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use std::fs;
 
 const INTRODUCTION: &str = "\
-Written by `piecework-chain-bench`; do not edit. ERC-20 transfers, signed before the clock starts, each to a
-receiver of its own, from funded accounts in turn, over JSON-RPC from a program of its own on the same
-machine. Counted are receipts with status 1 until the last transfer is in a block; ours are counted again after a
-restart. anvil makes a block a second here, which is its fastest.
+Written by `piecework-chain-bench`; do not edit. ERC-20 transfers, signed before the clock starts, each to
+a receiver of its own, from funded accounts in turn, over JSON-RPC from a program of its own on the same
+machine. Counted are receipts with status 1 until the last transfer is in a block; ours are counted again
+after a restart. anvil makes a block a second here, which is its fastest.
 ";
 
 const HEAD: &str = "\
