@@ -1,0 +1,38 @@
+//! Wallets: from twelve words to a key, from a key to a file, and back.
+//!
+//! [`Phrase`] is a recovery phrase (BIP-39), [`account`] the key it stands for (BIP-32, BIP-44),
+//! [`Keystore`] that key under a password in the form that other Ethereum programs read, and
+//! [`WalletFolder`] where it lies. [`parse_address`], [`hex_address`] and [`tron_address`] are addresses as
+//! people copy them. [`Session`] is a key that a node pays with for some days; [`Backup`] holds what a phrase
+//! cannot bring back. [`Unlocked`] keeps a key in memory for a while.
+//!
+//! Secrets are wiped from memory and shown by no `Debug`, no error and no log.
+//!
+//! This crate must not know sockets or chains: it holds keys, and never asks what they own.
+
+mod address;
+mod backup;
+mod cost;
+mod derive;
+mod folder;
+mod keystore;
+mod password;
+mod phrase;
+mod record;
+mod session;
+mod unlocked;
+
+pub use address::{AddressFault, hex_address, parse_address, tron_address};
+pub use backup::{BACKUP_BYTES_MAX, Backup, BackupFault};
+pub use cost::{Cost, CostFault};
+pub use derive::{Coin, DeriveFault, account, derive};
+pub use folder::{FolderFault, WalletFolder, write_new};
+pub use keystore::{Keystore, KeystoreFault};
+pub use password::{Password, RandomFault, random};
+pub use phrase::{Phrase, PhraseFault, WORD_COUNTS};
+pub use record::{RECORDS_MAX, Record, RecordFault, Seed, Uncashed};
+pub use session::{SESSION_SECONDS, Session, week};
+pub use unlocked::Unlocked;
+
+#[cfg(test)]
+mod tests;
