@@ -153,13 +153,19 @@ impl<'a, S: StateRead> Executor<'a, S> {
             return Err(Refused::BlockFull);
         }
         let sender = transaction.sender();
-        let is_free = self.is_free(sender, gas_limit)?;
+        let base_fee = self.evm.ctx.block.basefee;
+        let is_free = match self.share_of_quota(sender, gas_limit)? {
+            Share::Free => true,
+            Share::NotInThisBlock if transaction.tip(base_fee).is_none() => {
+                return Err(Refused::BlockFull);
+            }
+            Share::NotInThisBlock | Share::None => false,
+        };
         let mut environment = environment(transaction);
         if is_free {
             environment.gas_price = 0;
             environment.gas_priority_fee = environment.gas_priority_fee.map(|_| 0);
         }
-        let base_fee = self.evm.ctx.block.basefee;
         let gas_price = if is_free { 0 } else { envelope.effective_gas_price(Some(base_fee)) };
         self.evm.ctx.cfg.disable_base_fee = is_free;
         let result = self.evm.transact(environment)?;
@@ -167,7 +173,8 @@ impl<'a, S: StateRead> Executor<'a, S> {
         let gas_used = result.result.tx_gas_used();
         self.gas_used = self.gas_used.saturating_add(gas_used);
         if is_free {
-            self.free_gas_used = self.free_gas_used.saturating_add(gas_used);
+            // At most what it asked for, which was no more than was left.
+            self.free_gas_used += gas_used;
             let timestamp = self.timestamp();
             let overlay = self.overlay();
             let (slot, word) = Quota::charge(overlay, sender, timestamp, gas_used)?;
@@ -238,16 +245,32 @@ impl<'a, S: StateRead> Executor<'a, S> {
         self.evm.ctx.block.timestamp.saturating_to()
     }
 
-    fn is_free(&mut self, sender: Address, gas_limit: u64) -> Result<bool, StateGone> {
+    fn share_of_quota(&mut self, sender: Address, gas_limit: u64) -> Result<Share, StateGone> {
         let quota = self.rules.quota;
         if !quota.is_on() {
-            return Ok(false);
+            return Ok(Share::None);
         }
         let in_block = self.rules.gas_limit / QUOTA_BLOCK_DIVISOR;
         let timestamp = self.timestamp();
         let left = quota.left(self.overlay(), sender, timestamp)?;
-        Ok(gas_limit <= left && gas_limit <= in_block.saturating_sub(self.free_gas_used))
+        Ok(if gas_limit > left || gas_limit > in_block {
+            Share::None
+        } else if gas_limit > in_block - self.free_gas_used {
+            Share::NotInThisBlock
+        } else {
+            Share::Free
+        })
     }
+}
+
+/// What the quota does for a transaction.
+enum Share {
+    /// It pays.
+    Free,
+    /// It would pay, but this block has given away its share.
+    NotInThisBlock,
+    /// Nothing.
+    None,
 }
 
 /// A block's changes so far over the state it began with.

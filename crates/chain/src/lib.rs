@@ -5,8 +5,8 @@
 //!    whatever thread brought them.
 //! 2. [`pool`]: it waits, if it fits the state and there is room.
 //! 3. [`sealer`]: says when a block is due.
-//! 4. [`execute`]: the best of the pool change a [`state`], one after the other, with revm; [`quota`] says who
-//!    has free gas.
+//! 4. [`execute`]: the best of the pool change a [`state`], one after the other, with revm; [`quota`]
+//!    says who has free gas.
 //! 5. [`block`]: what they did becomes a block; [`trie`] gives the roots.
 //! 6. [`log`]: the block is appended and flushed. From here on it is acknowledged, and readers see it.
 //! 7. The store (redb) follows, at most a second behind, so that an opening need not replay everything.

@@ -72,6 +72,28 @@ impl LogFile for File {
     }
 }
 
+impl LogFile for Box<dyn LogFile> {
+    fn length(&self) -> io::Result<u64> {
+        (**self).length()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        (**self).read_at(buffer, offset)
+    }
+
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        (**self).write_at(bytes, offset)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (**self).flush()
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        (**self).cut(length)
+    }
+}
+
 /// Where a frame stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FramePlace {
@@ -111,7 +133,6 @@ pub enum LogError {
 }
 
 /// A log that is appended to.
-#[derive(Debug)]
 pub struct BlockLog<F> {
     file: F,
     end: u64,

@@ -224,6 +224,23 @@ fn free_gas_goes_to_who_held_the_balance_overnight_and_no_further_than_the_quota
     assert_eq!(rebuilt_root(&chain.state), roots);
 }
 
+#[test]
+fn no_more_than_a_quarter_of_a_block_is_free_and_the_rest_waits_or_pays() {
+    let day = 86_400;
+    let mut genesis = genesis();
+    (genesis.base_fee, genesis.base_fee_floor) = (10, 10);
+    (genesis.gas_limit, genesis.transaction_gas_max) = (200_000, 100_000);
+    genesis.quota = Quota { gas_per_day: 1_000_000, balance_min: coin(50) };
+    let mut chain = Bare::new(&genesis);
+    let paying = Wish { fee: 10, ..wish(1, 0) };
+    let wishes = [wish(0, 0), wish(0, 1), wish(2, 0), paying];
+    let built = chain.block(genesis.timestamp + day, wishes.iter().map(Wish::signed).collect());
+    let (block, _) = built.block.unwrap();
+    assert_eq!(block.receipts.iter().map(|r| r.gas_price).collect::<Vec<_>>(), [0, 0, 10]);
+    let left: Vec<_> = built.refused.into_iter().map(|(_, reason)| reason).collect();
+    assert_eq!(left, [Refused::BlockFull]);
+}
+
 /// The state root from nothing but the accounts and slots, all put into new tries.
 fn rebuilt_root(state: &State) -> B256 {
     let mut changes = crate::state::Changes::default();

@@ -9,7 +9,7 @@ use super::subscribe::Subscribers;
 use super::{Chain, Clock, Pending, Shared, in_parallel};
 use crate::block::{Block, Mismatch, Tries, next_base_fee, replay};
 use crate::genesis::{Genesis, GenesisError, Rules};
-use crate::log::{BlockLog, FIRST_FRAME, FramePlace, LogError, read_payload};
+use crate::log::{BlockLog, FIRST_FRAME, FramePlace, LogError, LogFile, read_payload};
 use crate::pool::{Pool, PoolLimits};
 use crate::record::{BadRecord, decode_block, decode_genesis, encode_genesis};
 use crate::sealer::{Sealer, Solo};
@@ -21,11 +21,11 @@ use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, RwLock};
 
 const LOCK: &str = "lock";
-const LOG: &str = "blocks.log";
+pub(super) const LOG: &str = "blocks.log";
 const STORE: &str = "state.redb";
 
 /// Transactions replayed before a checkpoint, so that a long replay that is broken off does not begin anew.
@@ -118,12 +118,22 @@ impl Chain {
         sealer: Box<dyn Sealer>,
         limits: PoolLimits,
     ) -> Result<Self, OpenError> {
+        Self::open_over(folder, sealer, limits, |file| Box::new(file))
+    }
+
+    /// `under` puts something between the log and its file: tests have a disk that is full.
+    pub(super) fn open_over(
+        folder: &Path,
+        sealer: Box<dyn Sealer>,
+        limits: PoolLimits,
+        under: impl FnOnce(File) -> Box<dyn LogFile>,
+    ) -> Result<Self, OpenError> {
         if !folder.join(LOG).exists() {
             return Err(OpenError::Missing(folder.into()));
         }
         let lock = take_lock(folder)?;
         let path = folder.join(LOG);
-        let log = BlockLog::open(open_file(&path, false)?)?;
+        let log = BlockLog::open(under(open_file(&path, false)?))?;
         let (place, payload) = log.read(FIRST_FRAME)?.ok_or(LogError::Damaged(FIRST_FRAME))?;
         let genesis = decode_genesis(&payload)?;
         let (genesis_block, at_genesis) = genesis.build()?;
@@ -154,6 +164,7 @@ impl Chain {
             pending: Mutex::new(Pending { checkpointed, ..Pending::default() }),
             checkpoint: Condvar::new(),
             store,
+            log_end: AtomicU64::new(log.end()),
             log: reader,
             reread: Mutex::default(),
             subscribers: Mutex::new(Subscribers::default()),
@@ -193,7 +204,7 @@ struct Resumed {
 }
 
 struct Opening {
-    log: BlockLog<File>,
+    log: BlockLog<Box<dyn LogFile>>,
     store: Store,
     rules: Rules,
     at: Resumed,
@@ -335,10 +346,10 @@ fn open_file(path: &Path, create: bool) -> Result<File, OpenError> {
 }
 
 /// A new name survives a loss of power once the folder was flushed.
-fn sync_folder(folder: &Path) -> Result<(), OpenError> {
+pub(super) fn sync_folder(folder: &Path) -> Result<(), OpenError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| io_at(folder, error))
 }
 
-fn io_at(path: &Path, error: io::Error) -> OpenError {
+pub(super) fn io_at(path: &Path, error: io::Error) -> OpenError {
     OpenError::Io { path: path.into(), error }
 }

@@ -3,7 +3,7 @@
 use super::{Pending, Shared, lock};
 use crate::block::{Block, Built, Tries, build};
 use crate::execute::Refused;
-use crate::log::BlockLog;
+use crate::log::{BlockLog, LogFile};
 use crate::pool::Pool;
 use crate::record::encode_block;
 use crate::sealer::{Sealer, Turn, Work};
@@ -14,7 +14,7 @@ use alloy_primitives::Address;
 use alloy_primitives::map::HashMap;
 use piecework_types::Time;
 use revm::context::result::InvalidTransaction;
-use std::fs::File;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ const UNCHECKPOINTED_MAX: usize = 64;
 pub(super) struct Bench {
     pub(super) sealer: Box<dyn Sealer>,
     pub(super) tries: Tries,
-    pub(super) log: BlockLog<File>,
+    pub(super) log: BlockLog<Box<dyn LogFile>>,
 }
 
 /// Seals blocks until the chain closes or cannot go on.
@@ -89,10 +89,8 @@ fn seal(shared: &Shared, bench: &mut Bench, candidates: Vec<Transaction>) -> Res
     if let Some((block, changes)) = block {
         let place = bench.log.append(&encode_block(&block)).map_err(|error| error.to_string())?;
         let block = Arc::new(block);
-        {
-            let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
-            state.apply(block.number(), block.hash, &changes);
-        }
+        shared.log_end.store(place.end(), Ordering::Release);
+        enter_state(shared, &block, &changes);
         let mut pending = wait_for_checkpoint(shared);
         pending.batch.add(Arc::clone(&block), place, &changes);
         let checkpointed = pending.checkpointed;
@@ -102,7 +100,6 @@ fn seal(shared: &Shared, bench: &mut Bench, candidates: Vec<Transaction>) -> Res
             let mut recent = shared.recent.write().unwrap_or_else(PoisonError::into_inner);
             recent.push(Arc::clone(&block), checkpointed);
         }
-        leave_pool(shared, &block, &changes);
         lock(&shared.subscribers).tell(&block);
     }
     turn_away(shared, refused);
@@ -117,8 +114,8 @@ fn wait_for_checkpoint(shared: &Shared) -> MutexGuard<'_, Pending> {
     waited.unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Senders of the block go on with their next nonces.
-fn leave_pool(shared: &Shared, block: &Block, changes: &Changes) {
+/// State and pool move on together: who submits sees both before the block, or both after it.
+fn enter_state(shared: &Shared, block: &Block, changes: &Changes) {
     let mut next: HashMap<Address, u64> = HashMap::default();
     for transaction in &block.transactions {
         let sender = transaction.sender();
@@ -126,7 +123,12 @@ fn leave_pool(shared: &Shared, block: &Block, changes: &Changes) {
         let account = changes.accounts.get(&sender).copied().flatten();
         next.insert(sender, account.map_or(after, |account| account.nonce));
     }
-    lock(&shared.pool).sealed(next, shared.next_base_fee(block));
+    let base_fee = shared.next_base_fee(block);
+    let mut pool = lock(&shared.pool);
+    let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
+    state.apply(block.number(), block.hash, changes);
+    drop(state);
+    pool.sealed(next, base_fee);
 }
 
 /// Candidates that could not stand in the block leave the pool, unless a later block may take them.

@@ -1,8 +1,12 @@
 use super::*;
 use crate::call::CallRequest;
+use crate::log::LogFile;
+use crate::pool::PoolLimits;
+use crate::sealer::Solo;
 use crate::state::Account;
 use crate::testing::{CHAIN_ID, Wish, address, coin, genesis, wish};
 use alloy_primitives::U256;
+use std::io;
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -161,4 +165,87 @@ fn who_reads_too_slowly_is_let_go() {
     assert_eq!(slow.next(LONG), Next::Ended);
     chain.close();
     assert_eq!(heads.next(LONG), Next::Ended);
+}
+
+/// A file on a disk that has room for so many bytes more.
+struct Crowded {
+    file: File,
+    room: u64,
+}
+
+impl LogFile for Crowded {
+    fn length(&self) -> io::Result<u64> {
+        self.file.length()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        LogFile::read_at(&self.file, buffer, offset)
+    }
+
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let fits = bytes.len().min(usize::try_from(self.room).unwrap());
+        self.room -= fits as u64;
+        LogFile::write_at(&mut self.file, &bytes[..fits], offset)?;
+        if fits < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        LogFile::flush(&mut self.file)
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        LogFile::cut(&mut self.file, length)
+    }
+}
+
+#[test]
+fn a_disk_that_fills_up_in_a_block_stops_the_chain_with_a_remedy_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    Chain::init(folder.path(), &genesis()).unwrap().close();
+    for room in [0, 7, 600, 1000, 1500] {
+        let crowded = |file| Box::new(Crowded { file, room }) as Box<dyn LogFile>;
+        let (solo, limits) = (Box::new(Solo::default()), PoolLimits::default());
+        let chain = Chain::open_over(folder.path(), solo, limits, crowded).unwrap();
+        let heads = chain.subscribe(64);
+        let mut acknowledged = chain.head();
+        let mut nonce = chain.nonce(address(0), At::Latest).unwrap();
+        let halted = loop {
+            if let Err(told) = chain.submit(&wish(0, nonce).raw()) {
+                break told;
+            }
+            match heads.next(LONG) {
+                Next::Block(block) => acknowledged = block,
+                Next::Ended => {}
+                Next::Nothing => panic!("neither a block nor an end"),
+            }
+            nonce += 1;
+        };
+        let Reject::Halted(halted) = halted else {
+            panic!("it is refused for another reason: {halted}");
+        };
+        assert!(halted.to_string().contains("free space"), "{halted}");
+        // What was there can still be read.
+        assert_eq!(chain.head().hash, acknowledged.hash);
+        assert_eq!(chain.status().halted, Some(halted));
+        chain.close();
+        let again = Chain::open(folder.path()).unwrap();
+        assert_eq!(again.head().hash, acknowledged.hash);
+        let heads = again.subscribe(8);
+        let next = again.nonce(address(0), At::Latest).unwrap();
+        again.submit(&wish(0, next).raw()).unwrap();
+        until(&heads, 1);
+    }
+}
+
+#[test]
+fn a_backup_of_a_running_chain_opens_with_all_that_was_acknowledged() {
+    let (folder, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let chain = Chain::init(folder.path(), &genesis()).unwrap();
+    let heads = chain.subscribe(64);
+    chain.submit(&wish(0, 0).raw()).unwrap();
+    until(&heads, 1);
+    assert_eq!(chain.backup(copy.path()).unwrap(), 1);
+    assert!(matches!(chain.backup(copy.path()), Err(OpenError::Exists(_))));
+    let restored = Chain::open(copy.path()).unwrap();
+    assert_eq!(restored.head().hash, chain.head().hash);
 }
