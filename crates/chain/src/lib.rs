@@ -13,10 +13,12 @@
 //!
 //! [`genesis`] says how a chain begins and what its blocks are held to. [`chain`] joins all of it to files
 //! and two threads: it is the face of this crate. [`call`] answers what changes nothing.
+//! [`contracts`] are those that a chain may begin with.
 
 pub mod block;
 pub mod call;
 pub mod chain;
+pub mod contracts;
 pub mod execute;
 pub mod genesis;
 pub mod log;
