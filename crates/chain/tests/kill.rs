@@ -5,6 +5,8 @@
 //! Not a `#[test]`, as it is its own victim: started with a folder, this program is the process to be killed.
 //! `PIECEWORK_KILLS` says how often; without it, few enough for every day.
 
+#![allow(clippy::unwrap_used, reason = "this is a test, though not a #[test]")]
+
 use alloy_consensus::{SignableTransaction as _, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718 as _;
 use alloy_primitives::{Address, B256, Signature, TxKind, U256, keccak256};

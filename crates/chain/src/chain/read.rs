@@ -223,7 +223,10 @@ impl Chain {
         if filter.from < first_recent {
             let range = filter.from..=to.min(first_recent - 1);
             let may = |bloom: &Bloom| filter.may_be_in(bloom);
-            numbers = self.shared.store.blocks(range, LOG_BLOCKS_MAX, may)?;
+            numbers = self.shared.store.blocks(range, LOG_BLOCKS_MAX + 1, may)?;
+            if numbers.len() > LOG_BLOCKS_MAX {
+                return Err(ReadError::TooMany);
+            }
         }
         numbers.extend(filter.from.max(first_recent)..=to);
         let mut found = Vec::new();

@@ -1,5 +1,6 @@
 use super::*;
 use crate::testing::{Wish, address, coin, genesis, wish};
+use proptest::prelude::*;
 
 const START: Time = Time::from_micros(1_000_000);
 
@@ -153,4 +154,81 @@ fn the_quota_lets_in_what_pays_nothing_until_it_is_found_used_up() {
     assert_eq!((pool.ready(), pool.len()), (0, 1));
     pool.drop_unfit(free.hash());
     assert!(pool.is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_happens_candidates_are_runs_of_nonces_and_the_books_agree(
+        steps in prop::collection::vec((0_u8..6, 0_u8..4, 0_u64..6, 0_u128..4), 1..60)
+    ) {
+        let held_max = Duration::from_secs(5);
+        let mut pool = pool(PoolLimits { transactions_max: 12, sender_max: 5, bytes_max: 1500, held_max });
+        let (mut next, mut now, mut base_fee) = ([0_u64; 4], START, 0);
+        for (kind, sender, number, price) in steps {
+            let at = usize::from(sender);
+            match kind {
+                0..=2 => {
+                    let transaction = paying(sender, next[at].saturating_sub(1) + number, price);
+                    let before = pool.len();
+                    let refused = pool.insert(transaction.signed(), rich(next[at]), now).is_err();
+                    // What is refused may still have made room by what cannot go.
+                    prop_assert!(pool.len() <= before + usize::from(!refused));
+                }
+                3 => {
+                    let sealed: Vec<_> = pool.candidates().into_iter().take(number as usize).collect();
+                    for transaction in &sealed {
+                        let of = (0..4).find(|n| address(*n) == transaction.sender()).unwrap();
+                        prop_assert_eq!(transaction.envelope().nonce(), next[usize::from(of)]);
+                        next[usize::from(of)] += 1;
+                    }
+                    base_fee = number % 3;
+                    let nonces = (0..4).map(|n| (address(n), next[usize::from(n)]));
+                    pool.sealed(nonces, base_fee);
+                }
+                4 => {
+                    now += Duration::from_secs(number);
+                    pool.expire(now);
+                }
+                _ => {
+                    if let Some(transaction) = pool.candidates().first() {
+                        pool.drop_unfit(transaction.hash());
+                    }
+                }
+            }
+            agree(&pool, &next, base_fee)?;
+        }
+    }
+}
+
+/// Checks the pool's books against what waits, counted anew.
+fn agree(pool: &Pool, next: &[u64; 4], base_fee: u64) -> Result<(), TestCaseError> {
+    let waiting = || pool.queues.values().flat_map(|queue| queue.waiting.values());
+    prop_assert_eq!(waiting().count(), pool.by_hash.len());
+    prop_assert!(waiting().all(|w| pool.get(w.transaction.hash()).is_some()));
+    let bytes: usize = waiting().map(|waiting| waiting.transaction.raw().len()).sum();
+    prop_assert_eq!((bytes, bytes <= 1500, pool.len() <= 12), (pool.bytes, true, true));
+    for queue in pool.queues.values() {
+        let cost: U256 = queue.waiting.values().map(|w| w.transaction.cost_max()).sum();
+        prop_assert_eq!(cost, queue.cost);
+    }
+    let candidates = pool.candidates();
+    let mut expected = 0;
+    for (number, next) in (0_u8..).zip(next) {
+        let mine: Vec<u64> = candidates
+            .iter()
+            .filter(|t| t.sender() == address(number))
+            .map(|t| t.envelope().nonce())
+            .collect();
+        prop_assert_eq!(&mine, &(*next..*next + mine.len() as u64).collect::<Vec<_>>());
+        let queue = pool.queues.get(&address(number));
+        let goes = |nonce: u64| {
+            let waiting = queue.and_then(|queue| queue.waiting.get(&nonce));
+            waiting.is_some_and(|waiting| waiting.transaction.tip(base_fee).is_some())
+        };
+        expected += (*next..).take_while(|nonce| goes(*nonce)).count();
+    }
+    prop_assert_eq!(candidates.len(), expected);
+    Ok(())
 }
