@@ -85,7 +85,7 @@ impl Outcome {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refused {
     /// It does not fit the state or the block: nonce, balance, fee, gas.
-    #[error("{0}")]
+    #[error("{}", words(.0))]
     Invalid(InvalidTransaction),
     /// The block has no gas left for it; a later one has.
     #[error("the block is full")]
@@ -96,6 +96,30 @@ pub enum Refused {
     /// The machine gave up on it for a reason of its own.
     #[error("execution failed: {0}")]
     Other(String),
+}
+
+/// As other Ethereum nodes say it, where clients look for their words.
+fn words(invalid: &InvalidTransaction) -> String {
+    match invalid {
+        InvalidTransaction::LackOfFundForMaxFee { fee, balance } => {
+            format!("insufficient funds for gas * price + value: balance {balance}, tx cost {fee}")
+        }
+        InvalidTransaction::CallGasCostMoreThanGasLimit { initial_gas, gas_limit } => {
+            format!("intrinsic gas too low: have {gas_limit}, want {initial_gas}")
+        }
+        InvalidTransaction::GasFloorMoreThanGasLimit { gas_floor, gas_limit } => {
+            format!("intrinsic gas too low: have {gas_limit}, want {gas_floor}")
+        }
+        InvalidTransaction::GasPriceLessThanBasefee => {
+            "max fee per gas less than block base fee".into()
+        }
+        InvalidTransaction::PriorityFeeGreaterThanMaxFee => {
+            "max priority fee per gas higher than max fee per gas".into()
+        }
+        InvalidTransaction::CallerGasLimitMoreThanBlock => "exceeds block gas limit".into(),
+        InvalidTransaction::CreateInitCodeSizeLimit => "max initcode size exceeded".into(),
+        other => other.to_string(),
+    }
 }
 
 impl From<EVMError<StateGone>> for Refused {

@@ -27,7 +27,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "swarm", "dht", "utp", "pay",
         ],
     ),
-    (Layer::Effect, &["disk", "net", "wallet", "chain", "settle"]),
+    (Layer::Effect, &["disk", "net", "wallet", "chain", "rpc", "settle"]),
     (Layer::Node, &["node"]),
     (Layer::Face, &["api", "qbittorrent", "web", "piecework"]),
     (Layer::Proof, &["sim", "testkit", "interop", "bench"]),
@@ -40,6 +40,7 @@ const EFFECTS: &[(&str, &[&str])] = &[
     ("net", &["types", "bencode", "wire", "tracker", "mse", "gateway", "utp"]),
     ("wallet", &["types", "pay"]),
     ("chain", &["types", "pay"]),
+    ("rpc", &["types", "chain"]),
     ("settle", &["types", "pay", "wallet", "chain"]),
 ];
 
