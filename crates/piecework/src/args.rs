@@ -1,5 +1,11 @@
 //! What a person can ask: commands, options, their defaults and their words.
 
+mod wallet;
+
+pub(crate) use wallet::{
+    BackupArgs, CoinArg, ExportArgs, NewArgs, PasswordArgs, RestoreArgs, WalletArgs, WalletCommand,
+};
+
 use crate::rate::{ByteRate, ByteSize};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::net::IpAddr;
@@ -63,6 +69,8 @@ pub(crate) enum Command {
     Follow(FollowArgs),
     /// Run a tracker for a private swarm, over HTTP and UDP.
     Tracker(TrackerArgs),
+    /// Keep the key of an account: make it, bring it back, show, export or back it up.
+    Wallet(WalletArgs),
     /// Print shell completions.
     Completions {
         /// For which shell.

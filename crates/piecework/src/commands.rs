@@ -9,3 +9,4 @@ pub(crate) mod net;
 pub(crate) mod seed;
 pub(crate) mod show;
 pub(crate) mod tracker;
+pub(crate) mod wallet;

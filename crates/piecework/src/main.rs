@@ -12,6 +12,7 @@ mod scrape;
 mod session;
 mod signals;
 mod source;
+mod terminal;
 
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};
@@ -50,6 +51,7 @@ fn run(cli: &Cli, out: Out) -> Result<(), Failure> {
         Command::Net(args) => commands::net::run(args, out),
         Command::Follow(args) => commands::follow::run(args, common, out),
         Command::Tracker(args) => commands::tracker::run(args, out),
+        Command::Wallet(args) => commands::wallet::run(args, common, out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "piecework", &mut script);

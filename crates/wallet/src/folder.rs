@@ -4,7 +4,7 @@
 //! new one, never half of one.
 
 use crate::keystore::KEYSTORE_BYTES_MAX;
-use crate::{Keystore, KeystoreFault, Record, RecordFault, Session};
+use crate::{BACKUP_BYTES_MAX, Keystore, KeystoreFault, Record, RecordFault, Session};
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -16,8 +16,10 @@ use zeroize::Zeroizing;
 
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
-/// Bytes of the sessions file at most: four thousand sessions.
+/// Bytes of the sessions file at most: three thousand sessions.
 const SESSIONS_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of what a backup brought back at most: no less than it holds.
+const RESTORED_BYTES_MAX: usize = BACKUP_BYTES_MAX;
 
 /// The folder of one wallet.
 #[derive(Clone, Debug)]
@@ -64,9 +66,9 @@ pub enum FolderFault {
         /// What is wrong with it.
         fault: KeystoreFault,
     },
-    /// The sessions file.
+    /// The sessions file, or what a backup brought back.
     #[error("{}: {fault}", file.display())]
-    Sessions {
+    Records {
         /// The file.
         file: PathBuf,
         /// What is wrong with it.
@@ -125,10 +127,7 @@ impl WalletFolder {
     /// # Errors
     /// When they cannot be read, or the file is something else.
     pub fn sessions(&self) -> Result<Vec<Session>, FolderFault> {
-        let file = self.sessions_file();
-        let Some(bytes) = read(&file, SESSIONS_BYTES_MAX)? else { return Ok(Vec::new()) };
-        let records =
-            Record::decode_all(&bytes).map_err(|fault| FolderFault::Sessions { file, fault })?;
+        let records = records(self.sessions_file(), SESSIONS_BYTES_MAX)?;
         let session = |record| match record {
             Record::Session(session) => Some(session),
             Record::Keystore(_) | Record::Seed(_) | Record::Uncashed(_) => None,
@@ -141,11 +140,41 @@ impl WalletFolder {
     /// # Errors
     /// When they cannot be written.
     pub fn write_sessions(&self, sessions: Vec<Session>) -> Result<(), FolderFault> {
-        self.make()?;
         let records: Vec<_> = sessions.into_iter().map(Record::Session).collect();
-        let (file, bytes) = (self.sessions_file(), Record::encode_all(&records));
-        if bytes.len() > SESSIONS_BYTES_MAX {
-            return Err(FolderFault::Large { file, bytes_max: SESSIONS_BYTES_MAX });
+        self.replace(self.sessions_file(), &records, SESSIONS_BYTES_MAX)
+    }
+
+    /// Reads what a backup brought back besides the keystore; without a file that is nothing.
+    ///
+    /// # Errors
+    /// When it cannot be read, or the file is something else.
+    pub fn restored(&self) -> Result<Vec<Record>, FolderFault> {
+        records(self.restored_file(), RESTORED_BYTES_MAX)
+    }
+
+    /// Keeps what a backup brings back, apart from what this node pays with: its session keys may have been
+    /// used since by the node that made it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_restored(&self, records: &[Record]) -> Result<(), FolderFault> {
+        self.replace(self.restored_file(), records, RESTORED_BYTES_MAX)
+    }
+
+    fn restored_file(&self) -> PathBuf {
+        self.path.join("restored")
+    }
+
+    fn replace(
+        &self,
+        file: PathBuf,
+        records: &[Record],
+        bytes_max: usize,
+    ) -> Result<(), FolderFault> {
+        self.make()?;
+        let bytes = Record::encode_all(records);
+        if bytes.len() > bytes_max {
+            return Err(FolderFault::Large { file, bytes_max });
         }
         let beside = write_beside(&file, &bytes)?;
         let placed = fs::rename(&beside, &file).and_then(|()| flush_folder(&file));
@@ -213,6 +242,11 @@ fn write_beside(file: &Path, bytes: &[u8]) -> Result<PathBuf, FolderFault> {
 fn flush_folder(file: &Path) -> io::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
+}
+
+fn records(file: PathBuf, bytes_max: usize) -> Result<Vec<Record>, FolderFault> {
+    let Some(bytes) = read(&file, bytes_max)? else { return Ok(Vec::new()) };
+    Record::decode_all(&bytes).map_err(|fault| FolderFault::Records { file, fault })
 }
 
 fn read(file: &Path, bytes_max: usize) -> Result<Option<Zeroizing<Vec<u8>>>, FolderFault> {

@@ -16,7 +16,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 /// Bytes of a keystore at most; they have about 500.
-pub(crate) const KEYSTORE_BYTES_MAX: usize = 64 * 1024;
+pub const KEYSTORE_BYTES_MAX: usize = 64 * 1024;
 /// The version of our own field that this program writes and knows.
 const FORMAT: u64 = 1;
 const OUR_FIELD: &str = "x-piecework";

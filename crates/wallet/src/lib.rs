@@ -27,7 +27,7 @@ pub use backup::{BACKUP_BYTES_MAX, Backup, BackupFault};
 pub use cost::{Cost, CostFault};
 pub use derive::{Coin, DeriveFault, account, derive};
 pub use folder::{FolderFault, WalletFolder, write_new};
-pub use keystore::{Keystore, KeystoreFault};
+pub use keystore::{KEYSTORE_BYTES_MAX, Keystore, KeystoreFault};
 pub use password::{Password, RandomFault, random};
 pub use phrase::{Phrase, PhraseFault, WORD_COUNTS};
 pub use record::{RECORDS_MAX, Record, RecordFault, Seed, Uncashed};

@@ -81,7 +81,7 @@ fn session_keys_are_kept_and_replaced() {
     assert_eq!(names(folder.sessions_file().parent().unwrap()), ["sessions"]);
     fs::write(folder.sessions_file(), "junk").unwrap();
     let fault = folder.sessions().unwrap_err();
-    assert!(matches!(fault, FolderFault::Sessions { fault: RecordFault::Foreign, .. }));
+    assert!(matches!(fault, FolderFault::Records { fault: RecordFault::Foreign, .. }));
 }
 
 #[test]
