@@ -43,6 +43,7 @@ pub(crate) fn run(project: &Project, options: &TestOptions) -> Result<(), String
             }),
             step("deny", || deny(project)),
             step("interop", || interop(project, options)),
+            step("rpc clients", || rpc_clients(project)),
             step("kill", || kill(project, KILL_ROUNDS).and_then(last_line_of)),
             step("bench", || bench(project)),
             step("budget", || match options.without_valgrind {
@@ -130,6 +131,18 @@ fn interop(project: &Project, options: &TestOptions) -> Result<String, String> {
     }
     let without: Vec<_> = options.without.iter().map(String::as_str).collect();
     Ok(if without.is_empty() { String::new() } else { format!("without {}", without.join(", ")) })
+}
+
+/// Ethereum libraries and tools of other people against a chain of ours; npm installs them.
+fn rpc_clients(project: &Project) -> Result<String, String> {
+    let example = ["build", "--locked", "--package", "piecework-rpc", "--example", "rpc-node"];
+    let mut build = project.cargo(example);
+    build.args(["--profile", "ci"]);
+    process::run(build, STEP_LIMIT)?;
+    let mut clients = Command::new("node");
+    clients.arg("contracts/rpc/run.mjs").arg(project.binary("ci", "examples/rpc-node"));
+    clients.current_dir(&project.root);
+    last_line_of(clients)
 }
 
 fn simulator(project: &Project) -> Result<String, String> {
