@@ -15,6 +15,9 @@ use proptest::prelude::*;
 /// Runtime: stores calldata word 0 at slot 0, logs it, and reverts if the word is 13.
 const KEEPER: Bytes = bytes!("600035806000558060005260206000a0600d14601757005b60006000fd");
 
+/// Creation: writes a slot, then destroys itself in favour of the caller (EIP-6780 lets it: it is new).
+const PASSING: Bytes = bytes!("600160005533ff");
+
 fn init_of(runtime: &Bytes) -> Vec<u8> {
     // PUSH1 len, DUP1, PUSH1 11, PUSH1 0, CODECOPY, PUSH1 0, RETURN
     let mut code =
@@ -140,6 +143,22 @@ fn a_call_that_reverts_keeps_its_nonce_and_nothing_else() {
 }
 
 #[test]
+fn a_contract_that_destroys_itself_while_it_is_made_leaves_nothing() {
+    let mut chain = Bare::new(&genesis());
+    let before = chain.state.accounts().count();
+    let passing =
+        Wish { to: TxKind::Create, data: PASSING, gas: 100_000, value: coin(3), ..wish(0, 0) };
+    let (block, _) = chain.block(0, vec![passing.signed()]).block.unwrap();
+    assert!(block.receipts[0].envelope.status());
+    let made = block.receipts[0].created.unwrap();
+    assert_eq!(chain.state.account(made).unwrap(), None);
+    assert_eq!(chain.state.slots(made).count(), 0);
+    assert_eq!(chain.state.accounts().count(), before);
+    assert_eq!(chain.balance(address(0)), coin(100));
+    assert_eq!(rebuilt_root(&chain.state), block.header.state_root);
+}
+
+#[test]
 fn a_transaction_that_cannot_stand_leaves_the_block_to_the_others() {
     let mut chain = Bare::new(&genesis());
     let poor = Wish { value: coin(1000), ..wish(1, 0) };
@@ -253,9 +272,33 @@ fn rebuilt_root(state: &State) -> B256 {
     Tries::default().update(&changes)
 }
 
+proptest! {
+    #[test]
+    fn no_bytes_are_taken_in_two_forms(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0_u8..3), 1..4),
+        is_legacy in any::<bool>(),
+    ) {
+        let good = if is_legacy { legacy(0, Some(CHAIN_ID)) } else { call(0, 0, FACTORY, 7).raw() };
+        let mut bytes = good.to_vec();
+        for (at, byte, kind) in changes {
+            let at = at.index(bytes.len());
+            match kind {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                _ => drop(bytes.remove(at)),
+            }
+        }
+        if let Ok(transaction) = Transaction::decode(&bytes, CHAIN_ID) {
+            prop_assert_eq!(&transaction.raw()[..], &bytes[..]);
+            prop_assert_eq!(transaction.hash(), keccak256(&bytes));
+            prop_assert_eq!(transaction.envelope().chain_id(), Some(CHAIN_ID));
+        }
+    }
+}
+
 /// What random transactions do: transfers, calls, creations, with nonces and fees that may not fit.
 fn wishes() -> impl Strategy<Value = Vec<(u8, u8, u64, u8)>> {
-    prop::collection::vec((0_u8..4, 0_u8..6, 0_u64..40, 0_u8..8), 1..24)
+    prop::collection::vec((0_u8..4, 0_u8..7, 0_u64..40, 0_u8..8), 1..24)
 }
 
 proptest! {
@@ -285,6 +328,7 @@ proptest! {
                     1 => plain,
                     2 => Wish { fee: plain.fee, ..call(sender, nonce, keeper, amount % 15) },
                     3 => Wish { value: coin(amount), fee: plain.fee, ..call(sender, nonce, keeper, amount) },
+                    5 => Wish { to: TxKind::Create, data: PASSING, gas: 100_000, ..plain },
                     4 => {
                         let data = init_of(&KEEPER).into();
                         Wish { to: TxKind::Create, data, gas: 100_000, value: U256::ZERO, ..plain }
