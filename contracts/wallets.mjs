@@ -2,13 +2,15 @@
 // of ethers and cast.
 //
 // `node wallets.mjs` writes wallets.json; `--check` demands that its accounts are what the libraries give and
-// that ethers opens its keystores; `--open FILE PASSWORD` has both open a keystore of ours and prints
-// the address of its key.
+// that ethers opens its keystores; `--against PIECEWORK` does that too, and has that program make a wallet
+// which ethers and cast open, and bring back theirs.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { foundry, here, load } from './packages.mjs'
+import { foundry, here, install, load } from './packages.mjs'
+
+install()
 
 const { HDNodeWallet, Mnemonic, Wallet, encryptKeystoreJsonSync } = load('ethers')
 const { TronWeb } = load('tronweb')
@@ -69,17 +71,63 @@ const keystores = () => {
   return Object.entries({ ethers: byEthers, cast: byCast }).map(([by, text]) => ({ by, password: PASSWORD, address, privateKey, text }))
 }
 
-const [mode, file, password] = process.argv.slice(2)
-if (mode === '--open') {
-  console.log(opened(readFileSync(file, 'utf8'), password))
-} else if (mode === '--check') {
+/** What a wallet command of `program` prints, with secrets from files in `folder`. */
+const piecework = (program, folder, ...args) => {
+  writeFileSync(join(folder, 'password'), PASSWORD)
+  const options = ['--json', '--state', join(folder, 'state'), '--password-file', join(folder, 'password')]
+  const printed = execFileSync(program, ['wallet', ...args, ...options], { stdio: ['ignore', 'pipe', 'ignore'] })
+  return JSON.parse(printed.toString())
+}
+
+const demand = (what, one, other) => {
+  if (one !== other) throw new Error(`${what}: ${one} and ${other}`)
+}
+
+/** Our wallet in other programs. */
+const ours = (program, words) => inFolder((folder) => {
+  const made = piecework(program, folder, 'new', '--yes', '--words', words)
+  demand('address from the words', HDNodeWallet.fromPhrase(made.phrase).address, made.address)
+  demand('address of the keystore', opened(readFileSync(made.keystore, 'utf8'), PASSWORD), made.address)
+  const { private_key: privateKey } = piecework(program, folder, 'export', '--private-key')
+  demand('exported key', new Wallet(privateKey).address, made.address)
+  demand('TRON address', TronWeb.address.fromPrivateKey(privateKey.slice(2)), made.tron)
+})
+
+/** Other programs' wallets in ours, made anew. */
+const theirs = (program) => {
+  for (const { by, text, address } of keystores()) {
+    inFolder((folder) => {
+      writeFileSync(join(folder, 'keystore'), text)
+      const restored = piecework(program, folder, 'restore', '--keystore', join(folder, 'keystore'))
+      demand(`keystore of ${by}`, restored.address, address)
+    })
+  }
+  const { mnemonic: { phrase }, address } = HDNodeWallet.createRandom()
+  inFolder((folder) => {
+    writeFileSync(join(folder, 'words'), phrase)
+    demand('words of ethers', piecework(program, folder, 'restore', '--phrase-file', join(folder, 'words')).address, address)
+  })
+}
+
+/** The committed file against the libraries of today. */
+const check = () => {
   const known = JSON.parse(readFileSync(FILE, 'utf8'))
   if (JSON.stringify(known.phrases) !== JSON.stringify(phrases)) throw new Error('wallets.json is not what ethers gives; run wallets.mjs')
   // cast does not read the keystores of ethers, which writes `Crypto` with a capital.
   for (const { by, text, password, address } of known.keystores) {
-    if (Wallet.fromEncryptedJsonSync(text, password).address !== address) throw new Error(`the keystore of ${by} holds another key`)
+    demand(`keystore of ${by}`, Wallet.fromEncryptedJsonSync(text, password).address, address)
   }
   console.log(`wallets: ${phrases.length} phrases, ${known.keystores.length} keystores`)
+}
+
+const [mode, program] = process.argv.slice(2)
+if (mode === '--against') {
+  check()
+  for (const words of ['12', '24']) ours(program, words)
+  theirs(program)
+  console.log('wallets: ethers and cast open ours, ours opens theirs, and the same words give the same address')
+} else if (mode === '--check') {
+  check()
 } else {
   writeFileSync(FILE, JSON.stringify({ format: 1, phrases, keystores: keystores() }, null, 2) + '\n')
 }

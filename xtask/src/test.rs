@@ -44,6 +44,7 @@ pub(crate) fn run(project: &Project, options: &TestOptions) -> Result<(), String
             step("deny", || deny(project)),
             step("interop", || interop(project, options)),
             step("rpc clients", || rpc_clients(project)),
+            step("wallets", || wallets(project)),
             step("kill", || kill(project, KILL_ROUNDS).and_then(last_line_of)),
             step("bench", || bench(project)),
             step("budget", || match options.without_valgrind {
@@ -143,6 +144,14 @@ fn rpc_clients(project: &Project) -> Result<String, String> {
     clients.arg("contracts/rpc/run.mjs").arg(project.binary("ci", "examples/rpc-node"));
     clients.current_dir(&project.root);
     last_line_of(clients)
+}
+
+/// Wallets of other people's programs against ours; npm installs them.
+fn wallets(project: &Project) -> Result<String, String> {
+    let mut command = Command::new("node");
+    command.arg("contracts/wallets.mjs").arg("--against").arg(project.binary("ci", "piecework"));
+    command.current_dir(&project.root);
+    last_line_of(command)
 }
 
 fn simulator(project: &Project) -> Result<String, String> {
