@@ -31,7 +31,7 @@ pub use keystore::{KEYSTORE_BYTES_MAX, Keystore, KeystoreFault};
 pub use password::{Password, RandomFault, random};
 pub use phrase::{Phrase, PhraseFault, WORD_COUNTS};
 pub use record::{RECORDS_MAX, Record, RecordFault, Seed, Uncashed};
-pub use session::{SESSION_SECONDS, Session, week};
+pub use session::{Allowance, Session};
 pub use unlocked::Unlocked;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod keystores;
 mod vectors;
 
 use super::*;
-use piecework_pay::{Address, B256, Key};
+use piecework_pay::{Address, Authority, B256, Delegate, Domain, Key};
 use piecework_types::Time;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -97,9 +97,31 @@ fn an_unlocked_key_locks_itself_and_does_not_come_back() {
 }
 
 #[test]
-fn a_week_is_seven_days() {
-    assert_eq!((week(SESSION_SECONDS - 1), week(SESSION_SECONDS)), (0, 1));
-    assert_eq!(SESSION_SECONDS, 604_800);
+fn a_session_key_is_new_each_time_and_spends_what_its_owner_signed_for_under_six_days() {
+    const DAY: u64 = 24 * 3600;
+    let (owner, now) = (key(1), 1_795_000_000);
+    let allowance = Allowance {
+        domain: Domain { chain_id: 7, verifying_contract: Address::new([9; 20]) },
+        token: Address::new([3; 20]),
+        max_amount: 1_000,
+        bond_at_risk: 100,
+    };
+    let session = Session::draw(&owner, &allowance, now).unwrap();
+    assert_ne!(
+        session.key.address(),
+        Session::draw(&owner, &allowance, now).unwrap().key.address()
+    );
+    let separator = allowance.domain.separator();
+    let authority = Authority::session(session.delegate, &session.word, &separator);
+    assert_eq!(authority, Ok(Authority::Session { delegate: session.delegate }));
+    let Delegate { session: signer, token, max_amount, bond_at_risk, valid_until, .. } =
+        session.delegate;
+    assert_eq!((signer, token), (session.key.address(), allowance.token));
+    assert_eq!((max_amount, bond_at_risk), (1_000, 100));
+    // An hour less than contracts allow, as clocks differ; and sellers want two days of it to be left.
+    assert_eq!(valid_until, now + 8 * DAY - 3600);
+    assert!(session.is_usable(now) && session.is_usable(now + 6 * DAY - 3600));
+    assert!(!session.is_usable(now + 6 * DAY - 3599) && !session.is_usable(now + 9 * DAY));
 }
 
 #[test]

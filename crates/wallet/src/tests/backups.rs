@@ -1,7 +1,7 @@
 //! Records and the encrypted backup.
 
 use super::*;
-use piecework_pay::{Cheque, Delegate, Domain, Links, Signature, Typed};
+use piecework_pay::{Cheque, Links, Signature, Typed};
 
 fn domain() -> Domain {
     Domain { chain_id: 1 << 40, verifying_contract: Address::new([9; 20]) }
