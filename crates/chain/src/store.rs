@@ -73,12 +73,14 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens or makes it.
+    /// Opens or makes it, and checks that no page of it was lost.
     ///
     /// # Errors
     /// redb's; another format.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create(path)?;
+        let mut database = Database::builder().set_cache_size(CACHE_BYTES).create(path)?;
+        // An index is compared with nothing later. Reading all pages costs as much as reading the state.
+        database.check_integrity()?;
         let write = database.begin_write()?;
         {
             let mut meta = write.open_table(META)?;

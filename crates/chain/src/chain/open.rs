@@ -20,6 +20,7 @@ use alloy_primitives::B256;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, RwLock};
@@ -213,20 +214,15 @@ struct Opening {
 /// The store and what it says; a new one and genesis, where there is none or it does not fit.
 fn resume(folder: &Path, begin: &Begin, log: &File) -> Result<(Store, Resumed), OpenError> {
     let path = folder.join(STORE);
-    match Store::open(&path).and_then(|store| Ok((newest(&store, begin)?, store))) {
-        Ok((None, store)) => return from_genesis(store, begin),
-        Ok((Some(entry), store)) => {
-            let head = head_in_log(entry, begin, log)?;
-            match from_store(&store, head, entry.1.place) {
-                Ok(resumed) => return Ok((store, resumed)),
-                Err(error) => {
-                    tracing::warn!(%error, "the state is made anew from the block log");
-                }
-            }
+    // redb has its own beliefs about its pages, and panics where a damaged file proves one wrong.
+    let tried = catch_unwind(AssertUnwindSafe(|| from_store(&path, begin, log)));
+    match tried.unwrap_or(Err(OpenError::Store(StoreError::Unfit("it cannot be read")))) {
+        Ok(Some(resumed)) => return Ok(resumed),
+        Ok(None) => {}
+        Err(OpenError::Store(error)) => {
+            tracing::warn!(%error, "the state is made anew from the block log");
         }
-        Err(error) => {
-            tracing::warn!(%error, "the state is made anew from the block log; this takes a while");
-        }
+        Err(other) => return Err(other),
     }
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_at(&path, error)),
@@ -272,8 +268,17 @@ fn head_in_log(
     block.map(Arc::new).ok_or(OpenError::Lost(height))
 }
 
-fn from_store(store: &Store, head: Arc<Block>, place: FramePlace) -> Result<Resumed, StoreError> {
-    let height = head.number();
+/// The state that the store has; `None` of a new one.
+fn from_store(
+    path: &Path,
+    begin: &Begin,
+    log: &File,
+) -> Result<Option<(Store, Resumed)>, OpenError> {
+    let store = Store::open(path)?;
+    let Some((height, entry)) = newest(&store, begin)? else {
+        return Ok(None);
+    };
+    let head = head_in_log((height, entry), begin, log)?;
     let mut hashes: Vec<B256> = Vec::with_capacity(BLOCK_HASHES);
     for number in (0..=height).rev().take(BLOCK_HASHES) {
         let entry = store.block(number)?;
@@ -282,10 +287,11 @@ fn from_store(store: &Store, head: Arc<Block>, place: FramePlace) -> Result<Resu
     let all = store.state()?;
     let mut tries = Tries::default();
     if tries.update(&all) != head.header.state_root {
-        return Err(StoreError::Unfit("its state has another root"));
+        return Err(StoreError::Unfit("its state has another root").into());
     }
     let state = State::restored(height, hashes, all);
-    Ok(Resumed { state, tries, head, next: place.end() })
+    let next = entry.place.end();
+    Ok(Some((store, Resumed { state, tries, head, next })))
 }
 
 impl Opening {

@@ -87,6 +87,30 @@ fn a_store_that_does_not_fit_the_log_is_made_anew() {
 }
 
 #[test]
+fn a_store_with_any_page_lost_opens_with_the_chain_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = Chain::init(folder.path(), &genesis()).unwrap();
+    let heads = chain.subscribe(8);
+    chain.submit(&wish(0, 0).raw()).unwrap();
+    until(&heads, 1);
+    let head = chain.head();
+    chain.close();
+    let store = folder.path().join("state.redb");
+    let good = std::fs::read(&store).unwrap();
+    let used = good.chunks(4096).enumerate().filter(|(_, page)| page.iter().any(|byte| *byte != 0));
+    for (page, _) in used {
+        let mut torn = good.clone();
+        torn[page * 4096..(page + 1) * 4096].fill(0);
+        std::fs::write(&store, &torn).unwrap();
+        let chain = Chain::open(folder.path()).unwrap();
+        assert_eq!(chain.head().hash, head.hash, "page {page}");
+        assert_eq!(chain.nonce(address(0), At::Latest).unwrap(), 1, "page {page}");
+        let found = chain.transaction(head.transactions[0].hash()).unwrap();
+        assert_eq!(found.map(|found| found.index), Some(0), "page {page}");
+    }
+}
+
+#[test]
 fn a_log_cut_anywhere_in_its_last_block_opens_with_the_blocks_before() {
     let folder = tempfile::tempdir().unwrap();
     let chain = Chain::init(folder.path(), &genesis()).unwrap();
