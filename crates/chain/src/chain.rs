@@ -265,9 +265,13 @@ impl Shared {
         next_base_fee(&head.header, &self.rules)
     }
 
-    fn halt(&self, cause: String) {
+    /// A file cannot be written.
+    fn halt_for_disk(&self, cause: String) {
         let remedy = format!("Look at the disk of {}: free space on it", self.folder.display());
-        let halted = Halted { cause, remedy };
+        self.halt(Halted { cause, remedy });
+    }
+
+    fn halt(&self, halted: Halted) {
         tracing::error!(%halted, "the chain stops");
         // The first reason is the one that counts.
         let _ = self.halted.set(halted);

@@ -4,7 +4,7 @@
 //! what the block log says; the store only spares work, and is made anew where it does not fit.
 
 use super::recent::Recent;
-use super::sealing::{Bench, seal_blocks, write_checkpoints};
+use super::sealing::{Bench, guarded, seal_blocks, write_checkpoints};
 use super::subscribe::Subscribers;
 use super::{Chain, Clock, Pending, Shared, in_parallel};
 use crate::block::{Block, Mismatch, Tries, next_base_fee, replay};
@@ -180,10 +180,11 @@ fn start(shared: Arc<Shared>, bench: Bench, lock: File) -> io::Result<Chain> {
     let mut chain = Chain { shared, sealing: None, checkpointing: None, _lock: lock };
     let shared = Arc::clone(&chain.shared);
     let thread = std::thread::Builder::new().name("checkpoint".into());
-    chain.checkpointing = Some(thread.spawn(move || write_checkpoints(&shared))?);
+    chain.checkpointing =
+        Some(thread.spawn(move || guarded(&shared, || write_checkpoints(&shared)))?);
     let shared = Arc::clone(&chain.shared);
     let thread = std::thread::Builder::new().name("seal".into());
-    chain.sealing = Some(thread.spawn(move || seal_blocks(&shared, bench))?);
+    chain.sealing = Some(thread.spawn(move || guarded(&shared, || seal_blocks(&shared, bench)))?);
     Ok(chain)
 }
 

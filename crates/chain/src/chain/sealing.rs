@@ -1,6 +1,6 @@
 //! The two threads of a chain: one seals blocks, one writes checkpoints behind it.
 
-use super::{Pending, Shared, lock};
+use super::{Halted, Pending, Shared, lock};
 use crate::block::{Block, Built, Tries, build};
 use crate::execute::Refused;
 use crate::log::{BlockLog, LogFile};
@@ -14,6 +14,7 @@ use alloy_primitives::Address;
 use alloy_primitives::map::HashMap;
 use piecework_types::Time;
 use revm::context::result::InvalidTransaction;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,11 +32,21 @@ pub(super) struct Bench {
     pub(super) log: BlockLog<Box<dyn LogFile>>,
 }
 
+/// Runs a thread of the chain; one that panics stops the chain instead of leaving it without a hand.
+pub(super) fn guarded(shared: &Shared, thread: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(thread)).is_err() {
+        let cause = "a fault of this program, told in its log".to_owned();
+        shared.halt(Halted { cause, remedy: "Report it".to_owned() });
+        shared.checkpoint.notify_all();
+        lock(&shared.subscribers).end();
+    }
+}
+
 /// Seals blocks until the chain closes or cannot go on.
 pub(super) fn seal_blocks(shared: &Shared, mut bench: Bench) {
     while let Some(candidates) = wait_for_work(shared, bench.sealer.as_mut()) {
         if let Err(cause) = seal(shared, &mut bench, candidates) {
-            shared.halt(cause);
+            shared.halt_for_disk(cause);
             break;
         }
     }
@@ -181,7 +192,7 @@ fn write_checkpoint(shared: &Shared, batch: &crate::store::Batch) -> bool {
     match shared.store.checkpoint(batch) {
         Ok(()) => lock(&shared.pending).checkpointed = last.number(),
         Err(error) => {
-            shared.halt(error.to_string());
+            shared.halt_for_disk(error.to_string());
             shared.checkpoint.notify_all();
             return false;
         }

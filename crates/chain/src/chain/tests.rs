@@ -2,7 +2,7 @@ use super::*;
 use crate::call::CallRequest;
 use crate::log::LogFile;
 use crate::pool::PoolLimits;
-use crate::sealer::Solo;
+use crate::sealer::{Sealer, Solo, Turn, Work};
 use crate::state::Account;
 use crate::testing::{CHAIN_ID, Wish, address, coin, genesis, wish};
 use alloy_primitives::U256;
@@ -272,4 +272,38 @@ fn a_backup_of_a_running_chain_opens_with_all_that_was_acknowledged() {
     assert!(matches!(chain.backup(copy.path()), Err(OpenError::Exists(_))));
     let restored = Chain::open(copy.path()).unwrap();
     assert_eq!(restored.head().hash, chain.head().hash);
+}
+
+/// An engine that seals once and is then at the end of its wits.
+#[derive(Default)]
+struct Fragile {
+    is_used: bool,
+}
+
+impl Sealer for Fragile {
+    fn turn(&mut self, work: Work, _now: Time) -> Turn {
+        if work.ready == 0 {
+            return Turn::Rest;
+        }
+        assert!(!std::mem::replace(&mut self.is_used, true), "the engine breaks");
+        Turn::Seal
+    }
+
+    fn tried(&mut self, _now: Time) {}
+}
+
+#[test]
+fn a_thread_that_panics_stops_the_chain_and_what_was_sealed_before_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    Chain::init(folder.path(), &genesis()).unwrap().close();
+    let (engine, limits) = (Box::new(Fragile::default()), PoolLimits::default());
+    let chain = Chain::open_with(folder.path(), engine, limits).unwrap();
+    let heads = chain.subscribe(8);
+    chain.submit(&wish(0, 0).raw()).unwrap();
+    until(&heads, 1);
+    chain.submit(&wish(0, 1).raw()).unwrap();
+    assert_eq!(heads.next(LONG), Next::Ended);
+    assert!(matches!(chain.submit(&wish(0, 2).raw()), Err(Reject::Halted(_))));
+    chain.close();
+    assert_eq!(Chain::open(folder.path()).unwrap().head().number(), 1);
 }
