@@ -48,8 +48,13 @@ impl Admission {
         Self { settings, allowances, started: Instant::now(), workers }
     }
 
+    fn now(&self) -> Time {
+        let micros = self.started.elapsed().as_micros();
+        Time::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
     /// Lets a request of this address through, or says why not.
-    fn admit(&self, method: &str, address: IpAddr) -> Result<Kind, ErrorObjectOwned> {
+    fn admit(&self, method: &str, address: IpAddr, now: Time) -> Result<Kind, ErrorObjectOwned> {
         let kind = Kind::of(method).ok_or_else(|| method_not_found(method))?;
         if self.settings.is_public && kind == Kind::Filter {
             return Err(method_not_found(method));
@@ -57,8 +62,6 @@ impl Admission {
         if Scope::of(address) == Scope::Machine {
             return Ok(kind);
         }
-        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let now = Time::from_micros(micros);
         let mut budgets = self.allowances.lock().unwrap_or_else(PoisonError::into_inner);
         let (is_left, rate) = match kind {
             Kind::Work => (budgets.work.take(address, now), self.settings.work_rate),
@@ -100,7 +103,7 @@ where
     S: RpcServiceT<MethodResponse = MethodResponse> + Clone + Send + Sync + 'static,
 {
     async fn answer(self, request: Request<'_>) -> MethodResponse {
-        match self.admission.admit(&request.method, self.address) {
+        match self.admission.admit(&request.method, self.address, self.admission.now()) {
             Ok(Kind::Work) => {
                 let _turn = self.gate.turn().await;
                 let _worker = self.admission.workers.acquire().await;
@@ -196,5 +199,76 @@ where
         _: Notification<'a>,
     ) -> impl Future<Output = MethodResponse> + Send + 'a {
         std::future::ready(MethodResponse::notification())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use piecework_types::Rate;
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    const REMOTE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+    fn admission(is_public: bool) -> Admission {
+        Admission::new(Settings {
+            is_public,
+            rate: Rate { per_second: 1, burst: 3 },
+            work_rate: Rate { per_second: 1, burst: 1 },
+            ..Settings::default()
+        })
+    }
+
+    #[test]
+    fn an_address_beyond_this_machine_gets_its_rate_and_then_an_error_that_names_it() {
+        let (admission, start) = (admission(false), Time::ZERO);
+        let code = |method, address, now| {
+            admission.admit(method, address, now).err().map(|error| error.code())
+        };
+        for _ in 0..3 {
+            assert_eq!(code("eth_chainId", REMOTE, start), None);
+        }
+        assert_eq!(code("eth_chainId", REMOTE, start), Some(-32005));
+        let error = admission.admit("eth_chainId", REMOTE, start).unwrap_err();
+        assert!(error.message().contains("1 a second, 3 at once"), "{error}");
+        assert_eq!(code("eth_chainId", REMOTE, start + Duration::from_secs(1)), None);
+        let other = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
+        assert_eq!(code("eth_chainId", other, start), None);
+    }
+
+    #[test]
+    fn what_executes_has_a_budget_of_its_own() {
+        let admission = admission(false);
+        let admit = |method| admission.admit(method, REMOTE, Time::ZERO).is_ok();
+        assert!(admit("eth_call"));
+        assert!(!admit("eth_call"));
+        assert!(admit("eth_sendRawTransaction"));
+    }
+
+    #[test]
+    fn this_machine_has_no_rate() {
+        let admission = admission(false);
+        for _ in 0..99 {
+            let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+            assert!(admission.admit("eth_call", local, Time::ZERO).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_method_that_is_not_there_or_not_for_strangers_is_not_found() {
+        let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        for (is_public, method, code) in [
+            (false, "eth_newFilter", None),
+            (true, "eth_newFilter", Some(-32601)),
+            (true, "eth_getLogs", None),
+            (true, "eth_subscribe", None),
+            (false, "personal_sign", Some(-32601)),
+            (false, "", Some(-32601)),
+        ] {
+            let admission = admission(is_public);
+            let error = admission.admit(method, local, Time::ZERO).err();
+            assert_eq!(error.map(|error| error.code()), code, "{method}");
+        }
     }
 }

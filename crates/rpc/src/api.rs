@@ -17,6 +17,7 @@ use piecework_chain::genesis::Rules;
 use piecework_chain::state::Account;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Blocks whose tips make the suggestion, and of each block's gas, and of them, this percentile: as geth.
 const TIP_BLOCKS: u64 = 20;
@@ -32,6 +33,7 @@ pub(crate) struct Api {
     pub(crate) feed: Feed,
     pub(crate) submitter: Submitter,
     pub(crate) call_gas_max: u64,
+    pub(crate) lag_max: Duration,
     /// What was suggested last, and after which block.
     tip: Mutex<(u64, u128)>,
 }
@@ -44,6 +46,7 @@ impl Api {
             feed: Feed::start(Arc::clone(&chain))?,
             submitter: Submitter::start(Arc::clone(&chain))?,
             call_gas_max: settings.call_gas_max,
+            lag_max: settings.subscription_lag_max,
             tip: Mutex::new((u64::MAX, 0)),
             chain,
         })

@@ -36,6 +36,9 @@ pub struct Settings {
     pub work_rate: Rate,
     /// Subscriptions of one connection. Default: 64.
     pub subscriptions_max: u32,
+    /// A subscription whose client leaves messages unread this long is dropped, and told so. Default: 5
+    /// seconds.
+    pub subscription_lag_max: Duration,
     /// Filters of all clients together. Default: 1,024.
     pub filters_max: usize,
     /// A filter that nobody asks for this long is forgotten. Default: 5 minutes.
@@ -59,6 +62,7 @@ impl Default for Settings {
             rate: Rate { per_second: 200, burst: 1000 },
             work_rate: Rate { per_second: 20, burst: 100 },
             subscriptions_max: 64,
+            subscription_lag_max: Duration::from_secs(5),
             filters_max: 1024,
             filter_idle_max: Duration::from_secs(5 * 60),
             call_gas_max: 50_000_000,

@@ -19,9 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 
-/// How long a message may wait for a client to read those before it.
-const LAG_MAX: Duration = Duration::from_secs(5);
-
 pub(super) fn register(module: &mut RpcModule<Api>) -> Result<(), RegisterMethodError> {
     module.register_subscription(
         "eth_subscribe",
@@ -30,6 +27,12 @@ pub(super) fn register(module: &mut RpcModule<Api>) -> Result<(), RegisterMethod
         |params, pending, api, _| subscribe(params, pending, api),
     )?;
     Ok(())
+}
+
+/// Who is sent to.
+struct Client {
+    sink: SubscriptionSink,
+    lag_max: Duration,
 }
 
 /// What a client wants to hear of.
@@ -51,16 +54,18 @@ async fn subscribe(
         }
     };
     let mut news = api.feed.listen();
+    let lag_max = api.lag_max;
     // It must not keep the chain open while nothing happens.
     drop(api);
     let Ok(sink) = pending.accept().await else { return SubscriptionCloseResponse::None };
+    let client = Client { sink, lag_max };
     loop {
         let sealed = tokio::select! {
-            () = sink.closed() => return SubscriptionCloseResponse::None,
+            () = client.sink.closed() => return SubscriptionCloseResponse::None,
             sealed = news.recv() => sealed,
         };
         let sent = match sealed {
-            Ok(sealed) => send(&sink, &wanted, &sealed).await,
+            Ok(sealed) => client.send(&wanted, &sealed).await,
             Err(RecvError::Lagged(blocks)) => Err(Some(format!(
                 "subscription dropped: {blocks} blocks behind; subscribe again and read what was missed"
             ))),
@@ -87,42 +92,40 @@ fn wanted(params: &Params<'_>) -> Result<Wanted, ErrorObjectOwned> {
     }
 }
 
-/// Sends what a block has for this subscription. The error is why it ends; `None`: the client is gone.
-async fn send(
-    sink: &SubscriptionSink,
-    wanted: &Wanted,
-    sealed: &Sealed,
-) -> Result<(), Option<String>> {
-    let filter = match wanted {
-        Wanted::Heads => {
-            let Some(head) = sealed.head() else { return Ok(()) };
-            return send_one(sink, head.to_owned()).await;
+impl Client {
+    /// Sends what a block has for this subscription. The error is why it ends; `None`: the client is gone.
+    async fn send(&self, wanted: &Wanted, sealed: &Sealed) -> Result<(), Option<String>> {
+        let filter = match wanted {
+            Wanted::Heads => {
+                let Some(head) = sealed.head() else { return Ok(()) };
+                return self.send_one(head.to_owned()).await;
+            }
+            Wanted::Logs(filter) => filter,
+        };
+        let block = sealed.block();
+        if !filter.matches_bloom(block.header.logs_bloom) {
+            return Ok(());
         }
-        Wanted::Logs(filter) => filter,
-    };
-    let block = sealed.block();
-    if !filter.matches_bloom(block.header.logs_bloom) {
-        return Ok(());
+        for (index, transaction, log) in block.logs() {
+            if !filter.matches(log) {
+                continue;
+            }
+            let answer = answers::log((block, transaction, index), log.clone());
+            if let Ok(message) = to_raw_value(&answer) {
+                self.send_one(message).await?;
+            }
+        }
+        Ok(())
     }
-    for (index, transaction, log) in block.logs() {
-        if !filter.matches(log) {
-            continue;
-        }
-        let answer = answers::log((block, transaction, index), log.clone());
-        if let Ok(message) = to_raw_value(&answer) {
-            send_one(sink, message).await?;
-        }
-    }
-    Ok(())
-}
 
-async fn send_one(sink: &SubscriptionSink, message: Box<RawValue>) -> Result<(), Option<String>> {
-    match sink.send_timeout(message, LAG_MAX).await {
-        Ok(()) => Ok(()),
-        Err(SendTimeoutError::Closed(_)) => Err(None),
-        Err(SendTimeoutError::Timeout(_)) => {
-            let seconds = LAG_MAX.as_secs();
-            Err(Some(format!("subscription dropped: nothing was read for {seconds} s")))
+    async fn send_one(&self, message: Box<RawValue>) -> Result<(), Option<String>> {
+        match self.sink.send_timeout(message, self.lag_max).await {
+            Ok(()) => Ok(()),
+            Err(SendTimeoutError::Closed(_)) => Err(None),
+            Err(SendTimeoutError::Timeout(_)) => {
+                let lag = self.lag_max;
+                Err(Some(format!("subscription dropped: messages were left unread for {lag:?}")))
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::node::{CONTRACT, Node};
 use alloy_primitives::TxKind;
 use piecework_rpc::Settings;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn notified(socket: &mut Socket, id: &Value) -> Value {
     loop {
@@ -75,8 +76,39 @@ fn a_stopped_server_lets_go_of_the_chain() {
     socket.call("eth_subscribe", &json!(["newHeads"]));
     let chain = node.stop();
     let is_alone = (0..500).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(10));
         std::sync::Arc::strong_count(&chain) == 1
     });
     assert!(is_alone, "{} others hold the chain", std::sync::Arc::strong_count(&chain) - 1);
+}
+
+#[test]
+fn a_subscription_whose_client_does_not_read_is_dropped_with_its_reason() {
+    let settings = Settings { subscription_lag_max: Duration::from_millis(1), ..Node::settings() };
+    let node = Node::with(settings);
+    let mut http = Http::new(node.address());
+    let created = node.send(&mut http, 0, |wish| {
+        wish.to = TxKind::Create;
+        wish.data = CONTRACT;
+    });
+    let contract = created["contractAddress"].as_str().unwrap().parse().unwrap();
+    let mut socket = Socket::new(node.address());
+    for _ in 0..64 {
+        socket.call("eth_subscribe", &json!(["logs"]));
+    }
+    // 64 messages each: more than queue and sockets hold, and nobody reads.
+    let sends: Vec<_> = (1..=400)
+        .map(|nonce| {
+            let raw = node.signed(0, nonce, |wish| wish.to = TxKind::Call(contract));
+            ("eth_sendRawTransaction", json!([raw]))
+        })
+        .collect();
+    let answers = http.batch(&sends);
+    node.receipt(&mut http, &answers[399]["result"]);
+    let reason = std::iter::repeat_with(|| socket.next())
+        .find_map(|message| Some(message["params"]["error"].as_str()?.to_owned()));
+    let reason = reason.unwrap();
+    assert!(reason.starts_with("subscription dropped: "), "{reason}");
+    // The connection itself goes on.
+    assert!(socket.call("eth_chainId", &json!([])).is_string());
 }
