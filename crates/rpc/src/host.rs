@@ -18,7 +18,7 @@ pub(crate) struct Hosts {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum Foreign {
     #[error(
-        "invalid host specified: use localhost or an address, or let the server know its name with --rpc-host"
+        "invalid host specified: use localhost or an address, or tell the server its name with --host"
     )]
     Host,
     #[error("origin not allowed: web pages may not use this server")]

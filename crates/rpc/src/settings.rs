@@ -22,7 +22,7 @@ pub struct Settings {
     pub connections_max: usize,
     /// Connections at once of one address (IPv6: of one /64) beyond this machine. Default: 32.
     pub sender_connections_max: usize,
-    /// Bytes of a request, or of a batch of them. Default: 5 MiB.
+    /// Bytes of a request, or of a batch of them; each connection can hold as many in memory. Default: 5 MiB.
     pub request_bytes_max: u32,
     /// Bytes of an answer, or of those to a batch. Default: 25 MiB.
     pub answer_bytes_max: u32,
@@ -31,8 +31,8 @@ pub struct Settings {
     /// Requests of one address beyond this machine; one of a batch counts as one. Default: 200 a second,
     /// 1,000 at once.
     pub rate: Rate,
-    /// Of them, those that execute or search: `eth_call`, `eth_estimateGas`, `eth_getLogs`, whole blocks.
-    /// Default: 20 a second, 100 at once.
+    /// Likewise of those that execute or search, which do not count above: `eth_call`, `eth_estimateGas`,
+    /// `eth_getLogs`, `eth_feeHistory`, blocks. Default: 20 a second, 100 at once.
     pub work_rate: Rate,
     /// Subscriptions of one connection. Default: 64.
     pub subscriptions_max: u32,
@@ -43,7 +43,8 @@ pub struct Settings {
     pub filters_max: usize,
     /// A filter that nobody asks for this long is forgotten. Default: 5 minutes.
     pub filter_idle_max: Duration,
-    /// Gas of one call or estimate. Default: 50 million.
+    /// Gas of one call or estimate, and no more than a transaction of the chain may have. Default: 50
+    /// million.
     pub call_gas_max: u64,
 }
 

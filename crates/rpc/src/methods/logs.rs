@@ -10,6 +10,9 @@ use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::types::ErrorObjectOwned;
 use piecework_chain::chain::{LogFilter, ReadError};
 
+/// Addresses, or values of one topic, that one filter may name.
+const TERMS_MAX: usize = 1000;
+
 type Answer<T> = Result<T, ErrorObjectOwned>;
 
 pub(super) fn register(module: &mut RpcModule<Api>) -> Result<(), RegisterMethodError> {
@@ -53,8 +56,20 @@ pub(super) fn since(filter: &Filter, start: u64, api: &Api) -> Answer<(Vec<Log>,
     }
 }
 
+/// Refuses a filter that would take long for each log.
+pub(super) fn check_terms(filter: &Filter) -> Answer<()> {
+    let topics = filter.topics.iter().map(|any| any.len());
+    if topics.chain([filter.address.len()]).any(|terms| terms > TERMS_MAX) {
+        return Err(invalid_params(format!(
+            "a filter may name {TERMS_MAX} addresses, and as many values of each topic"
+        )));
+    }
+    Ok(())
+}
+
 /// The blocks a filter is about.
 pub(super) fn range(filter: &Filter, api: &Api) -> Answer<(u64, u64)> {
+    check_terms(filter)?;
     match filter.block_option {
         FilterBlockOption::AtBlockHash(hash) => {
             let block = api.block(hash.into())?.ok_or_else(|| failed("unknown block"))?;

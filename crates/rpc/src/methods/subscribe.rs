@@ -87,7 +87,11 @@ fn wanted(params: &Params<'_>) -> Result<Wanted, ErrorObjectOwned> {
     let kind: String = arguments.required()?;
     match kind.as_str() {
         "newHeads" => Ok(Wanted::Heads),
-        "logs" => Ok(Wanted::Logs(arguments.optional()?.unwrap_or_default())),
+        "logs" => {
+            let filter: Box<Filter> = arguments.optional()?.unwrap_or_default();
+            super::logs::check_terms(&filter)?;
+            Ok(Wanted::Logs(filter))
+        }
         _ => Err(invalid_params("invalid argument 0: subscribe to newHeads or logs")),
     }
 }

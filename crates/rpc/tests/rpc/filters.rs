@@ -1,6 +1,6 @@
 //! Logs, and the filters that clients poll.
 
-use crate::client::Http;
+use crate::client::{Http, Socket};
 use crate::node::{CONTRACT, Node};
 use alloy_primitives::{Address, B256, TxKind, U256};
 use piecework_rpc::Settings;
@@ -79,6 +79,24 @@ fn filters_tell_what_is_new_since_they_were_asked_last() {
     assert_eq!(http.call("eth_uninstallFilter", &json!([logs])), false);
     let (code, text) = http.fail("eth_getFilterChanges", &json!([logs]));
     assert_eq!((code, text.as_str()), (-32000, "filter not found"));
+}
+
+#[test]
+fn a_filter_with_very_many_terms_is_refused_everywhere() {
+    let node = Node::start();
+    let mut http = Http::new(node.address());
+    let addresses: Vec<_> =
+        (0_u64..1001).map(|at| Address::from_word(B256::from(U256::from(at)))).collect();
+    for (terms, is_taken) in [(&addresses[1..], true), (&addresses[..], false)] {
+        let filter = json!([{ "address": terms }]);
+        for method in ["eth_getLogs", "eth_newFilter"] {
+            let answer = http.answer(method, &filter);
+            assert_eq!(answer.get("error").is_none(), is_taken, "{method}");
+        }
+        let answer =
+            Socket::new(node.address()).answer("eth_subscribe", &json!(["logs", filter[0]]));
+        assert_eq!(answer.get("error").is_none(), is_taken);
+    }
 }
 
 #[test]
