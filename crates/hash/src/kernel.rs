@@ -2,8 +2,8 @@
 //!
 //! A kernel takes the chaining values of L lanes and L runs of whole blocks, and compresses each
 //! run into its lane, as many blocks as the shortest run has. It knows no messages, padding or
-//! lengths. Kernels for x86 live here alone; this is the only place of the project with `unsafe`
-//! code.
+//! lengths. Kernels for x86 live here, and one for key agreements in `mse`; no other place of the
+//! project has `unsafe` code.
 
 mod rounds;
 mod scalar;

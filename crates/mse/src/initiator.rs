@@ -122,8 +122,7 @@ impl Initiator {
 
     /// Says which torrent is meant and what we can do.
     fn offer(&mut self, secret: &Secret, payload: &[u8], out: &mut Vec<u8>) -> State {
-        let mut receive = secret.of_responder(self.info_hash);
-        let mut send = secret.of_initiator(self.info_hash);
+        let [mut send, mut receive] = secret.ciphers(self.info_hash);
         out.extend_from_slice(&secret.marker());
         out.extend_from_slice(&secret.mask(secret::name(self.info_hash)));
         let from = out.len();

@@ -19,6 +19,7 @@ mod key;
 mod pad;
 mod policy;
 mod pool;
+mod power;
 mod rc4;
 mod responder;
 mod secret;

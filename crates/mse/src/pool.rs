@@ -9,14 +9,15 @@ use std::time::Duration;
 const PAIRS: usize = 8;
 
 /// Handshakes that one pair serves.
-const USES_MAX: u32 = 32;
+const USES_MAX: usize = 32;
 
 /// How long one pair serves.
 const AGE_MAX: Duration = Duration::from_secs(60);
 
+/// Pairs that were made together, which costs less than one after the other.
 struct Kept {
-    pair: Arc<KeyPair>,
-    uses: u32,
+    pairs: [Arc<KeyPair>; PAIRS],
+    uses: usize,
     until: Time,
 }
 
@@ -24,28 +25,32 @@ struct Kept {
 /// call: if both used theirs again, two connections would have one secret, and one key stream.
 #[derive(Default)]
 pub struct KeyPool {
-    pairs: [Option<Kept>; PAIRS],
-    turn: usize,
+    kept: Option<Kept>,
 }
 
 impl KeyPool {
-    /// A pair for one handshake. `secret` draws an exponent from the operating system's randomness when
-    /// a new pair is due; if it has none, nor has the pool.
+    /// A pair for one handshake. `secret` draws an exponent from the operating system's randomness when new
+    /// pairs are due; if it has none, nor has the pool.
     pub fn pair(
         &mut self,
         now: Time,
-        secret: impl FnOnce() -> Option<[u8; SECRET_BYTES]>,
+        mut secret: impl FnMut() -> Option<[u8; SECRET_BYTES]>,
     ) -> Option<Arc<KeyPair>> {
-        self.turn = (self.turn + 1) % PAIRS;
-        let place = &mut self.pairs[self.turn];
-        let kept = match place.take_if(|kept| kept.uses < USES_MAX && now < kept.until) {
+        let kept = match self.kept.take_if(|kept| kept.uses < USES_MAX * PAIRS && now < kept.until)
+        {
             Some(kept) => kept,
             None => {
-                Kept { pair: Arc::new(KeyPair::new(&secret()?)), uses: 0, until: now + AGE_MAX }
+                let mut secrets = [[0; SECRET_BYTES]; PAIRS];
+                for exponent in &mut secrets {
+                    *exponent = secret()?;
+                }
+                let pairs = KeyPair::several(secrets).map(Arc::new);
+                Kept { pairs, uses: 0, until: now + AGE_MAX }
             }
         };
-        let kept = place.insert(Kept { uses: kept.uses + 1, ..kept });
-        Some(Arc::clone(&kept.pair))
+        let pair = Arc::clone(&kept.pairs[kept.uses % PAIRS]);
+        self.kept = Some(Kept { uses: kept.uses + 1, ..kept });
+        Some(pair)
     }
 }
 
@@ -55,7 +60,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// How often each public key is shown in so many handshakes, so many seconds apart.
-    fn shown(handshakes: u32, apart: Duration) -> BTreeMap<[u8; crate::KEY_BYTES], u32> {
+    fn shown(handshakes: usize, apart: Duration) -> BTreeMap<[u8; crate::KEY_BYTES], usize> {
         let (mut pool, mut drawn, mut now) = (KeyPool::default(), 0_u8, Time::ZERO);
         let mut shown = BTreeMap::new();
         for _ in 0..handshakes {
@@ -72,15 +77,17 @@ mod tests {
 
     #[test]
     fn a_pair_serves_so_many_handshakes_and_no_more() {
-        let shown = shown(3 * 32 * 8, Duration::ZERO);
+        let shown = shown(3 * USES_MAX * PAIRS, Duration::ZERO);
         assert_eq!(shown.values().copied().collect::<Vec<_>>(), [USES_MAX; 3 * PAIRS]);
     }
 
     #[test]
     fn a_pair_serves_a_minute_and_no_longer() {
-        // Each of eight pairs is in turn after eight seconds: uses at 0, 8, ... 56, then a new one.
-        let shown = shown(8 * 8 * 2, Duration::from_secs(1));
-        assert_eq!(shown.values().copied().collect::<Vec<_>>(), [8; 2 * PAIRS]);
+        let a_minute = AGE_MAX.as_secs() as usize;
+        assert_eq!(shown(a_minute, Duration::from_secs(1)).len(), PAIRS);
+        let shown = shown(2 * a_minute, Duration::from_secs(1));
+        assert_eq!(shown.len(), 2 * PAIRS);
+        assert!(shown.values().all(|&uses| uses <= a_minute.div_ceil(PAIRS)));
     }
 
     #[test]

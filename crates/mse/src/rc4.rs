@@ -18,19 +18,39 @@ pub struct Rc4 {
 impl Rc4 {
     /// A cipher with this key, which must not be empty, behind its first 1024 bytes.
     pub fn new(key: &[u8; 20]) -> Self {
-        let mut cipher = Self::undropped(key);
-        cipher.apply(&mut [0; DROPPED_BYTES]);
+        let [cipher] = Self::several([key]);
         cipher
     }
 
-    fn undropped(key: &[u8]) -> Self {
-        let mut state: [u32; 256] = std::array::from_fn(|at| at as u32);
-        let mut j = 0_u8;
-        for (at, byte) in (0..=u8::MAX).zip(key.iter().cycle()) {
-            j = j.wrapping_add(state[usize::from(at)] as u8).wrapping_add(*byte);
-            state.swap(usize::from(at), usize::from(j));
+    /// The ciphers of these keys. Each step waits for the one before it: two ciphers begin side by side in
+    /// hardly more time than one.
+    pub(crate) fn several<const N: usize>(keys: [&[u8; 20]; N]) -> [Self; N] {
+        let mut ciphers = Self::undropped(keys.map(|key| key.as_slice()));
+        let mut streams = ciphers.each_mut().map(Stream::of);
+        for _ in 0..DROPPED_BYTES {
+            for stream in &mut streams {
+                stream.next();
+            }
         }
-        Self { state, i: 0, j: 0 }
+        let places = streams.map(Stream::place);
+        for (cipher, place) in ciphers.iter_mut().zip(places) {
+            (cipher.i, cipher.j) = place;
+        }
+        ciphers
+    }
+
+    fn undropped<const N: usize>(keys: [&[u8]; N]) -> [Self; N] {
+        let state = std::array::from_fn(|at| at as u32);
+        let mut ciphers = keys.map(|_| Self { state, i: 0, j: 0 });
+        let mut keys = keys.map(|key| key.iter().cycle());
+        for at in 0..256 {
+            for (cipher, key) in ciphers.iter_mut().zip(&mut keys) {
+                let byte = key.next().copied().unwrap_or(0);
+                cipher.j = cipher.j.wrapping_add(cipher.state[at] as u8).wrapping_add(byte);
+                cipher.state.swap(at, usize::from(cipher.j));
+            }
+        }
+        ciphers.map(|cipher| Self { j: 0, ..cipher })
     }
 
     /// Encrypts or decrypts the next bytes of the stream in place.
@@ -44,7 +64,7 @@ impl Rc4 {
         for byte in rest {
             *byte ^= stream.next() as u8;
         }
-        (self.i, self.j) = (stream.i.wrapping_sub(1), stream.j);
+        (self.i, self.j) = stream.place();
     }
 }
 
@@ -61,6 +81,11 @@ impl<'a> Stream<'a> {
     const fn of(cipher: &'a mut Rc4) -> Self {
         let (i, j) = (cipher.i.wrapping_add(1), cipher.j);
         Self { x: cipher.state[i as usize], state: &mut cipher.state, i, j }
+    }
+
+    /// Where the cipher has come to.
+    const fn place(self) -> (u8, u8) {
+        (self.i.wrapping_sub(1), self.j)
     }
 
     /// The next byte of the key stream.
@@ -102,7 +127,7 @@ mod tests {
             (&key128, 1024, hex("bdf0324e6083dcc6d3cedd3ca8c53c16")),
         ];
         for (key, offset, expected) in vectors {
-            let mut cipher = Rc4::undropped(key);
+            let [mut cipher] = Rc4::undropped([key]);
             cipher.apply(&mut vec![0; offset]);
             let mut stream = [0; 16];
             cipher.apply(&mut stream);
@@ -115,6 +140,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_cipher_is_the_same_beside_others(keys: [[u8; 20]; 2]) {
+            let mut together = Rc4::several(keys.each_ref());
+            for (cipher, key) in together.iter_mut().zip(&keys) {
+                let (mut one, mut other) = ([0; 100], [0; 100]);
+                cipher.apply(&mut one);
+                Rc4::new(key).apply(&mut other);
+                prop_assert_eq!(one, other);
+            }
+        }
+
         #[test]
         fn two_ciphers_undo_each_other_however_the_bytes_are_split(
             key: [u8; 20],

@@ -6,7 +6,7 @@
 
 use crate::established::Established;
 use crate::inbox::Inbox;
-use crate::key::{KEY_BYTES, KeyPair};
+use crate::key::{KEY_BYTES, KeyPair, Theirs, agree_all};
 use crate::secret::Secret;
 use crate::{Encryption, Method, MseFault, PAD_BYTES_MAX, PAYLOAD_BYTES_MAX, Rc4, Torrents, pad};
 use piecework_types::{InfoHash, Rng};
@@ -21,7 +21,8 @@ pub const HELD_BYTES_MAX: usize =
 pub enum Step {
     /// More bytes must come.
     Incomplete,
-    /// The next step is a key agreement: [`Responder::agree`], if the budget allows it.
+    /// The next step is a key agreement, if the budget allows it: [`Responder::agree`], or
+    /// [`Responder::agree_all`] with others that have come as far.
     Costly,
     /// It is through.
     Done(Box<Established>),
@@ -31,7 +32,7 @@ enum State {
     /// The caller's key is to come.
     Key,
     /// Something behind the key is to come, then the driver's leave.
-    Leave { theirs: [u8; KEY_BYTES] },
+    Leave(Theirs),
     /// The pad behind the key, and what marks its end.
     Marker { secret: Secret },
     /// The masked name of the torrent.
@@ -89,9 +90,26 @@ impl Responder {
     /// # Errors
     /// The same.
     pub fn agree(&mut self, torrents: &Torrents, out: &mut Vec<u8>) -> Result<Step, MseFault> {
-        if let State::Leave { theirs } = &self.state {
-            self.state = State::Marker { secret: Secret(self.pair.agree(theirs)?) };
+        Self::agree_all([&mut *self]);
+        self.go_on(torrents, out)
+    }
+
+    /// Agrees on the secrets of those that are at [`Step::Costly`]: where the CPU has vectors for it, that
+    /// of eight costs no more than that of one. Each has to [go on](Self::go_on) then.
+    pub fn agree_all<'a>(responders: impl IntoIterator<Item = &'a mut Self>) {
+        let mut waiting: Vec<_> = responders.into_iter().filter(|it| it.is_waiting()).collect();
+        let keys: Vec<_> = waiting.iter().filter_map(|it| it.keys()).collect();
+        let secrets = agree_all(&keys);
+        for (responder, secret) in waiting.iter_mut().zip(secrets) {
+            responder.state = State::Marker { secret: Secret(secret) };
         }
+    }
+
+    /// Goes on with what has come, after [`Self::agree_all`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn go_on(&mut self, torrents: &Torrents, out: &mut Vec<u8>) -> Result<Step, MseFault> {
         self.advance(torrents, out)
     }
 
@@ -106,16 +124,16 @@ impl Responder {
             self.state = match std::mem::replace(&mut self.state, State::Over) {
                 State::Key => match self.inbox.plain() {
                     Some(theirs) => {
+                        let theirs = Theirs::new(theirs)?;
                         out.extend_from_slice(self.pair.public());
                         pad::random(&mut self.rng, out);
-                        State::Leave { theirs }
+                        State::Leave(theirs)
                     }
                     None => return Ok(self.wait(State::Key)),
                 },
-                State::Leave { theirs } => {
-                    let has_more = self.inbox.unread() > 0;
-                    let wait = self.wait(State::Leave { theirs });
-                    return Ok(if has_more { Step::Costly } else { wait });
+                State::Leave(theirs) => {
+                    let wait = self.wait(State::Leave(theirs));
+                    return Ok(if self.is_waiting() { Step::Costly } else { wait });
                 }
                 State::Marker { secret } => {
                     if !self.inbox.pass(secret.marker())? {
@@ -147,6 +165,16 @@ impl Responder {
                 State::Over => return Ok(Step::Incomplete),
             };
         }
+    }
+
+    /// Whether it is at [`Step::Costly`].
+    pub const fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Leave(_)) && self.inbox.unread() > 0
+    }
+
+    fn keys(&self) -> Option<(&KeyPair, &Theirs)> {
+        let State::Leave(theirs) = &self.state else { return None };
+        Some((&self.pair, theirs))
     }
 
     fn wait(&mut self, state: State) -> Step {
@@ -184,7 +212,7 @@ impl Responder {
 
 fn known(secret: &Secret, masked: [u8; 20], torrents: &Torrents) -> Result<Known, MseFault> {
     let info_hash = torrents.find(masked, secret).ok_or(MseFault::UnknownTorrent)?;
-    let (receive, send) = (secret.of_initiator(info_hash), secret.of_responder(info_hash));
+    let [receive, send] = secret.ciphers(info_hash);
     Ok(Known { info_hash, receive, send })
 }
 

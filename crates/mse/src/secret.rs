@@ -20,14 +20,10 @@ impl Secret {
         std::array::from_fn(|at| name[at] ^ mask[at])
     }
 
-    /// The cipher of what the initiator sends.
-    pub(crate) fn of_initiator(&self, torrent: InfoHash) -> Box<Rc4> {
-        Box::new(Rc4::new(&hash([b"keyA", &self.0, &torrent.0])))
-    }
-
-    /// The cipher of what the responder sends.
-    pub(crate) fn of_responder(&self, torrent: InfoHash) -> Box<Rc4> {
-        Box::new(Rc4::new(&hash([b"keyB", &self.0, &torrent.0])))
+    /// The ciphers of what the initiator sends, and of what the responder sends.
+    pub(crate) fn ciphers(&self, torrent: InfoHash) -> [Box<Rc4>; 2] {
+        let keys = [b"keyA", b"keyB"].map(|label| hash([label, &self.0, &torrent.0]));
+        Rc4::several(keys.each_ref()).map(Box::new)
     }
 }
 

@@ -4,7 +4,8 @@
 //! Owns the listening sockets and at most [`PENDING_MAX`] strangers, each under a deadline. A plaintext
 //! handshake is answered by whoever owns the torrent. An encrypted one is led here up to its last part, so
 //! that strangers' arithmetic stays off the shards; who cannot name a torrent sees 96 random bytes at most,
-//! and a pad.
+//! and a pad. Arithmetic comes last in a pass over the sockets and is done for all who have come so far,
+//! which costs little more than for one.
 
 mod opening;
 
@@ -32,6 +33,9 @@ const PENDING_ENCRYPTED_MAX: usize = PENDING_MAX / 2;
 
 /// Those of one address; further ones are refused. A handshake takes two round trips.
 const PENDING_ENCRYPTED_EACH_MAX: usize = 16;
+
+/// Strangers whose arithmetic is done at once: they cost no more than one where the CPU has vectors for it.
+const AGREEING_FULL: usize = 8;
 
 /// Time a stranger has to name a torrent.
 const HANDSHAKE_AFTER: Duration = Duration::from_secs(10);
@@ -76,7 +80,7 @@ pub struct Acceptor {
 
 impl Acceptor {
     /// Starts the thread. A connection from an address that `welcomes` refuses is closed unread; `route`
-    /// is called for each arrival. Neither may block.
+    /// gets those that arrive together. Neither may block.
     ///
     /// # Errors
     /// When the system gives no poll descriptor or no thread.
@@ -84,7 +88,7 @@ impl Acceptor {
         listeners: Listeners,
         rules: AcceptRules,
         welcomes: impl Fn(IpAddr) -> bool + Send + 'static,
-        route: impl FnMut(Arrival) + Send + 'static,
+        route: impl FnMut(Vec<Arrival>) + Send + 'static,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let sockets = register(poll.registry(), listeners)?;
@@ -96,6 +100,8 @@ impl Acceptor {
             sockets,
             successors: Arc::clone(&successors),
             strangers: BTreeMap::new(),
+            agreeing: Vec::new(),
+            arrivals: Vec::new(),
             next: SOCKETS_MAX,
             welcomes,
             door: Door::new(rules),
@@ -151,6 +157,13 @@ impl Stranger {
     const fn is_encrypted(&self) -> bool {
         matches!(self.opening, Opening::Encrypted(_))
     }
+
+    /// Sends the answer that comes before the verdict. A socket that has sent nothing yet takes these few
+    /// bytes, or something is wrong with it.
+    fn answered(&mut self, verdict: Verdict, out: &[u8]) -> Verdict {
+        let is_sent = out.is_empty() || self.stream.write(out).is_ok_and(|sent| sent == out.len());
+        if is_sent { verdict } else { Verdict::Refuse }
+    }
 }
 
 struct Loop<W, F> {
@@ -159,6 +172,10 @@ struct Loop<W, F> {
     successors: Successors,
     /// By arrival, so that the first entry is the oldest and has the nearest deadline.
     strangers: BTreeMap<usize, Stranger>,
+    /// Those of them who wait for arithmetic. They are not read from until it is done.
+    agreeing: Vec<usize>,
+    /// Those who have named a torrent in this pass.
+    arrivals: Vec<Arrival>,
     next: usize,
     welcomes: W,
     door: Door,
@@ -170,32 +187,45 @@ struct Loop<W, F> {
     stop: Arc<AtomicBool>,
 }
 
-impl<W: Fn(IpAddr) -> bool, F: FnMut(Arrival)> Loop<W, F> {
+impl<W: Fn(IpAddr) -> bool, F: FnMut(Vec<Arrival>)> Loop<W, F> {
     fn run(&mut self) {
         let mut events = Events::with_capacity(128);
         while !self.stop.load(Ordering::Acquire) {
-            let deadline = self.strangers.first_key_value().map(|(_, oldest)| oldest.deadline);
-            let due = deadline.into_iter().chain(self.accept_again).min();
-            let wait = due.map(|at| at.saturating_duration_since(Instant::now()));
-            if let Err(error) = self.poll.poll(&mut events, wait)
+            if let Err(error) = self.poll.poll(&mut events, self.wait())
                 && error.kind() != io::ErrorKind::Interrupted
             {
                 tracing::error!(%error, "acceptor stopped: no incoming connections from now on");
                 return;
             }
+            let waited = self.agreeing.len();
             for event in &events {
                 match event.token() {
                     WAKE => self.succeed(),
                     Token(index) if index < SOCKETS_MAX => self.accept(index),
-                    Token(id) => self.read(id),
+                    Token(id) => self.read(id, event.is_read_closed()),
                 }
             }
+            // A look at who else is there already may fill the batch; nobody is waited for.
+            let is_last_look = self.agreeing.len() == waited;
+            let full = self.agreeing.len() / AGREEING_FULL * AGREEING_FULL;
+            self.agree(if is_last_look { waited } else { full });
+            self.hand_over();
             self.expire();
             if self.accept_again.is_some_and(|at| at <= Instant::now()) {
                 self.accept_again = None;
                 (0..self.sockets.len()).for_each(|index| self.accept(index));
             }
         }
+    }
+
+    /// How long nothing has to be done but for events; `None` if for ever.
+    fn wait(&self) -> Option<Duration> {
+        if !self.agreeing.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let deadline = self.strangers.first_key_value().map(|(_, oldest)| oldest.deadline);
+        let due = deadline.into_iter().chain(self.accept_again).min();
+        due.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
     /// Listens where it is told to from now on.
@@ -239,18 +269,23 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Arrival)> Loop<W, F> {
         let id = self.next;
         self.next += 1;
         let registry = self.poll.registry();
+        // What it has sent already is an event as well.
         if registry.register(&mut stream, Token(id), Interest::READABLE).is_err() {
             return;
         }
         let deadline = Instant::now() + HANDSHAKE_AFTER;
         let opening = Opening::Plaintext(Vec::new());
         self.strangers.insert(id, Stranger { stream, address, opening, deadline });
-        self.read(id);
     }
 
-    fn read(&mut self, id: usize) {
+    /// Reads what the stranger has sent. Unless the stream `is_ending` a short read was the last: what comes
+    /// later is another event.
+    fn read(&mut self, id: usize, is_ending: bool) {
         let now = Time::ZERO + self.started.elapsed();
         let Some(stranger) = self.strangers.get_mut(&id) else { return };
+        if stranger.opening.is_agreeing() {
+            return;
+        }
         let was_encrypted = stranger.is_encrypted();
         let mut buffer = [0; READ_BYTES];
         loop {
@@ -258,10 +293,7 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Arrival)> Loop<W, F> {
                 Ok(0) => break,
                 Ok(got) => got,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if stranger.is_encrypted() && !was_encrypted {
-                        self.limit_encrypted(id);
-                    }
-                    return;
+                    return self.limit_encrypted(id, was_encrypted);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => break,
@@ -269,13 +301,14 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Arrival)> Loop<W, F> {
             let from = (stranger.address.ip(), now);
             let mut out = Vec::new();
             let verdict = stranger.opening.take(&buffer[..got], from, &mut self.door, &mut out);
-            // A socket that has sent nothing yet takes these few bytes, or something is wrong with it.
-            if !out.is_empty() && !stranger.stream.write(&out).is_ok_and(|sent| sent == out.len()) {
-                break;
-            }
-            match verdict {
-                Verdict::Wait => {}
-                Verdict::Named(named) => return self.hand_over(id, named),
+            match stranger.answered(verdict, &out) {
+                Verdict::Wait if got == READ_BYTES || is_ending => {}
+                Verdict::Wait => return self.limit_encrypted(id, was_encrypted),
+                Verdict::Agree => {
+                    self.agreeing.push(id);
+                    return self.limit_encrypted(id, was_encrypted);
+                }
+                Verdict::Named(named) => return self.arrive(id, named),
                 Verdict::Refuse => break,
             }
         }
@@ -283,11 +316,36 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Arrival)> Loop<W, F> {
         self.strangers.remove(&id);
     }
 
+    /// Does the arithmetic for so many who wait for it, and goes on with each.
+    fn agree(&mut self, count: usize) {
+        let ids: Vec<_> = self.agreeing.drain(..count).collect();
+        if ids.is_empty() {
+            return;
+        }
+        let chosen = self.strangers.iter_mut().filter(|(id, _)| ids.contains(id));
+        Opening::agree_all(chosen.map(|(_, stranger)| &mut stranger.opening));
+        for id in ids {
+            let Some(stranger) = self.strangers.get_mut(&id) else { continue };
+            let mut out = Vec::new();
+            let verdict = stranger.opening.go_on(stranger.address.ip(), &self.door, &mut out);
+            match stranger.answered(verdict, &out) {
+                // Its events of the meantime were passed over.
+                Verdict::Wait | Verdict::Agree => self.read(id, true),
+                Verdict::Named(named) => self.arrive(id, named),
+                Verdict::Refuse => drop(self.strangers.remove(&id)),
+            }
+        }
+    }
+
     /// Keeps to the limits after this stranger turned out to be an encrypted one.
-    fn limit_encrypted(&mut self, id: usize) {
-        let source = self.strangers.get(&id).map(|stranger| stranger.address.ip());
+    fn limit_encrypted(&mut self, id: usize, was_encrypted: bool) {
+        let Some(stranger) = self.strangers.get(&id) else { return };
+        if was_encrypted || !stranger.is_encrypted() {
+            return;
+        }
+        let source = stranger.address.ip();
         let encrypted = || self.strangers.iter().filter(|(_, stranger)| stranger.is_encrypted());
-        let of_source = encrypted().filter(|(_, other)| Some(other.address.ip()) == source).count();
+        let of_source = encrypted().filter(|(_, other)| other.address.ip() == source).count();
         let oldest = encrypted().next().map(|(&oldest, _)| oldest);
         if of_source > PENDING_ENCRYPTED_EACH_MAX {
             self.strangers.remove(&id);
@@ -298,14 +356,21 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Arrival)> Loop<W, F> {
         }
     }
 
-    fn hand_over(&mut self, id: usize, named: Named) {
+    /// The stranger has named a torrent.
+    fn arrive(&mut self, id: usize, named: Named) {
         let Some(mut stranger) = self.strangers.remove(&id) else { return };
         if self.poll.registry().deregister(&mut stranger.stream).is_err() {
             return;
         }
         let Stranger { stream, address, .. } = stranger;
         let Named { info_hash, received, encrypted } = named;
-        (self.route)(Arrival { stream, address, info_hash, received, encrypted });
+        self.arrivals.push(Arrival { stream, address, info_hash, received, encrypted });
+    }
+
+    fn hand_over(&mut self) {
+        if !self.arrivals.is_empty() {
+            (self.route)(std::mem::take(&mut self.arrivals));
+        }
     }
 
     fn expire(&mut self) {

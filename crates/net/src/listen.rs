@@ -140,6 +140,8 @@ fn bind_one(any: IpAddr, port: u16, binding: &Binding) -> io::Result<std::net::T
     // A port in TIME_WAIT is ours to take again; one that another process listens on is not.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    // Whoever is accepted has it from here.
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())

@@ -314,11 +314,16 @@ impl Engine {
         };
         let doorkeeper = Arc::clone(&self.shared);
         let welcomes = move |ip| doorkeeper.welcomes(ip);
-        Acceptor::start(listeners, rules, welcomes, move |arrival| {
+        Acceptor::start(listeners, rules, welcomes, move |arrivals| {
             let routes = router.routes.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(&Route { key, shard }) = routes.get(&arrival.info_hash) {
-                handles[shard].offer(Command::Arrival { arrival, key });
+            let mut is_offered = vec![false; handles.len()];
+            for arrival in arrivals {
+                if let Some(&Route { key, shard }) = routes.get(&arrival.info_hash) {
+                    is_offered[shard] |= handles[shard].offer(Command::Arrival { arrival, key });
+                }
             }
+            let offered = handles.iter().zip(is_offered).filter(|(_, is_offered)| *is_offered);
+            offered.for_each(|(handle, _)| handle.wake());
         })
     }
 
@@ -333,7 +338,7 @@ impl Engine {
             LocalDiscovery::start(port, random, reach, binding, move |info_hash, address| {
                 let routes = router.routes.read().unwrap_or_else(PoisonError::into_inner);
                 if let Some(&Route { key, shard }) = routes.get(&info_hash) {
-                    handles[shard].offer(Command::Nearby { key, address });
+                    handles[shard].offer_and_wake(Command::Nearby { key, address });
                 }
             });
         match started {

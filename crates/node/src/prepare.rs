@@ -104,7 +104,10 @@ impl Jobs {
         for job in waiting {
             let problem = Problem { blame: Blame::Local, is_fatal: true, text: text.clone() };
             // The shard itself may be who called, so nobody may wait for it here.
-            job.shard.offer(Command::Prepared { key: job.key, outcome: Outcome::Problem(problem) });
+            job.shard.offer_and_wake(Command::Prepared {
+                key: job.key,
+                outcome: Outcome::Problem(problem),
+            });
         }
     }
 

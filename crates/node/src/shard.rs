@@ -116,9 +116,15 @@ impl ShardHandle {
         }
     }
 
-    /// Hands over a command unless the shard is too busy, as for strangers' connections.
-    pub(crate) fn offer(&self, command: Command) {
-        if self.commands.try_send(command).is_ok() {
+    /// Hands over a command unless the shard is too busy, as for strangers' connections. It has to be woken
+    /// then.
+    pub(crate) fn offer(&self, command: Command) -> bool {
+        self.commands.try_send(command).is_ok()
+    }
+
+    /// The same for one that comes alone.
+    pub(crate) fn offer_and_wake(&self, command: Command) {
+        if self.offer(command) {
             self.wake();
         }
     }

@@ -17,6 +17,9 @@ const AGREEMENTS: Pace = Pace { interval: Duration::from_millis(2), burst: 500 }
 /// Key agreements with one source: a household whose clients all start at once, then one in half a second.
 const AGREEMENTS_EACH: Pace = Pace { interval: Duration::from_millis(500), burst: 32 };
 
+/// Seeds that the system is asked for at once. It gives no fewer bytes than asked for up to 256.
+const SEEDS: usize = 32;
+
 /// How the acceptor treats strangers.
 #[derive(Clone, Debug)]
 pub struct AcceptRules {
@@ -49,6 +52,8 @@ pub(super) struct Named {
 #[derive(Debug)]
 pub(super) enum Verdict {
     Wait,
+    /// It may have the arithmetic that is due: [`Opening::agree_all`].
+    Agree,
     Named(Named),
     /// It speaks something else, names nothing of ours, or costs too much.
     Refuse,
@@ -66,12 +71,13 @@ pub(super) struct Door {
     rules: AcceptRules,
     budget: Budget,
     keys: KeyPool,
+    seeds: Vec<[u8; 8]>,
 }
 
 impl Door {
     pub(super) fn new(rules: AcceptRules) -> Self {
         let budget = Budget::new(AGREEMENTS, AGREEMENTS_EACH, rules.seed);
-        Self { rules, budget, keys: KeyPool::default() }
+        Self { rules, budget, keys: KeyPool::default(), seeds: Vec::new() }
     }
 
     fn responder(&mut self, now: Time) -> Option<Responder> {
@@ -80,7 +86,16 @@ impl Door {
             return None;
         }
         let pair = self.keys.pair(now, random)?;
-        Some(Responder::new(pair, encryption, u64::from_ne_bytes(random()?)))
+        Some(Responder::new(pair, encryption, self.seed()?))
+    }
+
+    /// A number that nobody can guess, whatever pads they have seen. The system is asked for many at once.
+    fn seed(&mut self) -> Option<u64> {
+        if self.seeds.is_empty() {
+            let bytes: [u8; 8 * SEEDS] = random()?;
+            self.seeds.extend_from_slice(bytes.as_chunks().0);
+        }
+        self.seeds.pop().map(u64::from_ne_bytes)
     }
 }
 
@@ -120,21 +135,39 @@ impl Opening {
     ) -> Verdict {
         let Self::Encrypted(responder) = self else { return Verdict::Wait };
         let torrents = door.rules.torrents.read().unwrap_or_else(PoisonError::into_inner);
-        let mut step = responder.receive(bytes, &torrents, out);
-        if matches!(step, Ok(Step::Costly)) {
-            if !door.budget.take(source, now) {
-                tracing::debug!(%source, "too many encrypted handshakes: refused one");
-                return Verdict::Refuse;
-            }
-            step = responder.agree(&torrents, out);
+        let step = responder.receive(bytes, &torrents, out);
+        if matches!(step, Ok(Step::Costly)) && !door.budget.take(source, now) {
+            tracing::debug!(%source, "too many encrypted handshakes: refused one");
+            return Verdict::Refuse;
         }
         verdict(step, source, out)
+    }
+
+    /// Whether it waits for its turn in [`Self::agree_all`].
+    pub(super) const fn is_agreeing(&self) -> bool {
+        matches!(self, Self::Encrypted(responder) if responder.is_waiting())
+    }
+
+    /// Does the arithmetic for those of these who wait for it; each has to go on then.
+    pub(super) fn agree_all<'a>(openings: impl Iterator<Item = &'a mut Self>) {
+        Responder::agree_all(openings.filter_map(|opening| match opening {
+            Self::Plaintext(_) => None,
+            Self::Encrypted(responder) => Some(&mut **responder),
+        }));
+    }
+
+    /// Goes on with what has come, after [`Self::agree_all`]; as [`Self::take`].
+    pub(super) fn go_on(&mut self, source: IpAddr, door: &Door, out: &mut Vec<u8>) -> Verdict {
+        let Self::Encrypted(responder) = self else { return Verdict::Wait };
+        let torrents = door.rules.torrents.read().unwrap_or_else(PoisonError::into_inner);
+        verdict(responder.go_on(&torrents, out), source, out)
     }
 }
 
 fn verdict(step: Result<Step, MseFault>, source: IpAddr, out: &mut Vec<u8>) -> Verdict {
     match step {
-        Ok(Step::Incomplete | Step::Costly) => Verdict::Wait,
+        Ok(Step::Incomplete) => Verdict::Wait,
+        Ok(Step::Costly) => Verdict::Agree,
         Ok(Step::Done(established)) => {
             let Established { info_hash, ciphers, payload, .. } = *established;
             let answered = Answered { answer: std::mem::take(out), ciphers };
@@ -180,7 +213,7 @@ mod tests {
     fn sent_back(door: &mut Door, from: (IpAddr, Time), more: usize) -> Option<usize> {
         let (mut opening, mut out) = (stranger(), Vec::new());
         let verdict = opening.take(&vec![9; 96 + more], from, door, &mut out);
-        matches!(verdict, Verdict::Wait).then_some(out.len())
+        matches!(verdict, Verdict::Wait | Verdict::Agree).then_some(out.len())
     }
 
     #[test]
@@ -209,6 +242,10 @@ mod tests {
             }
             there.clear();
             drop(caller.receive(&back, &mut there));
+            // The caller's first pad is more than its key: the agreement was due at once.
+            assert!(opening.is_agreeing());
+            Opening::agree_all([&mut opening].into_iter());
+            assert!(matches!(opening.go_on(from.0, &door, &mut out), Verdict::Wait));
             let verdict = opening.take(&there, from, &mut door, &mut out);
             let Verdict::Named(named) = verdict else { panic!("{encryption:?}: {verdict:?}") };
             assert_eq!((named.info_hash, named.received), (TORRENT, hello.encode().to_vec()));

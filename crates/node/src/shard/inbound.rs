@@ -87,7 +87,9 @@ impl Shard {
 
     /// Puts the socket under the poll; the connection is gone if the system refuses.
     pub(super) fn register(&mut self, connection: Connection) -> io::Result<u32> {
-        drop(connection.stream.set_nodelay(true));
+        if connection.is_outgoing {
+            drop(connection.stream.set_nodelay(true));
+        }
         let id = self.connections.insert(connection);
         let connection = self.connections.get_mut(id).expect("was just inserted");
         let interest = Interest::READABLE | Interest::WRITABLE;
@@ -290,10 +292,10 @@ impl Shard {
         }
     }
 
-    /// Forgets a connection and tells the machines, unless the torrent's machine said so itself.
+    /// Forgets a connection and tells the machines, unless the torrent's machine said so itself. Closing its
+    /// socket takes it out of the poll as well.
     pub(super) fn close(&mut self, id: u32, ending: Ending, now: Time) {
         let Some(mut connection) = self.connections.remove(id) else { return };
-        drop(self.poll.registry().deregister(&mut connection.stream));
         self.deadlines.remove(&(connection.deadline, id));
         if connection.is_stalled {
             self.stalled.retain(|&stalled| stalled != id);
