@@ -17,6 +17,8 @@ const ADVISORIES_LIMIT: Duration = Duration::from_secs(60);
 const FUZZ_SECONDS: u64 = 10;
 /// Simulated swarms.
 const SIM_SEEDS: &str = "200";
+/// Tests against chains of other people.
+const CHAINS: &str = "piecework-settle/chains";
 /// Kills of a process that downloads; the long form is a part of `soak`.
 const KILL_ROUNDS: u64 = 50;
 
@@ -45,6 +47,7 @@ pub(crate) fn run(project: &Project, options: &TestOptions) -> Result<(), String
             step("interop", || interop(project, options)),
             step("rpc clients", || rpc_clients(project)),
             step("wallets", || wallets(project)),
+            step("chains", || chains(project)),
             step("kill", || kill(project, KILL_ROUNDS).and_then(last_line_of)),
             step("bench", || bench(project)),
             step("budget", || match options.without_valgrind {
@@ -70,7 +73,7 @@ fn clippy(project: &Project) -> Result<String, String> {
     // The profile of the tests: so build scripts, C code included, run once for both.
     let scope = ["clippy", "--locked", "--workspace", "--all-targets", "--profile", "ci"];
     let mut command = project.cargo(scope);
-    command.args(["--", "-D", "warnings"]);
+    command.args(["--features", CHAINS, "--", "-D", "warnings"]);
     process::run(command, STEP_LIMIT).map(|()| String::new())
 }
 
@@ -152,6 +155,18 @@ fn wallets(project: &Project) -> Result<String, String> {
     command.arg("contracts/wallets.mjs").arg("--against").arg(project.binary("ci", "piecework"));
     command.current_dir(&project.root);
     last_line_of(command)
+}
+
+/// The client side of money against whole chains; npm brings them.
+fn chains(project: &Project) -> Result<String, String> {
+    let mut install = Command::new("node");
+    install.arg("contracts/packages.mjs").current_dir(&project.root);
+    process::run(install, STEP_LIMIT)?;
+    let scope =
+        ["test", "--locked", "-p", "piecework-settle", "--test", "settle", "--features", CHAINS];
+    let mut command = project.cargo(scope);
+    command.args(["--profile", "ci"]);
+    process::run(command, STEP_LIMIT).map(|()| "anvil".into())
 }
 
 fn simulator(project: &Project) -> Result<String, String> {

@@ -10,15 +10,39 @@
 mod abi;
 mod amount;
 mod check;
+mod client;
+mod deploy;
+mod error;
 mod eth;
+mod fees;
 mod network;
+mod outbox;
+mod plan;
+mod reason;
+mod receipt;
 mod rpc;
+mod signer;
+mod token;
+mod vault;
 
 pub use amount::{AmountFault, DECIMALS_MAX, format_amount, parse_amount};
 pub use check::{CheckFault, Checked, Trust, check};
+pub use client::{Client, GAS_MAX, LOG_BLOCKS, STEPS_MAX};
+pub use deploy::{Deployment, DeploymentNames, FACTORY};
+pub use error::SettleError;
 pub use eth::{At, Block};
+pub use fees::Fees;
 pub use network::{
     COIN_DECIMALS, CONFIRMATIONS_MAX, Coin, Contract, Format, NAME_CHARS_MAX, NETWORK_BYTES_MAX,
     Network, NetworkFault, SERVERS_MAX, TOKENS_MAX, TokenEntry, parse_address,
 };
+pub use outbox::{Outbox, Progress, SENT_MAX, Waiting};
+pub use plan::{Call, Plan, Step};
+pub use receipt::{Log, Receipt};
 pub use rpc::{ANSWER_BYTES_MAX, Patience, Rpc, RpcError, RpcFault, URL_BYTES_MAX};
+pub use signer::Signer;
+pub use token::{Issued, LISTED_MAX, Movement, NewToken};
+pub use vault::{
+    Account, CLAIMS_MAX, CLAIMS_PLANNED_MAX, Cashed, ChannelState, Claim, DelegationState, Lock,
+    Recovered, RecoveredLock, SpentDelegation, VaultEvent,
+};

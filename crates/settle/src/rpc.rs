@@ -67,7 +67,8 @@ impl Rpc {
     /// # Errors
     /// When the address is none of these, or the system gives no runtime.
     pub fn new(url: &str, patience: Patience) -> Result<Self, RpcError> {
-        let refuse = |name: &str, fault| RpcError { server: name.into(), method: "", fault };
+        let refuse =
+            |name: &str, fault| RpcError { server: name.into(), method: "", tries: 0, fault };
         let parsed = (url.len() <= URL_BYTES_MAX).then(|| Url::parse(url).ok()).flatten();
         let parsed = parsed.filter(|it| matches!(it.scheme(), "http" | "https") && it.has_host());
         let url = parsed.ok_or_else(|| refuse("the server", RpcFault::BadUrl))?;
@@ -113,7 +114,7 @@ impl Rpc {
                 Err(fault) => fault,
             };
             if !fault.may_pass() || tries >= self.patience.tries {
-                return Err(error(fault));
+                return Err(RpcError { tries, ..error(fault) });
             }
             tracing::debug!(server = self.name, method, tries, %fault, "asking again");
             let wanted = fault.wait().unwrap_or(pause).max(pause);
@@ -125,7 +126,7 @@ impl Rpc {
 
     /// An error that names this server.
     pub(crate) fn error(&self, method: &'static str, fault: RpcFault) -> RpcError {
-        RpcError { server: self.name.clone(), method, fault }
+        RpcError { server: self.name.clone(), method, tries: 1, fault }
     }
 
     /// One question and its answer.

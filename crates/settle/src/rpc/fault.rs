@@ -11,7 +11,9 @@ pub struct RpcError {
     pub server: String,
     /// What was asked for; empty before anything was.
     pub method: &'static str,
-    /// Why it failed.
+    /// How often it was asked. After more than once, an earlier question may have had its effect.
+    pub tries: u32,
+    /// Why it failed the last time.
     pub fault: RpcFault,
 }
 

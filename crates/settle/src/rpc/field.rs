@@ -1,7 +1,7 @@
 //! Ethereum's JSON forms (EIP-1474): quantities, data, and what is missing.
 
 use super::fault::RpcFault;
-use alloy_primitives::{B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use serde_json::Value;
 
 /// Characters of a wrong value that are shown.
@@ -62,6 +62,15 @@ impl<'a> Field<'a> {
     pub(crate) fn b256(self) -> Result<B256, RpcFault> {
         let bytes = self.bytes()?;
         B256::try_from(bytes.as_ref()).map_err(|_| self.wrong("32 bytes of data"))
+    }
+
+    pub(crate) fn address(self) -> Result<Address, RpcFault> {
+        let bytes = self.bytes()?;
+        Address::try_from(bytes.as_ref()).map_err(|_| self.wrong("an address of 20 bytes"))
+    }
+
+    pub(crate) fn items(self) -> Result<&'a [Value], RpcFault> {
+        self.value.as_array().map(Vec::as_slice).ok_or_else(|| self.wrong("a list"))
     }
 
     pub(crate) fn wrong(self, expected: &'static str) -> RpcFault {

@@ -4,3 +4,10 @@
 mod check;
 mod proxy;
 mod rpc;
+
+#[cfg(feature = "chains")]
+mod chain;
+#[cfg(feature = "chains")]
+mod suite;
+#[cfg(feature = "chains")]
+mod trouble;

@@ -1,4 +1,4 @@
-//! A JSON-RPC server that misbehaves on command: a closure answers for it.
+//! A JSON-RPC server that misbehaves on command: it stands before a real one, or before a closure.
 
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -36,8 +36,14 @@ pub(crate) enum Fault {
 /// Answers a method with its parameters: a result, or an error object.
 pub(crate) type Stub = dyn Fn(&str, &Value) -> Result<Value, Value> + Send + Sync;
 
+enum Upstream {
+    Stub(Box<Stub>),
+    #[cfg(feature = "chains")]
+    Server(SocketAddr),
+}
+
 struct Shared {
-    upstream: Box<Stub>,
+    upstream: Upstream,
     /// What goes wrong with the next exchanges whose method is this one, or any if it is empty.
     faults: Mutex<VecDeque<(&'static str, Fault)>>,
     asked: Mutex<Vec<(String, Value)>>,
@@ -56,10 +62,17 @@ impl Proxy {
     pub(crate) fn stub(
         answer: impl Fn(&str, &Value) -> Result<Value, Value> + Send + Sync + 'static,
     ) -> Self {
-        Self::start(Box::new(answer))
+        Self::start(Upstream::Stub(Box::new(answer)))
     }
 
-    fn start(upstream: Box<Stub>) -> Self {
+    #[cfg(feature = "chains")]
+    /// A server in front of another one at `http://IP:PORT`.
+    pub(crate) fn before(url: &str) -> Self {
+        let address = url.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+        Self::start(Upstream::Server(address))
+    }
+
+    fn start(upstream: Upstream) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (faults, asked, is_over) = Default::default();
@@ -155,11 +168,29 @@ impl Shared {
 
     fn answer(&self, question: &Value) -> Value {
         let id = &question["id"];
-        match (self.upstream)(question["method"].as_str().unwrap(), &question["params"]) {
-            Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
-            Err(error) => json!({ "jsonrpc": "2.0", "id": id, "error": error }),
+        match &self.upstream {
+            Upstream::Stub(answer) => {
+                match answer(question["method"].as_str().unwrap(), &question["params"]) {
+                    Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
+                    Err(error) => json!({ "jsonrpc": "2.0", "id": id, "error": error }),
+                }
+            }
+            #[cfg(feature = "chains")]
+            Upstream::Server(address) => pass_on(*address, &question.to_string()),
         }
     }
+}
+
+#[cfg(feature = "chains")]
+fn pass_on(address: SocketAddr, body: &str) -> Value {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: \
+         {length}\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all((head + body).as_bytes()).unwrap();
+    serde_json::from_slice(&receive(&stream).unwrap()).unwrap()
 }
 
 /// The body of a message of HTTP/1.1 that tells its length.

@@ -136,7 +136,7 @@ fn an_answer_with_neither_result_nor_error_and_an_unknown_method_are_told_apart(
 }
 
 #[test]
-fn an_server_that_never_answers_costs_its_time_and_no_more() {
+fn a_server_that_never_answers_costs_its_time_and_no_more() {
     let proxy = height_7();
     proxy.fail(Fault::Hang);
     let exchange = Duration::from_millis(50);

@@ -1,0 +1,26 @@
+//! Who signs: the caller's wallet. No key enters this crate.
+
+use alloy_primitives::{Address, B256};
+use piecework_pay::{Key, Signature};
+
+/// Signs digests for one account.
+pub trait Signer {
+    /// Whose signature it is.
+    fn address(&self) -> Address;
+
+    /// Signs a digest.
+    ///
+    /// # Errors
+    /// When the wallet is locked or refuses; the text is shown to people.
+    fn sign(&self, digest: &B256) -> Result<Signature, String>;
+}
+
+impl Signer for Key {
+    fn address(&self) -> Address {
+        Self::address(self)
+    }
+
+    fn sign(&self, digest: &B256) -> Result<Signature, String> {
+        Ok(Self::sign(self, digest))
+    }
+}
