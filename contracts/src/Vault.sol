@@ -288,26 +288,37 @@ contract Vault is IVault, Signatures {
         Delegate calldata delegate,
         bytes calldata dsig
     ) private view returns (Fault fault, uint128 value, bytes32 digest) {
-        if (cheque.links > LINKS_MAX) return (Fault.TooManyLinks, 0, 0);
-        if (i > cheque.links) return (Fault.LinkOutOfRange, 0, 0);
+        (fault, value) = _checkTerms(cheque, i, w);
+        if (fault == Fault.None) (fault, digest) = _checkSignatures(cheque, sig, delegate, dsig);
+    }
+
+    function _checkTerms(Cheque calldata cheque, uint32 i, bytes32 w) private view returns (Fault, uint128) {
+        if (cheque.links > LINKS_MAX) return (Fault.TooManyLinks, 0);
+        if (i > cheque.links) return (Fault.LinkOutOfRange, 0);
         // 128 bits, plus 128 bits by 32: 256 hold it.
-        uint256 sum = uint256(cheque.cumulative) + uint256(cheque.unit) * i;
-        if (sum > type(uint128).max) return (Fault.ValueTooHigh, 0, 0);
-        value = uint128(sum);
+        uint256 value = uint256(cheque.cumulative) + uint256(cheque.unit) * i;
+        if (value > type(uint128).max) return (Fault.ValueTooHigh, 0);
         // Rule 2: 0 is the epoch of an account that nobody has funded.
-        Account storage account_ = _accounts[cheque.payer][cheque.token];
-        uint64 epoch = account_.epoch;
-        if (epoch == 0 || cheque.epoch != epoch) return (Fault.WrongEpoch, 0, 0);
-        if (i != 0 && _hashed(w, i) != cheque.root) return (Fault.BrokenChain, 0, 0);
+        uint64 epoch = _accounts[cheque.payer][cheque.token].epoch;
+        if (epoch == 0 || cheque.epoch != epoch) return (Fault.WrongEpoch, 0);
+        if (i != 0 && _hashed(w, i) != cheque.root) return (Fault.BrokenChain, 0);
+        return (Fault.None, uint128(value));
+    }
+
+    function _checkSignatures(
+        Cheque calldata cheque,
+        bytes calldata sig,
+        Delegate calldata delegate,
+        bytes calldata dsig
+    ) private view returns (Fault, bytes32) {
         address signer = _signer(chequeDigest(cheque), sig);
-        if (signer == address(0)) return (Fault.BadSignature, 0, 0);
-        if (dsig.length == 0) return (signer == cheque.payer ? Fault.None : Fault.BadSignature, value, 0);
-        (fault, digest) = _checkDelegate(cheque, account_, signer, delegate, dsig);
+        if (signer == address(0)) return (Fault.BadSignature, 0);
+        if (dsig.length == 0) return (signer == cheque.payer ? Fault.None : Fault.BadSignature, 0);
+        return _checkDelegate(cheque, signer, delegate, dsig);
     }
 
     function _checkDelegate(
         Cheque calldata cheque,
-        Account storage account_,
         address signer,
         Delegate calldata delegate,
         bytes calldata dsig
@@ -320,7 +331,9 @@ contract Vault is IVault, Signatures {
         if (block.timestamp > validUntil) return (Fault.DelegateExpired, 0);
         if (validUntil > block.timestamp + DELEGATE_MAX) return (Fault.DelegateTooLong, 0);
         bytes32 digest = delegateDigest(delegate);
-        if (_isRevoked(account_, _delegations[owner][digest], validUntil)) return (Fault.DelegateRevoked, 0);
+        if (_isRevoked(_accounts[owner][cheque.token], _delegations[owner][digest], validUntil)) {
+            return (Fault.DelegateRevoked, 0);
+        }
         address by = _signer(digest, dsig);
         if (by == address(0) || by != owner) return (Fault.BadDelegateSignature, 0);
         return (Fault.None, digest);

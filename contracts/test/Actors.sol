@@ -47,6 +47,7 @@ contract Actors is Base {
         vm.warp(START);
         vault = _newVault();
         Odd odd = new Odd();
+        odd.turn(Odd.Way.ReturnsNothing);
         Token plain = new Token("Test", "TST", 18, type(uint128).max, address(this));
         tokens.push(address(plain));
         tokens.push(address(odd));

@@ -156,6 +156,14 @@ contract DelegationsTest is Base {
         _refused(_claim(_cheque(1000), delegate), Fault.WrongDelegate);
     }
 
+    function test_a_delegation_to_account_0_lets_nobody_in() public {
+        Delegate memory delegate = _delegate(1000, BOND);
+        delegate.session = address(0);
+        Claim memory claim = _claim(_cheque(1000), delegate);
+        claim.sig = abi.encodePacked(uint256(0), uint256(1), uint8(27));
+        _refused(claim, Fault.BadSignature);
+    }
+
     function test_only_the_owner_delegates() public {
         Claim memory claim = _claim(_cheque(1000), _delegate(1000, BOND));
         bytes32 digest = _hash(claim.delegate);

@@ -4,6 +4,7 @@ pragma solidity ^0.8.26;
 /// A token that can be told to misbehave.
 contract Odd {
     enum Way {
+        ReturnsTrue,
         ReturnsNothing,
         ReturnsFalse,
         ReturnsTwo,
@@ -57,6 +58,7 @@ contract Odd {
         balanceOf[to] += value;
         if (way == Way.KeepsFee) balanceOf[to] -= value / 100;
         if (way == Way.GivesBonus) balanceOf[to] += 1;
+        if (way == Way.ReturnsTrue) _answer(1, 32);
         if (way == Way.ReturnsTwo) _answer(2, 32);
         if (way == Way.ReturnsShort) _answer(1, 31);
         if (way == Way.ReturnsMuch) _answer(1, 100_000);

@@ -85,6 +85,7 @@ contract PaymentsTest is Base {
         _same(_cash(FUNDS + 5), 0);
         _same(_cash(FUNDS + 4), 0);
         _same(_cash(0), 0);
+        _same(_channel().claimed, FUNDS + 5);
         _same(_account(payer).bounces, 1);
         _same(_account(payer).bond, 100);
         _same(_account(payer).owed, 5);

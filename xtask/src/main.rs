@@ -4,6 +4,7 @@
 //! no crate of the product: it builds the product and watches it from outside, as a user would.
 
 mod budget;
+mod contracts;
 mod fuzz;
 mod options;
 mod process;

@@ -19,12 +19,15 @@ usage: cargo xtask COMMAND
                                      than by default is said to be so
 
 PROGRAM is one of libtorrent, transmission, aria2, opentracker, miniupnpd, nginx,
-bittorrent-dht, valgrind.
+bittorrent-dht, npm, valgrind.
 PART is one of build, fuzz, simulator, kill, churn.";
 
 /// Programs of other projects that the interop tests install and talk to.
 pub(crate) const PEERS: [&str; 7] =
     ["libtorrent", "transmission", "aria2", "opentracker", "miniupnpd", "nginx", "bittorrent-dht"];
+
+/// What the contracts are compiled and tried with.
+pub(crate) const NPM: &str = "npm";
 
 /// What counts instructions.
 pub(crate) const VALGRIND: &str = "valgrind";
@@ -47,6 +50,8 @@ pub(crate) struct TestOptions {
     pub(crate) quick: bool,
     /// Peers whose absence is accepted.
     pub(crate) without: BTreeSet<String>,
+    /// So is that of npm and Node.js.
+    pub(crate) without_npm: bool,
     /// So is that of valgrind.
     pub(crate) without_valgrind: bool,
 }
@@ -120,6 +125,8 @@ fn parse_test(mut args: impl Iterator<Item = String>) -> Result<Command, String>
                 let program = args.next().ok_or("--without needs the name of a program")?;
                 if program == VALGRIND {
                     options.without_valgrind = true;
+                } else if program == NPM {
+                    options.without_npm = true;
                 } else if PEERS.contains(&program.as_str()) {
                     options.without.insert(program);
                 } else {
@@ -178,8 +185,10 @@ mod tests {
     fn reads_commands_and_switches() {
         assert_eq!(parse_words("tidy"), Ok(Command::Tidy));
         let without = BTreeSet::from(["aria2".to_owned(), "libtorrent".to_owned()]);
-        let options = TestOptions { quick: true, without, without_valgrind: true };
-        let line = "test --without libtorrent --quick --without aria2 --without valgrind";
+        let options =
+            TestOptions { quick: true, without, without_npm: true, without_valgrind: true };
+        let line =
+            "test --without libtorrent --quick --without aria2 --without npm --without valgrind";
         assert_eq!(parse_words(line), Ok(Command::Test(options)));
         assert_eq!(parse_words("budget"), Ok(Command::Budget(Mode::Compare)));
         assert_eq!(parse_words("budget --write"), Ok(Command::Budget(Mode::Write)));

@@ -5,7 +5,7 @@ use crate::fuzz::Demand;
 use crate::options::{PEERS, TestOptions};
 use crate::project::Project;
 use crate::steps::{self, step};
-use crate::{budget, fuzz, process, tidy, tools};
+use crate::{budget, contracts, fuzz, process, tidy, tools};
 use std::process::Command;
 use std::time::Duration;
 
@@ -34,7 +34,9 @@ pub(crate) fn run(project: &Project, options: &TestOptions) -> Result<(), String
         step("tests", || tests(project)),
         step("doc tests", || doc_tests(project)),
     ];
-    if !options.quick {
+    if options.quick {
+        outcomes.push(step("contracts", || with_npm(options, || contracts::run(project, true))));
+    } else {
         outcomes.extend([
             step("build", || build(project, "ci")),
             step("rustdoc", || rustdoc(project)),
@@ -45,9 +47,11 @@ pub(crate) fn run(project: &Project, options: &TestOptions) -> Result<(), String
             }),
             step("deny", || deny(project)),
             step("interop", || interop(project, options)),
-            step("rpc clients", || rpc_clients(project)),
-            step("wallets", || wallets(project)),
-            step("chains", || chains(project)),
+            // After the installation of npm.
+            step("contracts", || with_npm(options, || contracts::run(project, false))),
+            step("rpc clients", || with_npm(options, || rpc_clients(project))),
+            step("wallets", || with_npm(options, || wallets(project))),
+            step("chains", || with_npm(options, || chains(project))),
             step("kill", || kill(project, KILL_ROUNDS).and_then(last_line_of)),
             step("bench", || bench(project)),
             step("budget", || match options.without_valgrind {
@@ -135,6 +139,14 @@ fn interop(project: &Project, options: &TestOptions) -> Result<String, String> {
     }
     let without: Vec<_> = options.without.iter().map(String::as_str).collect();
     Ok(if without.is_empty() { String::new() } else { format!("without {}", without.join(", ")) })
+}
+
+/// Does `work`, which npm and Node.js are needed for, unless they may be absent.
+fn with_npm(
+    options: &TestOptions,
+    work: impl FnOnce() -> Result<String, String>,
+) -> Result<String, String> {
+    if options.without_npm { Ok("not run: without npm".into()) } else { work() }
 }
 
 /// Ethereum libraries and tools of other people against a chain of ours; npm installs them.
