@@ -144,5 +144,6 @@ interface IVault {
     error LockNotOver();
     error BadCloseSignature();
     error AlreadyRevoked();
+    error NotSeconds();
     error Reentered();
 }

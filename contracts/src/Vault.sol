@@ -497,6 +497,8 @@ contract Vault is IVault, Signatures {
     }
 
     function _now() private view returns (uint40) {
+        // A chain that counts milliseconds would pass every delay at once.
+        if (block.timestamp > type(uint40).max) revert NotSeconds();
         return uint40(block.timestamp);
     }
 

@@ -107,6 +107,18 @@ contract ExitsTest is Base {
         vault.exit(address(token));
     }
 
+    function test_a_chain_that_counts_milliseconds_takes_no_funds() public {
+        vm.warp(2 ** 40);
+        token.transfer(other, 1);
+        vm.startPrank(other);
+        token.approve(address(vault), 1);
+        vm.expectRevert(NotSeconds.selector);
+        vault.deposit(address(token), 1);
+        vm.stopPrank();
+        vm.expectRevert(NotSeconds.selector);
+        _request(600);
+    }
+
     // Bond
 
     function test_a_bond_takes_7_days() public {
