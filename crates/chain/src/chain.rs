@@ -26,7 +26,7 @@ pub use read::{
 use recent::{Recent, Reread};
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -103,8 +103,6 @@ struct Shared {
     store: Store,
     /// The block log, to read from.
     log: File,
-    /// Behind the last frame that counts.
-    log_end: AtomicU64,
     reread: Mutex<Reread>,
     subscribers: Mutex<Subscribers>,
     halted: OnceLock<Halted>,

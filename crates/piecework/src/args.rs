@@ -1,9 +1,14 @@
 //! What a person can ask: commands, options, their defaults and their words.
 
+pub(crate) mod chain;
+pub(crate) mod spend;
+pub(crate) mod token;
+pub(crate) mod vault;
 mod wallet;
 
 pub(crate) use wallet::{
-    BackupArgs, CoinArg, ExportArgs, NewArgs, PasswordArgs, RestoreArgs, WalletArgs, WalletCommand,
+    BackupArgs, CoinArg, ExportArgs, HistoryArgs, NewArgs, PasswordArgs, RestoreArgs, WalletArgs,
+    WalletCommand,
 };
 
 use crate::rate::{ByteRate, ByteSize};
@@ -71,6 +76,15 @@ pub(crate) enum Command {
     Tracker(TrackerArgs),
     /// Keep the key of an account: make it, bring it back, show, export or back it up.
     Wallet(WalletArgs),
+    /// A chain of one's own, or the network of somebody else.
+    #[command(subcommand)]
+    Chain(chain::ChainCommand),
+    /// Tokens of the network: make, list, send and count them.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Money put aside for cheques, and cheques.
+    #[command(subcommand)]
+    Vault(vault::VaultCommand),
     /// Print shell completions.
     Completions {
         /// For which shell.

@@ -1,5 +1,6 @@
 //! The commands, one module each.
 
+pub(crate) mod chain;
 pub(crate) mod check;
 pub(crate) mod create;
 pub(crate) mod follow;
@@ -8,5 +9,7 @@ pub(crate) mod metadata;
 pub(crate) mod net;
 pub(crate) mod seed;
 pub(crate) mod show;
+pub(crate) mod token;
 pub(crate) mod tracker;
+pub(crate) mod vault;
 pub(crate) mod wallet;

@@ -6,6 +6,7 @@ mod failure;
 mod ip_filter;
 mod out;
 mod progress;
+mod purse;
 mod rate;
 mod reachability;
 mod scrape;
@@ -52,6 +53,9 @@ fn run(cli: &Cli, out: Out) -> Result<(), Failure> {
         Command::Follow(args) => commands::follow::run(args, common, out),
         Command::Tracker(args) => commands::tracker::run(args, out),
         Command::Wallet(args) => commands::wallet::run(args, common, out),
+        Command::Chain(command) => commands::chain::run(command, common, out),
+        Command::Token(command) => commands::token::run(command, common, out),
+        Command::Vault(command) => commands::vault::run(command, common, out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "piecework", &mut script);

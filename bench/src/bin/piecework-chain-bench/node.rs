@@ -84,7 +84,7 @@ impl Node {
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         if kind == Kind::Ours {
             let mut init = Command::new(&places.piecework);
-            init.args(["chain", "init", "--yes", "--bare", "--alloc"]).arg(&places.genesis);
+            init.args(["chain", "init", "--bare", "--alloc"]).arg(&places.genesis);
             output(init.arg("--state").arg(folder))?;
         }
         Self::start(kind, places, folder)
@@ -96,7 +96,7 @@ impl Node {
         let mut command = match kind {
             Kind::Ours => {
                 let mut command = Command::new(&places.piecework);
-                command.args(["chain", "run", "--rpc", &address.to_string(), "--rpc-rate", "0"]);
+                command.args(["chain", "run", "--rpc", &address.to_string()]);
                 command.arg("--state").arg(folder);
                 command
             }

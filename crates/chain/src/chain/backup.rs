@@ -1,38 +1,40 @@
-//! A copy of a chain while it runs.
+//! A copy of a chain, whether or not some process runs it.
 //!
-//! Invariant: the copy ends with a whole block. Must not know: where copies are kept.
+//! Invariant: the copy holds every block that was acknowledged when it began. What was being appended
+//! meanwhile may be cut short in it; opening it cuts that off. Must not know: where copies are kept.
 
 use super::Chain;
 use super::open::{LOG, OpenError, io_at, sync_folder};
 use std::fs::{self, File};
-use std::io::{BufReader, Read as _};
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
 impl Chain {
-    /// Copies what is acknowledged so far to `folder`, which must not have a chain; opening it there makes
-    /// the rest anew. The number of the last block that is surely in it.
+    /// Copies the block log of `from` to the folder `to`, which must not have a chain; opening it there
+    /// makes the rest anew, and checks every block. The bytes copied.
     ///
     /// # Errors
-    /// When there is a chain, or the system says no; then there is none after it either.
-    pub fn backup(&self, folder: &Path) -> Result<u64, OpenError> {
-        let number = self.head().number();
-        let end = self.shared.log_end.load(Ordering::Acquire);
-        fs::create_dir_all(folder).map_err(|error| io_at(folder, error))?;
-        let path = folder.join(LOG);
-        if path.exists() {
-            return Err(OpenError::Exists(folder.into()));
+    /// When there is none to copy, there is one already, or the system says no; then there is none after it
+    /// either.
+    pub fn copy(from: &Path, to: &Path) -> Result<u64, OpenError> {
+        let source = from.join(LOG);
+        if !source.exists() {
+            return Err(OpenError::Missing(from.into()));
         }
-        let unfinished = folder.join("blocks.log.new");
+        fs::create_dir_all(to).map_err(|error| io_at(to, error))?;
+        let path = to.join(LOG);
+        if path.exists() {
+            return Err(OpenError::Exists(to.into()));
+        }
+        let unfinished = to.join("blocks.log.new");
         let copy = || {
-            let source = File::open(self.shared.folder.join(LOG))?;
             let mut target = File::create(&unfinished)?;
-            std::io::copy(&mut BufReader::new(source).take(end), &mut target)?;
+            let bytes = std::io::copy(&mut File::open(&source)?, &mut target)?;
             target.sync_all()?;
-            fs::rename(&unfinished, &path)
+            fs::rename(&unfinished, &path)?;
+            Ok(bytes)
         };
-        copy().map_err(|error| io_at(folder, error))?;
-        sync_folder(folder)?;
-        Ok(number)
+        let bytes = copy().map_err(|error| io_at(to, error))?;
+        sync_folder(to)?;
+        Ok(bytes)
     }
 }

@@ -22,7 +22,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, RwLock};
 
 const LOCK: &str = "lock";
@@ -165,7 +165,6 @@ impl Chain {
             pending: Mutex::new(Pending { checkpointed, ..Pending::default() }),
             checkpoint: Condvar::new(),
             store,
-            log_end: AtomicU64::new(log.end()),
             log: reader,
             reread: Mutex::default(),
             subscribers: Mutex::new(Subscribers::default()),

@@ -15,7 +15,6 @@ use alloy_primitives::map::HashMap;
 use piecework_types::Time;
 use revm::context::result::InvalidTransaction;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -100,7 +99,6 @@ fn seal(shared: &Shared, bench: &mut Bench, candidates: Vec<Transaction>) -> Res
     if let Some((block, changes)) = block {
         let place = bench.log.append(&encode_block(&block)).map_err(|error| error.to_string())?;
         let block = Arc::new(block);
-        shared.log_end.store(place.end(), Ordering::Release);
         enter_state(shared, &block, &changes);
         let mut pending = wait_for_checkpoint(shared);
         pending.batch.add(Arc::clone(&block), place, &changes);

@@ -1,5 +1,6 @@
 //! `piecework wallet`: its commands and their words.
 
+use super::token::SendArgs;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -11,7 +12,7 @@ pub(crate) struct WalletArgs {
     pub(crate) command: WalletCommand,
 }
 
-/// The commands of a wallet. None of them uses the network.
+/// The commands of a wallet.
 #[derive(Debug, Subcommand)]
 pub(crate) enum WalletCommand {
     /// Make a wallet: show its words, ask for two of them, put the key under a password.
@@ -24,6 +25,27 @@ pub(crate) enum WalletCommand {
     Export(ExportArgs),
     /// Write what the words cannot bring back into one encrypted file.
     Backup(BackupArgs),
+    /// Send coins or tokens to an address; the same as `piecework token send`.
+    Send(SendArgs),
+    /// Tell what came in and went out, newest last.
+    History(HistoryArgs),
+    /// Give up the network that this wallet signs for, so that it can join another.
+    ForgetNetwork {
+        /// Do it without asking.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// `piecework wallet history`
+#[derive(Args, Debug)]
+pub(crate) struct HistoryArgs {
+    /// The token: short name or address [default: every token of the network file].
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
+    /// From this block on [default: the first that can have any].
+    #[arg(long, value_name = "N")]
+    pub(crate) from: Option<u64>,
 }
 
 /// `piecework wallet new`

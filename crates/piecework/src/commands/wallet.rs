@@ -1,15 +1,21 @@
-//! `piecework wallet`: the key of this node's account. Nothing here uses the network.
+//! `piecework wallet`: the key of this node's account, and what it did.
 
 mod ask;
 mod backup;
 mod export;
+mod forget;
+mod history;
 mod new;
 mod restore;
 mod show;
 
+pub(crate) use ask::unlock;
+
+use super::token::send;
 use crate::args::{Common, WalletArgs, WalletCommand};
 use crate::failure::Failure;
 use crate::out::Out;
+use crate::purse::Purse;
 use crate::session::state_dir;
 use piecework_wallet::{WalletFolder, hex_address, tron_address};
 use serde_json::json;
@@ -27,6 +33,9 @@ pub(crate) fn run(args: &WalletArgs, common: &Common, out: Out) -> Result<(), Fa
         WalletCommand::Show => show::run(&folder, out),
         WalletCommand::Export(args) => export::run(args, &folder, out),
         WalletCommand::Backup(args) => backup::run(args, &folder, out),
+        WalletCommand::Send(args) => send(args, &Purse::open(common, out)?, out),
+        WalletCommand::History(args) => history::run(args, &Purse::open(common, out)?, out),
+        WalletCommand::ForgetNetwork { yes } => forget::run(*yes, &state_dir(common)?, out),
     }
 }
 

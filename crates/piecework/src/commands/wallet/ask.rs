@@ -67,7 +67,7 @@ pub(super) fn with_password<T, E: std::fmt::Display>(
 }
 
 /// The key of the wallet in this folder.
-pub(super) fn unlock(
+pub(crate) fn unlock(
     folder: &WalletFolder,
     args: &PasswordArgs,
 ) -> Result<(piecework_pay::Key, Password), Failure> {

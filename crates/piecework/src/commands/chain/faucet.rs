@@ -1,0 +1,101 @@
+//! `piecework chain faucet`: coins for who has none yet, within limits that outlive the process.
+
+use super::chain_dir;
+use crate::args::Common;
+use crate::args::spend::SpendArgs;
+use crate::failure::{Context, Failure};
+use crate::out::Out;
+use crate::purse::{Purse, address};
+use alloy_primitives::Address;
+use piecework_settle::COIN_DECIMALS;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Whole coins for an address and day (UTC), and a day in all.
+const ADDRESS_COINS: u64 = 100;
+const DAY_COINS: u64 = 1000;
+
+const DAY_SECONDS: u64 = 24 * 3600;
+
+/// What was given, in the folder of a chain whose owner may give.
+const RECORD: &str = "faucet.json";
+
+/// Allows the owner of the chain in this folder to give.
+pub(super) fn allow(folder: &Path) -> Result<(), Failure> {
+    write(&folder.join(RECORD), &json!({ "format": 1, "day": 0, "given": [] }))
+}
+
+/// Runs the command. What was given is on the disk before it is sent.
+pub(super) fn run(to: &str, spend: &SpendArgs, common: &Common, out: Out) -> Result<(), Failure> {
+    let (to, folder) = (address(to)?, chain_dir(common)?);
+    let file = folder.join(RECORD);
+    if !fs::exists(&file).context("cannot look for the faucet")? {
+        return Err(Failure::new(
+            "this folder's chain has no faucet: `piecework chain init --faucet` makes one that has; send \
+             coins \
+             with `piecework token send AMOUNT coin ADDRESS`",
+        ));
+    }
+    let purse = Purse::open(common, out)?;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let given = take(&read(&file)?, since / DAY_SECONDS, to)?;
+    let wei = u128::from(ADDRESS_COINS) * 10_u128.pow(COIN_DECIMALS.into());
+    let plan = purse.client.send_coin(purse.owner()?, to, wei).map_err(Failure::new)?;
+    write(&file, &given)?;
+    purse.carry_out(&plan, spend, out).map(drop)
+}
+
+/// The record with one more gift in it.
+fn take(record: &Value, day: u64, to: Address) -> Result<Value, Failure> {
+    let is_today = record["day"].as_u64() == Some(day);
+    let mut given = match record["given"].as_array() {
+        Some(given) if is_today => given.clone(),
+        _ => Vec::new(),
+    };
+    let to = json!(to);
+    if given.contains(&to) {
+        return Err(Failure::new(format!(
+            "{to} had its {ADDRESS_COINS} coins today; come back tomorrow (UTC)"
+        )));
+    }
+    if (given.len() as u64 + 1) * ADDRESS_COINS > DAY_COINS {
+        return Err(Failure::new(format!(
+            "all {DAY_COINS} coins of today are given; come back tomorrow (UTC)"
+        )));
+    }
+    given.push(to);
+    Ok(json!({ "format": 1, "day": day, "given": given }))
+}
+
+fn read(file: &Path) -> Result<Value, Failure> {
+    let doing = format!("cannot read {}", file.display());
+    serde_json::from_str(&fs::read_to_string(file).context(&doing)?).context(&doing)
+}
+
+fn write(file: &Path, record: &Value) -> Result<(), Failure> {
+    let doing = format!("cannot write {}", file.display());
+    let beside = file.with_extension("new");
+    fs::write(&beside, record.to_string()).context(&doing)?;
+    fs::File::open(&beside).and_then(|file| file.sync_all()).context(&doing)?;
+    fs::rename(&beside, file).context(&doing)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_address_gets_coins_once_a_day_and_ten_addresses_get_all_there_are() {
+        let address = Address::with_last_byte;
+        let mut record = take(&Value::Null, 7, address(0)).unwrap();
+        assert!(take(&record, 7, address(0)).unwrap_err().text.contains("today"));
+        for number in 1..10 {
+            record = take(&record, 7, address(number)).unwrap();
+        }
+        assert!(take(&record, 7, address(10)).unwrap_err().text.contains("all 1000"));
+        take(&record, 8, address(0)).unwrap();
+    }
+}

@@ -1,0 +1,172 @@
+//! `piecework chain init`: a chain that nobody else has, and what it begins with.
+
+use super::{alloc, faucet};
+use crate::args::chain::InitArgs;
+use crate::failure::{Context, Failure};
+use crate::out::Out;
+use crate::purse::{owner as wallet_owner, pin, pinned};
+use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_sol_types::SolValue;
+use piecework_chain::call::CallRequest;
+use piecework_chain::chain::{At, Chain};
+use piecework_chain::contracts::{FirstAsset, FirstContracts};
+use piecework_chain::execute::Outcome;
+use piecework_chain::genesis::{CHAIN_IDS, Genesis};
+use piecework_chain::quota::Quota;
+use piecework_settle::{COIN_DECIMALS, Coin, Contract, Format, Network, TokenEntry};
+use piecework_wallet::{WalletFolder, parse_address};
+use serde_json::json;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The network file of a chain of one's own, in its folder.
+pub(super) const NETWORK: &str = "network.json";
+
+/// The rules of the EVM that a chain of ours follows.
+const HARDFORK: &str = "prague";
+
+/// Runs the command.
+pub(super) fn run(args: &InitArgs, state: &Path, folder: &Path, out: Out) -> Result<(), Failure> {
+    let (chain_id, salt) = identity()?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let mut genesis = Genesis::new(chain_id, salt, now);
+    genesis.base_fee = args.gas_price;
+    genesis.base_fee_floor = args.gas_price;
+    genesis.quota = Quota { gas_per_day: args.free_gas, balance_min: coins(args.free_gas_coins) };
+    if let Some(file) = &args.alloc {
+        genesis.accounts = alloc::read(file)?;
+    }
+    let mut placed = None;
+    if !args.bare {
+        let owner = owner(args, state)?;
+        genesis.beneficiary = owner;
+        genesis.faucet = if args.faucet { owner } else { Address::ZERO };
+        genesis = genesis.with_balance(owner, coins(args.coins));
+        genesis = genesis.with_contracts().with_asset(&first_token(args, owner)?);
+        placed = Some((owner, genesis.first_contracts()));
+    }
+    let chain = Chain::init(folder, &genesis).map_err(Failure::new)?;
+    let hash = chain.genesis_hash();
+    let Some((owner, placed)) = placed else {
+        let told = json!({ "event": "chain", "chain_id": chain_id, "genesis": hash });
+        out.say(&format!("CHAIN {chain_id} {hash}"), &told);
+        return Ok(());
+    };
+    let network = network(args, &chain, placed)?;
+    let text = network.write().map_err(Failure::new)?;
+    let file = folder.join(NETWORK);
+    std::fs::write(&file, text).context(format_args!("cannot write {}", file.display()))?;
+    if args.faucet {
+        faucet::allow(folder)?;
+    }
+    if pinned(state)?.is_none() {
+        pin(state, &network)?;
+    }
+    tell(args, &network, owner, folder, out);
+    Ok(())
+}
+
+/// The chain's number and salt, which no other chain has.
+fn identity() -> Result<(u64, B256), Failure> {
+    let random = || piecework_node::system_random().context("cannot draw a random number");
+    let chain_id = CHAIN_IDS.start + random()? % (CHAIN_IDS.end - CHAIN_IDS.start);
+    let mut salt = B256::ZERO;
+    for part in salt.0.chunks_exact_mut(8) {
+        part.copy_from_slice(&random()?.to_le_bytes());
+    }
+    Ok((chain_id, salt))
+}
+
+fn owner(args: &InitArgs, state: &Path) -> Result<Address, Failure> {
+    match &args.owner {
+        Some(text) => parse_address(text).map_err(Failure::usage),
+        None => wallet_owner(&WalletFolder::of(state)),
+    }
+}
+
+fn coins(whole: u64) -> U256 {
+    U256::from(whole) * U256::from(10).pow(U256::from(COIN_DECIMALS))
+}
+
+fn first_token(args: &InitArgs, owner: Address) -> Result<FirstAsset, Failure> {
+    let unit = 10_u128.pow(args.token_decimals.into());
+    let supply = u128::from(args.tokens).checked_mul(unit).ok_or_else(|| {
+        Failure::usage(
+            "--tokens with --token-decimals has to stay below 2^128: take fewer of either",
+        )
+    })?;
+    let (name, symbol) = (args.token_name.clone(), args.token.clone());
+    Ok(FirstAsset { owner, name, symbol, decimals: args.token_decimals, supply })
+}
+
+/// The network file of a chain that was just made.
+fn network(args: &InitArgs, chain: &Chain, placed: FirstContracts) -> Result<Network, Failure> {
+    let data = [&keccak256("faceOf(uint256)")[..4], &U256::ONE.abi_encode()].concat().into();
+    let face = CallRequest { to: Some(placed.assets), data, ..CallRequest::default() };
+    let face = chain.call(&face, At::Latest).map_err(Failure::new)?;
+    let face = match &face.outcome {
+        Outcome::Success { output, .. } => Address::abi_decode(output).ok(),
+        _ => None,
+    };
+    let fault = || Failure::new("the first token has no address, which is a fault of this program");
+    let face = face.ok_or_else(fault)?;
+    let code_hash = |address| {
+        let code = chain.code(address, At::Latest).map_err(Failure::new)?;
+        Ok::<_, Failure>(keccak256(code))
+    };
+    let contract = |address| Ok::<_, Failure>(Contract { address, code_hash: code_hash(address)? });
+    let token = |address, name: &str, symbol: &str, decimals| {
+        let (name, symbol) = (name.to_owned(), symbol.to_owned());
+        Ok::<_, Failure>(TokenEntry {
+            address,
+            code_hash: code_hash(address)?,
+            name,
+            symbol,
+            decimals,
+        })
+    };
+    Ok(Network {
+        format: Format,
+        name: args.name.clone(),
+        chain_id: chain.rules().chain_id,
+        genesis: chain.genesis_hash(),
+        hardfork: HARDFORK.into(),
+        rpc: vec!["http://127.0.0.1:8545".into()],
+        confirmations: 0,
+        first_block: 0,
+        coin: Coin { symbol: args.coin.clone() },
+        vault: contract(placed.vault)?,
+        assets: contract(placed.assets)?,
+        tokens: vec![
+            token(face, &args.token_name, &args.token, args.token_decimals)?,
+            token(placed.wrapped, "Wrapped coin", "WCOIN", COIN_DECIMALS)?,
+        ],
+    })
+}
+
+fn tell(args: &InitArgs, network: &Network, owner: Address, folder: &Path, out: Out) {
+    let token = &network.tokens[0];
+    let told = json!({
+        "event": "chain", "chain_id": network.chain_id, "genesis": network.genesis, "owner": owner,
+        "vault": network.vault.address, "assets": network.assets.address, "token": token.address,
+        "folder": folder,
+    });
+    let text = format!(
+        "CHAIN {id} {genesis}\n\
+         {owner} owns {coins} {coin} and {tokens} {symbol}, worth nothing by themselves.\n\
+         Token {symbol} {token}\nVault {vault}\nAssets {assets}\n\
+         All of it lies in {folder}: who loses that disk loses the money. \
+         `piecework chain backup FOLDER` copies it.",
+        id = network.chain_id,
+        genesis = network.genesis,
+        coins = args.coins,
+        coin = args.coin,
+        tokens = args.tokens,
+        symbol = args.token,
+        token = token.address,
+        vault = network.vault.address,
+        assets = network.assets.address,
+        folder = folder.display(),
+    );
+    out.say(&text, &told);
+}

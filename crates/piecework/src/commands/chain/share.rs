@@ -1,0 +1,52 @@
+//! `piecework chain share`: the network file of a chain of one's own.
+
+use super::init::NETWORK;
+use crate::args::chain::ShareArgs;
+use crate::failure::{Context, Failure};
+use crate::out::{Out, note};
+use crate::purse::{pin, pinned, read_network};
+use piecework_settle::Network;
+use std::path::Path;
+
+/// Runs the command.
+pub(super) fn run(args: &ShareArgs, folder: &Path, out: Out) -> Result<(), Failure> {
+    let none = || Failure::new("no chain of one's own here: `piecework chain init` makes one");
+    let mut network = own(folder)?.ok_or_else(none)?;
+    if !args.rpc.is_empty() {
+        network.rpc.clone_from(&args.rpc);
+    }
+    let text = network.write().map_err(Failure::new)?;
+    if network.rpc.iter().any(|url| url.contains("//127.") || url.contains("//localhost")) {
+        note(
+            "others cannot reach a loopback address: name where they reach this server with --rpc URL",
+        );
+    }
+    match &args.output {
+        None => out.text(text.as_bytes()),
+        Some(path) => {
+            std::fs::write(path, text).context(format_args!("cannot write {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The network file of the chain in this folder, if it has one.
+fn own(folder: &Path) -> Result<Option<Network>, Failure> {
+    let text = read_network(&folder.join(NETWORK))?;
+    text.map(|text| Network::parse(&text).map_err(Failure::new)).transpose()
+}
+
+/// Notes where the chain is served now, so that the wallet beside it asks there.
+pub(super) fn served_at(url: &str, state: &Path, folder: &Path) -> Result<(), Failure> {
+    let Some(mut network) = own(folder)? else { return Ok(()) };
+    if network.rpc != [url] {
+        network.rpc = vec![url.to_owned()];
+        let text = network.write().map_err(Failure::new)?;
+        let path = folder.join(NETWORK);
+        std::fs::write(&path, text).context(format_args!("cannot write {}", path.display()))?;
+    }
+    if pinned(state)?.is_some_and(|known| known.genesis == network.genesis) {
+        pin(state, &network)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,245 @@
+//! Spending: what a command will do is shown, with all that it can cost, and agreed to before anything is
+//! signed.
+
+use crate::args::Common;
+use crate::args::spend::SpendArgs;
+use crate::commands::wallet::unlock;
+use crate::failure::{Context, Failure};
+use crate::out::{Out, note};
+use crate::session::state_dir;
+use crate::terminal::{Echo, Terminal};
+use alloy_primitives::{Address, U256};
+use piecework_settle::{
+    COIN_DECIMALS, Client, NETWORK_BYTES_MAX, Network, Outbox, Patience, Plan, Progress, Receipt,
+    Step, TokenEntry, Trust, Waiting, format_amount, parse_amount,
+};
+use piecework_wallet::{WalletFolder, hex_address, parse_address};
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+/// The network that this folder's wallet signs for, and no other.
+pub(crate) const PINNED: &str = "network.json";
+
+/// The network of this state folder, checked at its servers, and the wallet that spends there.
+pub(crate) struct Purse {
+    pub(crate) client: Client,
+    wallet: WalletFolder,
+}
+
+impl Purse {
+    /// Reads the network file that `chain init` or `chain join` left, and asks the servers whether it is
+    /// true.
+    pub(crate) fn open(common: &Common, out: Out) -> Result<Self, Failure> {
+        let state = state_dir(common)?;
+        let network = pinned(&state)?.ok_or_else(|| {
+            let none = "no network: make a chain with `piecework chain init`, or `piecework chain join FILE`";
+            Failure::new(none)
+        })?;
+        let (client, checked) =
+            Client::connect(network, Patience::default()).map_err(Failure::new)?;
+        for fault in &checked.failed {
+            out.problem(&fault.to_string());
+        }
+        Ok(Self { client, wallet: WalletFolder::of(&state) })
+    }
+
+    /// The wallet's address.
+    pub(crate) fn owner(&self) -> Result<Address, Failure> {
+        owner(&self.wallet)
+    }
+
+    /// A token by short name or address.
+    pub(crate) fn token(&self, name: &str) -> Result<TokenEntry, Failure> {
+        if let Ok(address) = parse_address(name) {
+            return self.client.token(address).map_err(Failure::new);
+        }
+        let mut found = self.client.network().tokens.iter().filter(|it| it.symbol == name);
+        match (found.next(), found.next()) {
+            (Some(token), None) => Ok(token.clone()),
+            (None, _) => Err(Failure::new(format!(
+                "the network file has no token {name}: give its address, `piecework token list` has it"
+            ))),
+            (Some(_), Some(_)) => {
+                Err(Failure::new(format!("there are several tokens {name}: give the address")))
+            }
+        }
+    }
+
+    /// The token that is meant when none is named: the network's first.
+    pub(crate) fn preferred(&self, name: Option<&str>) -> Result<TokenEntry, Failure> {
+        match (name, self.client.network().tokens.first()) {
+            (Some(name), _) => self.token(name),
+            (None, Some(token)) => Ok(token.clone()),
+            (None, None) => {
+                Err(Failure::usage("the network file has no token: name one with --token"))
+            }
+        }
+    }
+
+    /// Shows the plan, asks, unlocks, and carries it out with its progress told.
+    pub(crate) fn carry_out(
+        &self,
+        plan: &Plan,
+        args: &SpendArgs,
+        out: Out,
+    ) -> Result<Vec<Receipt>, Failure> {
+        carry_out(&self.client, &self.wallet, plan, args, out)
+    }
+
+    /// The wallet's key, once its password is given.
+    pub(crate) fn unlock(&self, args: &SpendArgs) -> Result<piecework_pay::Key, Failure> {
+        Ok(unlock(&self.wallet, &args.password)?.0)
+    }
+
+    /// Where the wallet lies.
+    pub(crate) const fn wallet(&self) -> &WalletFolder {
+        &self.wallet
+    }
+}
+
+/// Shows the plan, asks, unlocks, and carries it out.
+pub(crate) fn carry_out(
+    client: &Client,
+    wallet: &WalletFolder,
+    plan: &Plan,
+    args: &SpendArgs,
+    out: Out,
+) -> Result<Vec<Receipt>, Failure> {
+    show(client, plan, out);
+    agree(args, out)?;
+    let (key, _) = unlock(wallet, &args.password)?;
+    let mut outbox = Outbox::new(plan.from);
+    let mut said = None;
+    let mut told = |step: usize, progress: &Progress| {
+        let text = match progress {
+            Progress::Waiting => "waiting for a block".to_owned(),
+            Progress::Confirming { have, want } => format!("in a block, {have} of {want} on top"),
+            Progress::Done(_) => "done".to_owned(),
+        };
+        if !out.is_json() && said.replace((step, text.clone())) != Some((step, text.clone())) {
+            note(&format!("{}: {text}", step + 1));
+        }
+    };
+    let done = outbox.execute(client, &key, plan, Waiting::default(), &mut told);
+    let receipts = done.map_err(Failure::new)?;
+    for (step, receipt) in plan.steps.iter().zip(&receipts) {
+        let told = json!({
+            "event": "sent", "what": step.call.what, "transaction": receipt.hash, "block": receipt.block,
+        });
+        out.say(&format!("SENT {} {}", receipt.hash, step.call.what), &told);
+    }
+    Ok(receipts)
+}
+
+/// What will be done and what it costs at most.
+fn show(client: &Client, plan: &Plan, out: Out) {
+    let coin = &client.network().coin.symbol;
+    let whole = |wei: U256| format_amount(wei, COIN_DECIMALS);
+    if out.is_json() {
+        let step = |it: &Step| {
+            let fee_most = whole(it.fee_most);
+            json!({ "what": it.call.what, "gas": it.gas, "fee_most": fee_most })
+        };
+        let steps: Vec<Value> = plan.steps.iter().map(step).collect();
+        return out.event(&json!({
+            "event": "plan", "network": client.network().name, "from": plan.from, "coin": coin,
+            "steps": steps, "fee_most": whole(plan.fee_most()),
+        }));
+    }
+    note(&format!("On {}, from {}:", client.network().name, hex_address(&plan.from)));
+    for (step, number) in plan.steps.iter().zip(1..) {
+        note(&format!("  {number}. {}", step.call.what));
+    }
+    note(&format!("Fees at most {} {coin}.", whole(plan.fee_most())));
+}
+
+/// Asks whether to go on.
+pub(crate) fn agree(args: &SpendArgs, out: Out) -> Result<(), Failure> {
+    if args.yes {
+        return Ok(());
+    }
+    if out.is_json() {
+        return Err(Failure::usage(
+            "with --json nobody can be asked: --yes does it without asking",
+        ));
+    }
+    let answer =
+        Terminal::open("--yes does it without asking")?.ask("Go on? [y/N] ", Echo::Shown)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure::new("nothing was sent")),
+    }
+}
+
+/// The wallet's address; no password is needed for it.
+pub(crate) fn owner(wallet: &WalletFolder) -> Result<Address, Failure> {
+    let keystore = wallet.keystore().map_err(Failure::new)?;
+    let unnamed = "the wallet's file names no address: `piecework wallet restore` it once";
+    keystore.address().ok_or_else(|| Failure::new(unnamed))
+}
+
+/// An address that a person wrote.
+pub(crate) fn address(text: &str) -> Result<Address, Failure> {
+    parse_address(text).map_err(Failure::usage)
+}
+
+/// Whole tokens that a person wrote, in the smallest unit.
+pub(crate) fn amount(text: &str, decimals: u8) -> Result<u128, Failure> {
+    parse_amount(text, decimals).map_err(Failure::usage)
+}
+
+/// The network of a state folder, if it has one.
+pub(crate) fn pinned(state: &Path) -> Result<Option<Network>, Failure> {
+    match read_network(&state.join(PINNED))? {
+        Some(text) => Network::parse(&text).map(Some).map_err(Failure::new),
+        None => Ok(None),
+    }
+}
+
+/// A network file's text; none where there is no file.
+pub(crate) fn read_network(path: &Path) -> Result<Option<String>, Failure> {
+    let doing = format!("cannot read the network file {}", path.display());
+    let mut text = String::new();
+    match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        opened => {
+            let limit = NETWORK_BYTES_MAX as u64 + 1;
+            opened.context(&doing)?.take(limit).read_to_string(&mut text).context(&doing)?;
+            Ok(Some(text))
+        }
+    }
+}
+
+/// Makes `network` the one that this folder's wallet signs for. There must be none, or this one.
+pub(crate) fn pin(state: &Path, network: &Network) -> Result<PathBuf, Failure> {
+    let path = state.join(PINNED);
+    if let Some(known) = pinned(state)?
+        && (known.chain_id, known.genesis) != (network.chain_id, network.genesis)
+    {
+        return Err(Failure::new(format!(
+            "this wallet signs for {} (chain {}, genesis {}), and this is chain {} with genesis {}: \
+             is it the right file? `piecework wallet forget-network` gives the other one up",
+            known.name, known.chain_id, known.genesis, network.chain_id, network.genesis
+        )));
+    }
+    let text = network.write().map_err(Failure::new)?;
+    let doing = format!("cannot write {}", path.display());
+    std::fs::create_dir_all(state).context(&doing)?;
+    let beside = state.join("network.json.new");
+    std::fs::write(&beside, text).context(&doing)?;
+    std::fs::rename(&beside, &path).context(&doing)?;
+    Ok(path)
+}
+
+/// Whom a network rests on, in words.
+pub(crate) fn trust(trust: &Trust) -> String {
+    match trust {
+        Trust::OneOperator { server } => format!(
+            "Trusted: the operator of {server} alone, who can make up all that it says; ask for a file \
+             with two."
+        ),
+        Trust::Witnesses { servers } => format!("{} say the same.", servers.join(" and ")),
+    }
+}

@@ -1,0 +1,221 @@
+//! Two folders, as two machines: one has a chain of its own, the other joins it by a network file and is
+//! paid.
+
+#![allow(clippy::unwrap_used)]
+
+use piecework_testkit::{Run, Sandbox, Signal};
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_piecework");
+const POLITE: Duration = Duration::from_secs(5);
+
+/// One machine: a state folder with a wallet.
+struct Machine {
+    sandbox: Sandbox,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let machine = Self { sandbox: Sandbox::new(BINARY) };
+        fs::write(machine.path("password"), "correct horse battery staple\n").unwrap();
+        machine.told(&["wallet", "new", "--yes", "--password-file", "password"]);
+        machine
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.sandbox.root().join(name)
+    }
+
+    fn address(&self) -> String {
+        let shown = self.told(&["wallet", "show"]);
+        shown[0]["address"].as_str().unwrap().to_owned()
+    }
+
+    fn start(&self, arguments: &[&str]) -> Run {
+        let mut command = self.sandbox.command(arguments);
+        command.arg("--json");
+        Run::start(command)
+    }
+
+    /// The objects that a command prints, which has to succeed.
+    fn told(&self, arguments: &[&str]) -> Vec<Value> {
+        let mut run = self.start(arguments);
+        assert_eq!(run.wait(), 0, "{arguments:?}: {:?} {}", run.stdout(), run.stderr());
+        run.stdout().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The same with what a command that signs needs.
+    fn spend(&self, arguments: &[&str]) -> Vec<Value> {
+        self.told(&[arguments, &["--yes", "--password-file", "password"]].concat())
+    }
+
+    /// The text of the error with which a command fails.
+    fn refused(&self, arguments: &[&str]) -> String {
+        let mut run = self.start(arguments);
+        assert_ne!(run.wait(), 0, "{arguments:?}: {:?}", run.stdout());
+        run.stderr()
+    }
+
+    fn balance(&self, token: &str) -> String {
+        let told = self.told(&["token", "balance", "--token", token]);
+        told[0]["amount"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A machine with a chain of its own that runs.
+fn owner(more: &[&str]) -> (Machine, Run, Value) {
+    let machine = Machine::new();
+    let made = machine.told(&[&["chain", "init"], more].concat()).remove(0);
+    let run = machine.start(&["chain", "run", "--rpc", "127.0.0.1:0"]);
+    run.wait_object("ready", |object| object["event"] == "ready");
+    (machine, run, made)
+}
+
+/// A machine that joins the chain of `owner`.
+fn guest(owner: &Machine) -> Machine {
+    let machine = Machine::new();
+    let file = machine.path("network.json");
+    owner.told(&["chain", "share", "-o", file.to_str().unwrap()]);
+    let joined = machine.told(&["chain", "join", "network.json", "--yes"]);
+    assert_eq!(joined.last().unwrap()["event"], "joined");
+    machine
+}
+
+#[test]
+fn a_second_machine_joins_by_a_file_is_sent_tokens_and_is_paid_by_cheque() {
+    let (owner, mut chain, _) = owner(&["--token", "TOK"]);
+    let guest = guest(&owner);
+    owner.spend(&["token", "send", "5", "TOK", &guest.address()]);
+    assert_eq!(guest.balance("TOK"), "5");
+
+    owner.spend(&["vault", "deposit", "100"]);
+    owner.spend(&["vault", "bond", "50"]);
+    let account = owner.told(&["vault", "status"]).remove(0);
+    assert_eq!((&account["free"], &account["bond"]), (&"100".into(), &"50".into()));
+
+    let cheque = owner.spend(&["vault", "cheque", &guest.address(), "1.5"]).remove(0);
+    fs::write(guest.path("cheque"), cheque.to_string()).unwrap();
+    let cashed = guest.spend(&["vault", "cash", "cheque"]);
+    let paid = cashed.iter().find(|object| object["event"] == "cashed").unwrap();
+    assert_eq!((&paid["paid"], &paid["missing"]), (&"1.5".into(), &"0".into()));
+    assert_eq!(guest.balance("TOK"), "6.5");
+    let account = owner.told(&["vault", "status"]).remove(0);
+    assert_eq!((&account["free"], &account["total_paid"]), (&"98.5".into(), &"1.5".into()));
+    // Shown again it pays nothing: the wallet's own books forget it, the contract's do not.
+    guest.spend(&["vault", "cash", "cheque"]);
+    assert_eq!(guest.balance("TOK"), "6.5");
+
+    let history = guest.told(&["wallet", "history", "--token", "TOK"]);
+    let moved: Vec<_> = history.iter().map(|it| it["amount"].as_str().unwrap()).collect();
+    assert_eq!(moved, ["5", "1.5"]);
+    assert_eq!(chain.end(Signal::TERM, POLITE), 0, "{}", chain.stderr());
+}
+
+#[test]
+fn no_more_is_promised_than_is_free_whatever_was_cashed_so_far() {
+    let (owner, _chain, _) = owner(&[]);
+    let payee = guest(&owner).address();
+    owner.spend(&["vault", "deposit", "10"]);
+    owner.spend(&["vault", "cheque", &payee, "6"]);
+    let arguments = ["vault", "cheque", &payee, "4.000001", "--yes", "--password-file", "password"];
+    let refused = owner.refused(&arguments);
+    assert!(refused.contains("come to 10.000001"), "{refused}");
+    owner.spend(&["vault", "cheque", &payee, "4"]);
+    let delegate = ["vault", "delegate", "10.1", "--yes", "--password-file", "password"];
+    assert!(owner.refused(&delegate).contains("are free in the vault"));
+    owner.spend(&["vault", "delegate", "10"]);
+    assert!(owner.refused(&delegate).contains("20.1"));
+}
+
+#[test]
+fn a_token_is_issued_listed_by_everybody_and_counted_exactly() {
+    let (owner, _chain, made) = owner(&[]);
+    let told = owner.spend(&["token", "issue", "GEM", "12.34", "--decimals", "2"]);
+    let issued = told.iter().find(|object| object["event"] == "token").unwrap();
+    let address = issued["address"].as_str().unwrap();
+    assert_eq!(issued["symbol"], "GEM");
+    let guest = guest(&owner);
+    let listed = guest.told(&["token", "list"]);
+    let gem = listed.iter().find(|it| it["symbol"] == "GEM").unwrap();
+    assert_eq!((&gem["address"], &gem["issuer"]), (&issued["address"], &made["owner"]));
+    owner.spend(&["token", "send", "0.01", address, &guest.address()]);
+    assert_eq!((owner.balance(address), guest.balance(address)), ("12.33".into(), "0.01".into()));
+    let half = ["token", "send", "0.005", address, &guest.address(), "--yes"];
+    assert!(owner.refused(&half).contains("2"), "half a cent is refused");
+    owner.spend(&["token", "send", "7", "coin", &guest.address()]);
+    assert_eq!(guest.balance("coin"), "7");
+}
+
+#[test]
+fn the_faucet_gives_once_a_day_and_only_where_genesis_says_so() {
+    let (giver, _chain, _) = owner(&["--faucet"]);
+    let guest = guest(&giver);
+    giver.spend(&["chain", "faucet", &guest.address()]);
+    assert_eq!(guest.balance("coin"), "100");
+    let again = ["chain", "faucet", &guest.address(), "--yes", "--password-file", "password"];
+    assert!(giver.refused(&again).contains("tomorrow"));
+    let refused = guest.refused(&["chain", "faucet", &guest.address(), "--yes"]);
+    assert!(refused.contains("no faucet"), "{refused}");
+}
+
+#[test]
+fn a_wallet_signs_for_one_network_until_it_is_told_to_forget_it() {
+    let (one, _one, _) = owner(&[]);
+    let (other, _other, _) = owner(&[]);
+    let guest = guest(&one);
+    let file = guest.path("other.json");
+    other.told(&["chain", "share", "-o", file.to_str().unwrap()]);
+    let refused = guest.refused(&["chain", "join", "other.json", "--yes"]);
+    assert!(refused.contains("forget-network"), "{refused}");
+    let mut network: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    guest.told(&["wallet", "forget-network", "--yes"]);
+    // A file that lies about its genesis is caught before anything is signed for it.
+    network["genesis"] = format!("0x{}", "11".repeat(32)).into();
+    fs::write(guest.path("false.json"), network.to_string()).unwrap();
+    let refused = guest.refused(&["chain", "join", "false.json", "--yes"]);
+    assert!(refused.contains("block"), "{refused}");
+    guest.told(&["chain", "join", "other.json", "--yes"]);
+    assert_eq!(guest.balance("coin"), "0");
+}
+
+#[test]
+fn a_chain_goes_on_after_a_kill_and_comes_back_from_a_copy_made_while_it_ran() {
+    let (owner, mut chain, made) = owner(&[]);
+    let there = owner.refused(&["chain", "run", "--rpc", "127.0.0.1:0"]);
+    assert!(there.contains("in use by another process"), "{there}");
+    let again = owner.refused(&["chain", "init"]);
+    assert!(again.contains("in use") || again.contains("has a chain"), "{again}");
+    owner.spend(&["token", "issue", "GEM", "1"]);
+    owner.told(&["chain", "backup", "copy"]);
+    chain.kill();
+    let status = |machine: &Machine| {
+        let run = machine.start(&["chain", "run", "--rpc", "127.0.0.1:0"]);
+        run.wait_object("ready", |object| object["event"] == "ready");
+        let told = machine.told(&["chain", "status"]).remove(0);
+        (told["genesis"].clone(), told["hash"].clone(), told["block"].clone())
+    };
+    let before = status(&owner);
+    assert_eq!((&before.0, &before.2), (&made["genesis"], &1.into()));
+    let heir = Machine::new();
+    let copy = owner.path("copy");
+    heir.told(&["chain", "restore", copy.to_str().unwrap()]);
+    let network = owner.path("copy/network.json");
+    heir.told(&["chain", "share", "-o", "n.json", "--rpc", "http://127.0.0.1:1"]);
+    assert!(network.exists() && heir.path("n.json").exists());
+    let run = heir.start(&["chain", "run", "--rpc", "127.0.0.1:0"]);
+    let ready = run.wait_object("ready", |object| object["event"] == "ready");
+    let rpc = ready["rpc"].as_str().unwrap();
+    let told = heir.told(&["chain", "status", "--rpc", rpc]).remove(0);
+    assert_eq!((&told["hash"], &told["block"]), (&before.1, &before.2));
+}
+
+#[test]
+fn a_chain_whose_transactions_cost_nothing_is_not_served_to_the_world() {
+    let machine = Machine::new();
+    machine.told(&["chain", "init"]);
+    let refused = machine.refused(&["chain", "run", "--rpc", "0.0.0.0:0"]);
+    assert!(refused.contains("--open-free"), "{refused}");
+}
