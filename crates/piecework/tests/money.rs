@@ -182,6 +182,46 @@ fn a_wallet_signs_for_one_network_until_it_is_told_to_forget_it() {
 }
 
 #[test]
+fn after_a_wipe_nothing_that_was_signed_before_counts_and_nothing_is_signed_unasked() {
+    let (owner, mut chain, made) = owner(&[]);
+    let guest = guest(&owner);
+    owner.spend(&["vault", "deposit", "10"]);
+    let cheque = owner.spend(&["vault", "cheque", &guest.address(), "1"]).remove(0);
+    fs::write(guest.path("cheque"), cheque.to_string()).unwrap();
+    let rpc = owner.told(&["chain", "status"]).remove(0)["rpc"].as_str().unwrap().to_owned();
+    assert_eq!(chain.end(Signal::TERM, POLITE), 0, "{}", chain.stderr());
+
+    fs::remove_dir_all(owner.sandbox.state().join("chain")).unwrap();
+    let again = owner.told(&["chain", "init"]).remove(0);
+    for what in ["chain_id", "genesis", "vault", "token"] {
+        assert_ne!(made[what], again[what], "{what}");
+    }
+    let place = rpc.trim_start_matches("http://");
+    let chain = owner.start(&["chain", "run", "--rpc", place]);
+    chain.wait_object("ready", |object| object["event"] == "ready");
+    for machine in [&owner, &guest] {
+        let refused = machine.refused(&["token", "balance"]);
+        assert!(refused.contains(&again["chain_id"].to_string()), "{refused}");
+        machine.told(&["wallet", "forget-network", "--yes"]);
+    }
+    for machine in [&guest, &owner] {
+        let file = machine.path("again.json");
+        owner.told(&["chain", "share", "-o", file.to_str().unwrap()]);
+        machine.told(&["chain", "join", "again.json", "--yes"]);
+    }
+    owner.spend(&["vault", "deposit", "10"]);
+    let cash = ["vault", "cash", "cheque", "--yes", "--password-file", "password"];
+    assert!(guest.refused(&cash).contains("this network is chain"));
+    // Nor does it help to write the new chain's names over the old ones.
+    let mut forged = cheque;
+    forged["chain_id"] = again["chain_id"].clone();
+    forged["vault"] = again["vault"].clone();
+    fs::write(guest.path("cheque"), forged.to_string()).unwrap();
+    assert!(guest.refused(&cash).contains("is no cheque"));
+    assert_eq!(guest.balance("TOK"), "0");
+}
+
+#[test]
 fn a_chain_goes_on_after_a_kill_and_comes_back_from_a_copy_made_while_it_ran() {
     let (owner, mut chain, made) = owner(&[]);
     let there = owner.refused(&["chain", "run", "--rpc", "127.0.0.1:0"]);
