@@ -215,11 +215,13 @@ impl Door {
     }
 
     fn let_in(&self, socket: TcpStream, address: SocketAddr) {
-        match self.enter(address.ip()) {
+        // A socket for both families has IPv4 inside IPv6, where all of it would be one /64.
+        let ip = address.ip().to_canonical();
+        match self.enter(ip) {
             Ok(place) => {
                 let shared = self.shared.clone();
                 let id = self.connections.fetch_add(1, Relaxed);
-                let from = (address.ip(), id);
+                let from = (ip, id);
                 tokio::spawn(connection::serve((socket, place), from, shared));
             }
             Err(reason) => {
@@ -248,5 +250,35 @@ async fn accept(listener: TcpListener, door: Door) {
                 }
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn door(settings: Settings) -> Door {
+        let (stop, _) = stop_channel();
+        Door::new(settings, Methods::new(), stop)
+    }
+
+    #[test]
+    fn one_address_gets_its_share_of_the_connections_and_this_machine_all() {
+        let settings =
+            Settings { connections_max: 3, sender_connections_max: 2, ..Settings::default() };
+        let door = door(settings);
+        let [one, other] = [1, 2].map(|last| IpAddr::from([192, 0, 2, last]));
+        let local = IpAddr::from([127, 0, 0, 1]);
+        let first = door.enter(one).unwrap();
+        let second = door.enter(one).unwrap();
+        let refused = door.enter(one).unwrap_err();
+        assert!(refused.contains("one address gets 2"), "{refused}");
+        let third = door.enter(other).unwrap();
+        drop(first);
+        let again = door.enter(one).unwrap();
+        let refused = door.enter(local).unwrap_err();
+        assert!(refused.contains("this server takes 3"), "{refused}");
+        drop((second, third, again));
+        assert!(door.enter(local).is_ok());
     }
 }
