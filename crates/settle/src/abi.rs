@@ -168,6 +168,7 @@ sol! {
         error LockNotOver();
         error BadCloseSignature();
         error AlreadyRevoked();
+        error NotSeconds();
         error Reentered();
         error TransferFailed();
         error InexactTransfer();

@@ -49,6 +49,9 @@ fn vault(error: &Vault::VaultErrors) -> String {
         Refusal::AlreadyRevoked(_) => {
             "it is revoked already, and takes effect 24 hours after that".into()
         }
+        Refusal::NotSeconds(_) => {
+            "this chain's clock does not count in seconds: the vault cannot be used on it".into()
+        }
         Refusal::Reentered(_) => "the token called the vault back: do not use this token".into(),
         Refusal::TransferFailed(_) => {
             "the token did not move: is there enough of it, and is the vault allowed to take it?"
