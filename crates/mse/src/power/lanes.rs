@@ -14,8 +14,8 @@ use std::arch::x86_64::*;
 use super::{KEY_BYTES, LANES, Power};
 
 const LIMBS: usize = 15;
-const LIMB_BITS: u32 = 52;
-const LIMB_MASK: u64 = (1 << LIMB_BITS) - 1;
+pub(super) const LIMB_BITS: u32 = 52;
+pub(super) const LIMB_MASK: u64 = (1 << LIMB_BITS) - 1;
 
 /// The lowest limb first.
 type Number = [u64; LIMBS];
@@ -63,7 +63,7 @@ const TO_MINUS_ONE: u64 = 0xd6e6995075bb5;
 const _: () = assert!(PRIME[0].wrapping_mul(TO_MINUS_ONE) & LIMB_MASK == LIMB_MASK);
 
 /// Bits of the exponent that are worked off at once.
-const WINDOW_BITS: usize = 4;
+pub(super) const WINDOW_BITS: usize = 4;
 
 /// The numbers of all lanes: one limb of each in each vector.
 type Vectors = [__m512i; LIMBS];
@@ -221,20 +221,20 @@ fn carried(mut number: Vectors) -> Vectors {
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn all(word: u64) -> __m512i {
+pub(super) fn all(word: u64) -> __m512i {
     _mm512_set1_epi64(word.cast_signed())
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn vector(words: &[u64; LANES]) -> __m512i {
+pub(super) fn vector(words: &[u64; LANES]) -> __m512i {
     let [a, b, c, d, e, f, g, h] = words.map(u64::cast_signed);
     _mm512_setr_epi64(a, b, c, d, e, f, g, h)
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn of_lane(vector: __m512i, lane: usize) -> u64 {
+pub(super) fn of_lane(vector: __m512i, lane: usize) -> u64 {
     let first = _mm512_maskz_compress_epi64(1 << lane, vector);
     _mm_cvtsi128_si64(_mm512_castsi512_si128(first)).cast_unsigned()
 }
@@ -246,7 +246,7 @@ fn gather(numbers: &[Number; LANES]) -> Vectors {
 }
 
 /// The limbs of a number that is written with its highest byte first.
-fn limbs(number: &[u8; KEY_BYTES]) -> Number {
+pub(super) fn limbs<const N: usize>(number: &[u8; KEY_BYTES]) -> [u64; N] {
     std::array::from_fn(|at| {
         let bit = at * LIMB_BITS as usize;
         // 52 bits and the 4 below them that the first byte may have to spare are 7 bytes.
@@ -261,7 +261,8 @@ fn reduced(number: Number) -> Number {
     if number == PRIME { [0; LIMBS] } else { number }
 }
 
-fn bytes(number: &Number) -> [u8; KEY_BYTES] {
+/// The lower 768 bits of a number, the highest byte first.
+pub(super) fn bytes(number: &[u64]) -> [u8; KEY_BYTES] {
     std::array::from_fn(|at| {
         let bit = (KEY_BYTES - 1 - at) * 8;
         let (limb, shift) = (bit / LIMB_BITS as usize, bit % LIMB_BITS as usize);
