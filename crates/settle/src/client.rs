@@ -1,6 +1,6 @@
 //! A chain as its servers tell it: the network's file checked, facts agreed upon, transactions planned.
 //!
-//! A client exists only after [`check`](crate::check) has passed, so nothing is ever signed for a chain or
+//! A client exists only after [`check`](crate::check()) has passed, so nothing is ever signed for a chain or
 //! contract that is not the file's. What is believed about money is asked of two servers where the network
 //! has two; what only helps to be quick (prices, numbers, estimates) of the first that answers, because
 //! a lie there costs a refused transaction at most, and the fee that was agreed to.
@@ -75,12 +75,19 @@ impl Client {
         Domain { chain_id: self.network.chain_id, verifying_contract }
     }
 
-    /// The newest block's time, seconds since 1970: the chain's clock.
+    /// The chain's time, seconds since 1970: what the next block would have. The newest block may be days old
+    /// where blocks are made only when there is work.
     ///
     /// # Errors
     /// When no server tells.
     pub fn now(&self) -> Result<u64, SettleError> {
-        Ok(self.latest()?.timestamp)
+        let latest = self.latest()?.timestamp;
+        let next = self.first(|server| match server.block(At::Pending) {
+            // Not every program knows such a block.
+            Err(error) if matches!(error.fault, RpcFault::Refused { .. }) => Ok(None),
+            block => block,
+        })?;
+        Ok(next.map_or(latest, |block| block.timestamp.max(latest)))
     }
 
     /// The coin of an account, wei.

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 pub enum At {
     /// After the newest block.
     Latest,
+    /// As the next block would find it, with its time.
+    Pending,
     /// After this block.
     Block(u64),
 }
@@ -18,6 +20,7 @@ impl At {
     fn json(self) -> Value {
         match self {
             Self::Latest => json!("latest"),
+            Self::Pending => json!("pending"),
             Self::Block(number) => json!(quantity(number)),
         }
     }
@@ -53,7 +56,8 @@ impl Rpc {
         self.ask("eth_blockNumber", &json!([]), |it| it.u64())
     }
 
-    /// A block, or `None` when there is none of that height yet.
+    /// A block, or `None` when there is none of that height yet. Of the one that is not made yet, only the
+    /// time is told.
     ///
     /// # Errors
     /// When the call fails or the answer is no block.
@@ -61,6 +65,12 @@ impl Rpc {
         self.ask("eth_getBlockByNumber", &json!([at.json(), false]), |block| {
             if block.is_null() {
                 return Ok(None);
+            }
+            // A block that is not made yet has no number and no hash with some programs.
+            if at == At::Pending {
+                let (number, hash) = (0, B256::ZERO);
+                let (timestamp, base_fee) = (block.get("timestamp").u64()?, None);
+                return Ok(Some(Block { number, hash, timestamp, base_fee }));
             }
             let number = block.get("number").u64()?;
             if let At::Block(wanted) = at

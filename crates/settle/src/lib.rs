@@ -1,7 +1,9 @@
 //! The client's side of money, against any EVM chain: which network, what it is asked and told.
 //!
 //! [`Rpc`] carries one question to one server; [`Network`] is the file that two people share;
-//! [`check`] asks the servers whether the file is true. Amounts are integers in a token's smallest
+//! [`check()`] asks the servers whether the file is true. A [`Client`] of one that is plans what people do
+//! with coin, tokens and the Vault: a [`Plan`] says what it costs, an [`Outbox`] carries it out, so that it
+//! happens once. [`Settlement`] is what a node needs of all this. Amounts are integers in a token's smallest
 //! unit; [`parse_amount`] and [`format_amount`] turn them to what people write, exactly.
 //!
 //! Calls block and take seconds: ask from a thread of your own. This crate must not know peers, pieces,
@@ -15,12 +17,14 @@ mod deploy;
 mod error;
 mod eth;
 mod fees;
+mod memory;
 mod network;
 mod outbox;
 mod plan;
 mod reason;
 mod receipt;
 mod rpc;
+mod settlement;
 mod signer;
 mod token;
 mod vault;
@@ -32,6 +36,7 @@ pub use deploy::{Deployment, DeploymentNames, FACTORY};
 pub use error::SettleError;
 pub use eth::{At, Block};
 pub use fees::Fees;
+pub use memory::{Books, Memory};
 pub use network::{
     COIN_DECIMALS, CONFIRMATIONS_MAX, Coin, Contract, Format, NAME_CHARS_MAX, NETWORK_BYTES_MAX,
     Network, NetworkFault, SERVERS_MAX, TOKENS_MAX, TokenEntry, parse_address,
@@ -40,6 +45,7 @@ pub use outbox::{Outbox, Progress, SENT_MAX, Waiting};
 pub use plan::{Call, Plan, Step};
 pub use receipt::{Log, Receipt};
 pub use rpc::{ANSWER_BYTES_MAX, Patience, Rpc, RpcError, RpcFault, URL_BYTES_MAX};
+pub use settlement::{Evm, Funds, Info, Settlement, Ticket};
 pub use signer::Signer;
 pub use token::{Issued, LISTED_MAX, Movement, NewToken};
 pub use vault::{

@@ -2,7 +2,7 @@
 //!
 //! Read strictly: an unknown field, a number of the wrong kind or an address with a wrong checksum refuses
 //! the whole file, for a misread one signs for another chain. Holds no secret, unless an operator's address
-//! carries one. Whether the file is true is asked of the servers, in [`check`](crate::check).
+//! carries one. Whether the file is true is asked of the servers, in [`check`](crate::check()).
 
 use crate::rpc::URL_BYTES_MAX;
 use alloy_primitives::{Address, B256};

@@ -33,6 +33,10 @@ impl Client {
         if calls.len() > STEPS_MAX {
             return Err(SettleError::TooManySent { most: STEPS_MAX });
         }
+        let values = calls.iter().fold(U256::ZERO, |sum, call| sum.saturating_add(call.value));
+        // First, for what a server says to an account that cannot pay differs from program to program.
+        let have = self.coin(from)?;
+        self.demand_coin(from, (have, values))?;
         let fees = self.fees()?;
         let mut steps = Vec::with_capacity(calls.len());
         for call in calls {
@@ -45,14 +49,22 @@ impl Client {
             steps.push(Step { call, gas, fee_most });
         }
         let plan = Plan { from, steps, fees };
-        let (have, needed) = (self.coin(from)?, plan.coin_most());
-        if have < needed {
-            let whole = |amount| format_amount(amount, COIN_DECIMALS);
-            let coin = self.network().coin.symbol.clone();
-            let (needed, have) = (whole(needed), whole(have));
-            return Err(SettleError::Coin { account: from, coin, needed, have });
-        }
+        self.demand_coin(from, (have, plan.coin_most()))?;
         Ok(plan)
+    }
+
+    fn demand_coin(
+        &self,
+        account: Address,
+        (have, needed): (U256, U256),
+    ) -> Result<(), SettleError> {
+        if have >= needed {
+            return Ok(());
+        }
+        let whole = |amount| format_amount(amount, COIN_DECIMALS);
+        let coin = self.network().coin.symbol.clone();
+        let (needed, have) = (whole(needed), whole(have));
+        Err(SettleError::Coin { account, coin, needed, have })
     }
 
     /// What gas costs now.

@@ -1,6 +1,9 @@
 //! A chain to test against, its money, and the contracts on it.
 
+use alloy_primitives::{B256, U256};
+use piecework_chain::genesis::Genesis;
 use piecework_pay::Key;
+use piecework_rpc::{Server, Settings};
 use piecework_settle::{
     Client, Deployment, DeploymentNames, Network, NewToken, Outbox, Patience, Plan, Receipt, Rpc,
     SettleError, TokenEntry, Waiting,
@@ -9,7 +12,9 @@ use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tempfile::TempDir;
 
 /// What the suite needs of a chain besides its JSON-RPC.
 pub(crate) trait Chain {
@@ -89,6 +94,52 @@ impl Chain for Anvil {
     }
 }
 
+/// Our own chain, in this process and in a folder that goes with it.
+pub(crate) struct Ours {
+    chain: Arc<piecework_chain::chain::Chain>,
+    server: Option<Server>,
+    _folder: TempDir,
+}
+
+impl Ours {
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let salt = B256::from(U256::from(now.as_nanos()));
+        let coins = U256::from(1_000_000) * U256::from(10).pow(U256::from(18));
+        let chain_id = (1 << 33) + u64::from(now.subsec_nanos());
+        let genesis =
+            Genesis::new(chain_id, salt, now.as_secs()).with_balance(person(99).address(), coins);
+        let chain = Arc::new(piecework_chain::chain::Chain::init(folder.path(), &genesis).unwrap());
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let settings = Settings { listen, ..Settings::default() };
+        let server = Server::start(Arc::clone(&chain), settings).unwrap();
+        Self { chain, server: Some(server), _folder: folder }
+    }
+}
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop();
+        }
+    }
+}
+
+impl Chain for Ours {
+    fn url(&self) -> String {
+        format!("http://{}", self.server.as_ref().unwrap().address())
+    }
+
+    fn rich(&self) -> Key {
+        person(99)
+    }
+
+    fn advance(&self, seconds: u64) {
+        self.chain.advance(seconds);
+    }
+}
+
 /// The native program: its end is then the end of the chain.
 fn program() -> PathBuf {
     if let Some(path) = std::env::var_os("PIECEWORK_ANVIL") {
@@ -108,7 +159,7 @@ fn program() -> PathBuf {
 }
 
 pub(crate) fn key_of(secret: &str) -> Key {
-    let secret: alloy_primitives::B256 = secret.parse().unwrap();
+    let secret: B256 = secret.parse().unwrap();
     Key::new(&secret.0).unwrap()
 }
 

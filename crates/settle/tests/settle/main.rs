@@ -8,6 +8,8 @@ mod rpc;
 #[cfg(feature = "chains")]
 mod chain;
 #[cfg(feature = "chains")]
+mod rules;
+#[cfg(feature = "chains")]
 mod suite;
 #[cfg(feature = "chains")]
 mod trouble;

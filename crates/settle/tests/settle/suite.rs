@@ -1,6 +1,6 @@
 //! One suite for every chain: what the client promises has to hold on anvil and on ours alike.
 
-use crate::chain::{Anvil, Chain, Home, QUICK, names, person};
+use crate::chain::{Anvil, Chain, Home, Ours, QUICK, names, person};
 use alloy_primitives::{Address, B256, U256};
 use piecework_pay::{Cheque, Delegate, Domain, Key, Links, Typed};
 use piecework_settle::{Claim, Client, Deployment, NewToken, SettleError, Trust, VaultEvent};
@@ -9,13 +9,17 @@ const DAY: u64 = 24 * 3600;
 /// One whole token.
 const ONE: u128 = 1_000_000;
 
-fn on_anvil(scenario: impl FnOnce(&dyn Chain)) {
+/// The same scenario, unchanged, on each.
+fn on_every_chain(scenario: impl Fn(&dyn Chain)) {
+    println!("on anvil");
     scenario(&Anvil::start(&["--hardfork", "prague"]));
+    println!("on ours");
+    scenario(&Ours::start());
 }
 
 #[test]
 fn contracts_come_to_a_chain_once_and_their_network_file_is_true() {
-    on_anvil(|chain| {
+    on_every_chain(|chain| {
         let home = Home::new(chain);
         let network = home.client.network().clone();
         let (_, checked) = Client::connect(network.clone(), QUICK).unwrap();
@@ -31,7 +35,7 @@ fn contracts_come_to_a_chain_once_and_their_network_file_is_true() {
 
 #[test]
 fn a_token_is_issued_listed_sent_and_looked_back_upon() {
-    on_anvil(|chain| {
+    on_every_chain(|chain| {
         let home = Home::new(chain);
         let (client, token, rich) = (&home.client, &home.token, &home.rich);
         let (bob, carol) = (person(2), person(3));
@@ -65,7 +69,7 @@ fn a_token_is_issued_listed_sent_and_looked_back_upon() {
 
 #[test]
 fn what_cannot_be_paid_or_would_be_refused_is_said_before_anything_is_sent() {
-    on_anvil(|chain| {
+    on_every_chain(|chain| {
         let home = Home::new(chain);
         let (client, token) = (&home.client, &home.token);
         let (bob, poor) = (person(2), person(9));
@@ -154,7 +158,7 @@ impl<'a> Trade<'a> {
 
 #[test]
 fn a_cheque_is_paid_up_to_its_best_link_and_only_once() {
-    on_anvil(|chain| {
+    on_every_chain(|chain| {
         let home = Home::new(chain);
         let trade = Trade::new(&home, 100 * ONE, 10 * ONE);
         let links = Links::new(B256::repeat_byte(7), 100).unwrap();
@@ -190,7 +194,7 @@ fn a_cheque_is_paid_up_to_its_best_link_and_only_once() {
 
 #[test]
 fn a_cheque_without_cover_burns_the_bond_stays_owed_and_is_repaid_later() {
-    on_anvil(|chain| {
+    on_every_chain(|chain| {
         let home = Home::new(chain);
         let trade = Trade::new(&home, 4 * ONE, 10 * ONE);
         let (client, token) = (&home.client, &home.token);
@@ -213,7 +217,7 @@ fn a_cheque_without_cover_burns_the_bond_stays_owed_and_is_repaid_later() {
 
 #[test]
 fn a_session_key_spends_up_to_its_cap_until_it_is_revoked() {
-    on_anvil(|chain| {
+    on_every_chain(|chain| {
         let home = Home::new(chain);
         let trade = Trade::new(&home, 100 * ONE, 10 * ONE);
         let (client, session) = (&home.client, person(6));
@@ -257,7 +261,7 @@ fn a_session_key_spends_up_to_its_cap_until_it_is_revoked() {
 
 #[test]
 fn many_cheques_are_credited_at_once_and_invalid_ones_are_named() {
-    on_anvil(|chain| {
+    on_every_chain(|chain| {
         let home = Home::new(chain);
         let trade = Trade::new(&home, 100 * ONE, 0);
         let (client, token, seller) = (&home.client, &home.token, trade.seller.address());
@@ -285,7 +289,7 @@ fn many_cheques_are_credited_at_once_and_invalid_ones_are_named() {
 
 #[test]
 fn cheques_of_long_chains_are_split_so_that_each_transaction_stays_under_its_cap() {
-    on_anvil(|chain| {
+    on_every_chain(|chain| {
         let home = Home::new(chain);
         let trade = Trade::new(&home, 500 * ONE, 0);
         let (client, seller) = (&home.client, trade.seller.address());
@@ -309,7 +313,7 @@ fn cheques_of_long_chains_are_split_so_that_each_transaction_stays_under_its_cap
 
 #[test]
 fn money_comes_out_after_its_delays_and_locks_when_the_payee_agrees() {
-    on_anvil(|chain| {
+    on_every_chain(|chain| {
         let home = Home::new(chain);
         let trade = Trade::new(&home, 20 * ONE, 10 * ONE);
         let (client, token) = (&home.client, &home.token);
@@ -346,7 +350,7 @@ fn money_comes_out_after_its_delays_and_locks_when_the_payee_agrees() {
 
 #[test]
 fn a_phrase_alone_finds_accounts_locks_delegations_and_credit_again() {
-    on_anvil(|chain| {
+    on_every_chain(|chain| {
         let home = Home::new(chain);
         let trade = Trade::new(&home, 20 * ONE, 10 * ONE);
         let (client, token) = (&home.client, &home.token);
@@ -375,7 +379,7 @@ fn a_phrase_alone_finds_accounts_locks_delegations_and_credit_again() {
 
 #[test]
 fn who_watches_hears_of_every_way_out() {
-    on_anvil(|chain| {
+    on_every_chain(|chain| {
         let home = Home::new(chain);
         let trade = Trade::new(&home, 20 * ONE, 10 * ONE);
         let (client, token, payer) = (&home.client, &home.token, trade.buyer.address());
@@ -398,14 +402,12 @@ fn who_watches_hears_of_every_way_out() {
 
 #[test]
 fn a_chain_made_anew_is_refused_though_its_number_is_the_same() {
-    on_anvil(|chain| {
-        let home = Home::new(chain);
-        let other = Anvil::start(&["--timestamp", "1700000000"]);
-        let mut network = home.client.network().clone();
-        network.rpc = vec![other.url()];
-        let error = Client::connect(network, QUICK).err().unwrap().to_string();
-        assert!(error.contains("forget this network"), "{error}");
-    });
+    let (chain, other) = (Anvil::start(&[]), Anvil::start(&["--timestamp", "1700000000"]));
+    let home = Home::new(&chain);
+    let mut network = home.client.network().clone();
+    network.rpc = vec![other.url()];
+    let error = Client::connect(network, QUICK).err().unwrap().to_string();
+    assert!(error.contains("forget this network"), "{error}");
 }
 
 #[test]

@@ -1,0 +1,146 @@
+//! Money on a chain, through its servers.
+
+use super::{Funds, Info, Settlement, Ticket};
+use crate::client::Client;
+use crate::error::SettleError;
+use crate::outbox::{Outbox, Progress};
+use crate::plan::{Plan, Step};
+use crate::signer::Signer;
+use crate::vault::{Cashed, ChannelState, Claim, DelegationState, VaultEvent};
+use alloy_primitives::{Address, B256, U256};
+use piecework_pay::Cheque;
+use std::collections::BTreeMap;
+
+/// Blocks that one call of [`Settlement::watch`] looks at.
+const WATCHED_MAX: u64 = 50_000;
+
+/// One account on a chain.
+pub struct Evm {
+    client: Client,
+    signer: Box<dyn Signer + Send>,
+    outbox: Outbox,
+    /// What is under way; as many as the outbox holds.
+    steps: BTreeMap<u64, Step>,
+    /// The next block to look at.
+    next_block: u64,
+    fee_most: U256,
+}
+
+impl Evm {
+    /// The account of `signer` on a chain, watched from its present on. No transaction is sent whose fee
+    /// could be over `fee_most`, wei.
+    ///
+    /// # Errors
+    /// When the servers do not tell the height.
+    pub fn new(
+        client: Client,
+        signer: Box<dyn Signer + Send>,
+        fee_most: U256,
+    ) -> Result<Self, SettleError> {
+        let next_block = counted(&client)?.saturating_add(1);
+        let outbox = Outbox::new(signer.address());
+        Ok(Self { client, signer, outbox, steps: BTreeMap::new(), next_block, fee_most })
+    }
+
+    /// The chain.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    fn submit(&mut self, plan: Plan) -> Result<Vec<Ticket>, SettleError> {
+        if let Some(step) = plan.steps.iter().find(|step| step.fee_most > self.fee_most) {
+            let whole = |wei| crate::format_amount(wei, crate::COIN_DECIMALS);
+            let (fee, most) = (whole(step.fee_most), whole(self.fee_most));
+            let reason = format!("its fee may be {fee}, over the {most} that are set as the most");
+            return Err(SettleError::Refused { what: step.call.what.clone(), reason });
+        }
+        let mut tickets = Vec::with_capacity(plan.steps.len());
+        for step in plan.steps {
+            let sent = (step.clone(), plan.fees);
+            let nonce = self.outbox.submit(&self.client, self.signer.as_ref(), sent)?;
+            self.steps.insert(nonce, step);
+            tickets.push(Ticket(nonce));
+        }
+        Ok(tickets)
+    }
+}
+
+/// The newest block that counts.
+fn counted(client: &Client) -> Result<u64, SettleError> {
+    Ok(client.height()?.saturating_sub(client.network().confirmations))
+}
+
+impl Settlement for Evm {
+    fn info(&self) -> Info {
+        let network = self.client.network();
+        let (genesis, confirmations) = (network.genesis, network.confirmations);
+        Info { domain: self.client.domain(), genesis, confirmations }
+    }
+
+    fn now(&self) -> Result<u64, SettleError> {
+        self.client.now()
+    }
+
+    fn verify_funds(
+        &self,
+        payer: Address,
+        payee: Address,
+        token: Address,
+    ) -> Result<Funds, SettleError> {
+        let account = self.client.account(payer, token)?;
+        Ok(Funds { account, lock: self.client.lock_of(payer, payee, token)? })
+    }
+
+    fn channel(&self, cheque: &Cheque) -> Result<ChannelState, SettleError> {
+        self.client.channel(cheque)
+    }
+
+    fn delegation(&self, owner: Address, digest: B256) -> Result<DelegationState, SettleError> {
+        self.client.delegation(owner, digest)
+    }
+
+    fn credit(&self, payee: Address, token: Address) -> Result<U256, SettleError> {
+        self.client.credit(payee, token)
+    }
+
+    fn cash(&mut self, claim: &Claim) -> Result<Ticket, SettleError> {
+        let plan = self.client.cash(self.signer.address(), claim)?;
+        let tickets = self.submit(plan)?;
+        tickets.first().copied().ok_or(SettleError::NotSent(0))
+    }
+
+    fn cash_many(&mut self, claims: &[Claim]) -> Result<Vec<Ticket>, SettleError> {
+        let plan = self.client.cash_many(self.signer.address(), claims)?;
+        self.submit(plan)
+    }
+
+    fn outcome(&mut self, ticket: Ticket) -> Result<Option<Cashed>, SettleError> {
+        let Ticket(nonce) = ticket;
+        let receipt = match self.outbox.poll(&self.client, nonce) {
+            Ok(Progress::Done(receipt)) => receipt,
+            Ok(Progress::Waiting | Progress::Confirming { .. }) => return Ok(None),
+            Err(error) => {
+                if self.outbox.hash(nonce).is_none() {
+                    self.steps.remove(&nonce);
+                }
+                return Err(error);
+            }
+        };
+        let step = self.steps.remove(&nonce).ok_or(SettleError::NotSent(nonce))?;
+        if !receipt.is_success {
+            return Err(self.outbox.failed(&self.client, &step, &receipt));
+        }
+        Ok(Some(self.client.cashed(&receipt)))
+    }
+
+    fn watch(&mut self) -> Result<Vec<VaultEvent>, SettleError> {
+        let last = counted(&self.client)?.min(self.next_block.saturating_add(WATCHED_MAX - 1));
+        if last < self.next_block {
+            return Ok(Vec::new());
+        }
+        let events = self.client.vault_events(None, (self.next_block, last))?;
+        self.next_block = last.saturating_add(1);
+        Ok(events)
+    }
+}
