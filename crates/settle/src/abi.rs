@@ -170,6 +170,7 @@ sol! {
         error AlreadyRevoked();
         error NotSeconds();
         error Reentered();
+        error NotSeconds();
         error TransferFailed();
         error InexactTransfer();
     }
