@@ -285,6 +285,17 @@ fn the_same_random_operations_do_the_same_to_the_contract_and_to_the_books() {
     }
 }
 
+#[test]
+#[should_panic(expected = "a planted difference")]
+fn a_single_unit_of_difference_is_noticed() {
+    let chain = Anvil::start(&["--hardfork", "prague"]);
+    let twins = Twins::new(&chain, 1);
+    twins.compare("before");
+    let (payer, token) = (twins.people[0].address(), twins.home.token.address);
+    twins.books.lock().unwrap().fund(payer, token, (0, 1)).unwrap();
+    twins.compare("a planted difference");
+}
+
 /// The same story told through the trait that nodes use.
 fn story(payer: &Key, token: Address, epoch: u64, mut money: Box<dyn Settlement>) -> String {
     let payee = person(32).address();
