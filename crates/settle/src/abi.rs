@@ -170,7 +170,6 @@ sol! {
         error AlreadyRevoked();
         error NotSeconds();
         error Reentered();
-        error NotSeconds();
         error TransferFailed();
         error InexactTransfer();
     }

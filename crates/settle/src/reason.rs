@@ -53,10 +53,6 @@ fn vault(error: &Vault::VaultErrors) -> String {
             "this chain's clock does not count in seconds: the vault cannot be used on it".into()
         }
         Refusal::Reentered(_) => "the token called the vault back: do not use this token".into(),
-        Refusal::NotSeconds(_) => {
-            "the chain's clock does not count seconds, so every delay would be over at once: use another chain"
-                .into()
-        }
         Refusal::TransferFailed(_) => {
             "the token did not move: is there enough of it, and is the vault allowed to take it?"
                 .into()
