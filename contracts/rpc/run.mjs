@@ -1,13 +1,13 @@
-// Starts a node of ours and lets other people's clients use it: node run.mjs NODE [viem|ethers|cast ...]
+// Starts a node of ours and lets other people's clients use it: node run.mjs NODE [viem|ethers|cast|differential ...]
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { install, load } from '../packages.mjs'
 import { passed } from './check.mjs'
 
 const LIMIT_MS = 5 * 60_000
-const CLIENTS = ['viem', 'ethers', 'cast']
+const CLIENTS = ['viem', 'ethers', 'cast', 'differential']
 // One for each client, so that none disturbs another's nonces.
-const KEYS = [1, 2, 3].map((number) => `0x${String(number).repeat(64)}`)
+const KEYS = [1, 2, 3, 4].map((number) => `0x${String(number).repeat(64)}`)
 
 const started = (node) => new Promise((resolve, reject) => {
   node.once('error', reject)
@@ -16,7 +16,7 @@ const started = (node) => new Promise((resolve, reject) => {
 })
 
 const [binary, ...chosen] = process.argv.slice(2)
-if (!binary) throw new Error('usage: node run.mjs NODE [viem|ethers|cast ...]')
+if (!binary) throw new Error('usage: node run.mjs NODE [viem|ethers|cast|differential ...]')
 install()
 const addresses = KEYS.map((key) => load('ethers').computeAddress(key))
 const node = spawn(binary, addresses, { stdio: ['pipe', 'pipe', 'inherit'] })
