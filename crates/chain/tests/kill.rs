@@ -27,8 +27,18 @@ const AHEAD: u64 = 50;
 const KILLS: u64 = 12;
 const LONG: Duration = Duration::from_secs(60);
 
+/// What runners of tests call it, and how they ask (libtest's `--list`).
+const NAME: &str = "a_kill_loses_no_acknowledged_block";
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
+    let has = |option: &str| arguments.iter().any(|argument| argument == option);
+    if has("--list") {
+        if !has("--ignored") {
+            println!("{NAME}: test");
+        }
+        return;
+    }
     match arguments.iter().position(|argument| argument == "--victim") {
         Some(at) => victim(Path::new(&arguments[at + 1])),
         None => hunt(),
