@@ -254,15 +254,17 @@ impl Check {
         {
             tracing::warn!(piece = piece.get(), %fault, "a piece cannot be checked");
         }
-        if !self.is_cancelled() {
-            match (self.purpose, verdict) {
-                (Purpose::Survey, Ok(())) => {
-                    self.store.verified.insert(piece);
-                }
-                (Purpose::Return, Ok(())) => self.store.piece_found(piece, outbox),
-                (Purpose::Doubt, verdict) => self.store.doubt_ended(piece, verdict, outbox),
-                (Purpose::Survey | Purpose::Return, Err(_)) => {}
+        // What is thrown away was not checked: counted, it would pass for missing.
+        if self.is_cancelled() {
+            return;
+        }
+        match (self.purpose, verdict) {
+            (Purpose::Survey, Ok(())) => {
+                self.store.verified.insert(piece);
             }
+            (Purpose::Return, Ok(())) => self.store.piece_found(piece, outbox),
+            (Purpose::Doubt, verdict) => self.store.doubt_ended(piece, verdict, outbox),
+            (Purpose::Survey | Purpose::Return, Err(_)) => {}
         }
         self.is_checked(piece);
     }

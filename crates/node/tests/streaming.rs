@@ -73,11 +73,13 @@ fn the_pieces_of_a_readers_window_come_first_though_others_are_rarer() {
         common.dial(address).unwrap();
         let seed = slow_seed(&fixture);
         seed.dial(address).unwrap();
-        // One more: a peer that was slow so far is busy, and what is urgent is not for such.
+        // Not all of them: a peer that seems slow at times is asked for something else, as what is urgent is
+        // not for such.
         let first = asked(&seed, WINDOW_PIECES + 1);
         let is_streamed = streams.is_some_and(|playback| playback.file < 2);
-        let has_window = window.iter().all(|piece| first.contains(piece));
-        assert_eq!(has_window, is_streamed, "{streams:?}: {first:?}");
+        let of_window = window.iter().filter(|piece| first.contains(piece)).count();
+        let is_as_asked = if is_streamed { of_window >= 6 } else { of_window <= 2 };
+        assert!(is_as_asked, "{streams:?}: {first:?}");
         engine.stream(key, None);
         seed.release();
         wait_done(&engine);
