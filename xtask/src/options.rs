@@ -20,7 +20,7 @@ usage: cargo xtask COMMAND
 
 PROGRAM is one of libtorrent, transmission, aria2, opentracker, miniupnpd, nginx,
 bittorrent-dht, npm, valgrind.
-PART is one of build, fuzz, simulator, kill, churn.";
+PART is one of build, fuzz, simulator, kill, chain, churn.";
 
 /// Programs of other projects that the interop tests install and talk to.
 pub(crate) const PEERS: [&str; 7] =
@@ -90,7 +90,7 @@ impl SoakOptions {
         let (asked, full, unit) = match part {
             "fuzz" => (self.fuzz_seconds, full.fuzz_seconds, "seconds a target"),
             "simulator" => (self.sim_seeds, full.sim_seeds, "seeds"),
-            "kill" => (self.kill_rounds, full.kill_rounds, "rounds"),
+            "kill" | "chain" => (self.kill_rounds, full.kill_rounds, "rounds"),
             "churn" => (self.churn_minutes, full.churn_minutes, "minutes"),
             _ => return None,
         };

@@ -17,7 +17,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// The parts, in the order in which they are run.
-pub(crate) const PARTS: [&str; 5] = ["build", "fuzz", "simulator", "kill", "churn"];
+pub(crate) const PARTS: [&str; 6] = ["build", "fuzz", "simulator", "kill", "chain", "churn"];
 
 /// What 10,000 simulated swarms may take on two cores.
 const SIM_LIMIT: Duration = Duration::from_secs(10 * 60);
@@ -72,6 +72,7 @@ fn carry_out(
         "fuzz" => fuzz::run(project, options.fuzz_seconds, Demand::Coverage, kept),
         "simulator" => simulator(project, options.sim_seeds, kept),
         "kill" => kill(project, options.kill_rounds, kept),
+        "chain" => chain(project, options.kill_rounds, kept),
         _ => churn(project, options.churn_minutes, kept),
     };
     (step(part, || telling(part, work)), lines)
@@ -171,6 +172,15 @@ fn kill(project: &Project, rounds: u64, kept: &mut Vec<String>) -> Result<String
     test::install_libtorrent(project)?;
     process::run_keeping_lines(test::kill(project, rounds)?, KILL_LIMIT, kept)?;
     Ok(format!("{rounds} rounds"))
+}
+
+/// A chain that is killed while it seals, again and again.
+fn chain(project: &Project, rounds: u64, kept: &mut Vec<String>) -> Result<String, String> {
+    let scope = ["test", "--quiet", "--locked", "--profile", "ci", "-p", "piecework-chain"];
+    let mut command = project.cargo(scope);
+    command.args(["--test", "kill"]).env("PIECEWORK_KILLS", rounds.to_string());
+    process::run_keeping_lines(command, KILL_LIMIT, kept)?;
+    Ok(format!("{rounds} kills"))
 }
 
 /// Peers that come and go, and the memory of the build that users get.

@@ -212,9 +212,8 @@ pub(crate) fn read_network(path: &Path) -> Result<Option<String>, Failure> {
     }
 }
 
-/// Makes `network` the one that this folder's wallet signs for. There must be none, or this one.
-pub(crate) fn pin(state: &Path, network: &Network) -> Result<PathBuf, Failure> {
-    let path = state.join(PINNED);
+/// That this folder's wallet signs for no network, or for this one.
+pub(crate) fn demand_free_to_join(state: &Path, network: &Network) -> Result<(), Failure> {
     if let Some(known) = pinned(state)?
         && (known.chain_id, known.genesis) != (network.chain_id, network.genesis)
     {
@@ -224,6 +223,13 @@ pub(crate) fn pin(state: &Path, network: &Network) -> Result<PathBuf, Failure> {
             known.name, known.chain_id, known.genesis, network.chain_id, network.genesis
         )));
     }
+    Ok(())
+}
+
+/// Makes `network` the one that this folder's wallet signs for. There must be none, or this one.
+pub(crate) fn pin(state: &Path, network: &Network) -> Result<PathBuf, Failure> {
+    demand_free_to_join(state, network)?;
+    let path = state.join(PINNED);
     let text = network.write().map_err(Failure::new)?;
     let doing = format!("cannot write {}", path.display());
     std::fs::create_dir_all(state).context(&doing)?;

@@ -4,7 +4,7 @@ use crate::args::Common;
 use crate::args::chain::JoinArgs;
 use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
-use crate::purse::{Purse, agree, amount, pin, read_network, trust};
+use crate::purse::{Purse, agree, amount, demand_free_to_join, pin, read_network, trust};
 use crate::session::state_dir;
 use piecework_net::Binding;
 use piecework_settle::{Client, NETWORK_BYTES_MAX, Network, Patience};
@@ -15,6 +15,7 @@ use std::path::Path;
 pub(super) fn run(args: &JoinArgs, common: &Common, out: Out) -> Result<(), Failure> {
     let network = load(&args.file)?;
     let state = state_dir(common)?;
+    demand_free_to_join(&state, &network)?;
     let (client, checked) =
         Client::connect(network.clone(), Patience::default()).map_err(Failure::new)?;
     for fault in &checked.failed {
