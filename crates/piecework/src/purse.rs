@@ -13,7 +13,7 @@ use piecework_settle::{
     COIN_DECIMALS, Client, NETWORK_BYTES_MAX, Network, Outbox, Patience, Plan, Progress, Receipt,
     Step, TokenEntry, Trust, Waiting, format_amount, parse_amount,
 };
-use piecework_wallet::{WalletFolder, hex_address, parse_address};
+use piecework_wallet::{WalletFolder, hex_address, parse_address, write_over};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -233,9 +233,7 @@ pub(crate) fn pin(state: &Path, network: &Network) -> Result<PathBuf, Failure> {
     let text = network.write().map_err(Failure::new)?;
     let doing = format!("cannot write {}", path.display());
     std::fs::create_dir_all(state).context(&doing)?;
-    let beside = state.join("network.json.new");
-    std::fs::write(&beside, text).context(&doing)?;
-    std::fs::rename(&beside, &path).context(&doing)?;
+    write_over(&path, text.as_bytes()).map_err(Failure::new)?;
     Ok(path)
 }
 

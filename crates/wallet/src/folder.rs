@@ -176,9 +176,7 @@ impl WalletFolder {
         if bytes.len() > bytes_max {
             return Err(FolderFault::Large { file, bytes_max });
         }
-        let beside = write_beside(&file, &bytes)?;
-        let placed = fs::rename(&beside, &file).and_then(|()| flush_folder(&file));
-        placed.map_err(|error| FolderFault::Io { file, error })
+        write_over(&file, &bytes)
     }
 
     /// Makes the folder, and shuts it if somebody opened it.
@@ -207,6 +205,17 @@ pub fn write_new(file: &Path, bytes: &[u8]) -> Result<(), FolderFault> {
             _ => FolderFault::Io { file: file.to_owned(), error },
         }
     })
+}
+
+/// Writes a file that only its owner reads, in the place of one that may be there: after a crash it is the
+/// old one or the new one, whole.
+///
+/// # Errors
+/// When it cannot be written; then the old one stays.
+pub fn write_over(file: &Path, bytes: &[u8]) -> Result<(), FolderFault> {
+    let beside = write_beside(file, bytes)?;
+    let placed = fs::rename(&beside, file).and_then(|()| flush_folder(file));
+    placed.map_err(|error| FolderFault::Io { file: file.to_owned(), error })
 }
 
 /// Gives a file its name, unless somebody was faster.

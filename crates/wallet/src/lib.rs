@@ -26,7 +26,7 @@ pub use address::{AddressFault, hex_address, parse_address, tron_address};
 pub use backup::{BACKUP_BYTES_MAX, Backup, BackupFault};
 pub use cost::{Cost, CostFault};
 pub use derive::{Coin, DeriveFault, account, derive};
-pub use folder::{FolderFault, WalletFolder, write_new};
+pub use folder::{FolderFault, WalletFolder, write_new, write_over};
 pub use keystore::{KEYSTORE_BYTES_MAX, Keystore, KeystoreFault};
 pub use password::{Password, RandomFault, random};
 pub use phrase::{Phrase, PhraseFault, WORD_COUNTS};

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// How long a node may take to answer, or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where anvil makes a block; by itself it makes one for each transaction, which is slower by far.
+/// Where anvil makes a block; by itself it makes one for each transaction, which was slower by far.
 const ANVIL_BLOCK_SECONDS: &str = "1";
 
 /// The chain that the genesis file is for; ours draws its own number.

@@ -9,7 +9,7 @@ const INTRODUCTION: &str = "\
 Written by `piecework-chain-bench`; do not edit. ERC-20 transfers, signed before the clock starts, each to
 a receiver of its own, from funded accounts in turn, over JSON-RPC from a program of its own on the same
 machine. Counted are receipts with status 1 until the last transfer is in a block; ours are counted again
-after a restart. anvil makes a block a second here, which is its fastest.
+after a restart. anvil makes a block a second here; by itself it makes one for each transaction.
 ";
 
 const HEAD: &str = "\

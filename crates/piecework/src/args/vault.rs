@@ -15,7 +15,7 @@ pub(crate) enum VaultCommand {
     Lock(LockArgs),
     /// Give a lock back: the payee signs with --sign, the payer sends that or waits for its end.
     CloseLock(CloseLockArgs),
-    /// Make a session key that may sign cheques, up to an amount, for some days.
+    /// Make a session key that may sign cheques, up to an amount, for about 8 days.
     Delegate(DelegateArgs),
     /// Write a cheque to a payee.
     Cheque(ChequeArgs),
@@ -101,9 +101,6 @@ pub(crate) struct DelegateArgs {
     /// What its bounces can burn of the bond, whole tokens.
     #[arg(long, value_name = "AMOUNT", default_value = "0")]
     pub(crate) bond_at_risk: String,
-    /// How long it holds.
-    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=7))]
-    pub(crate) days: u64,
     #[command(flatten)]
     pub(crate) of: TokenArgs,
 }

@@ -5,6 +5,7 @@ mod cheque_file;
 mod delegate;
 mod exit;
 mod lock;
+mod promises;
 mod status;
 mod written;
 

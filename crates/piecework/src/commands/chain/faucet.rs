@@ -8,6 +8,7 @@ use crate::out::Out;
 use crate::purse::{Purse, address};
 use alloy_primitives::Address;
 use piecework_settle::COIN_DECIMALS;
+use piecework_wallet::write_over;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -75,11 +76,7 @@ fn read(file: &Path) -> Result<Value, Failure> {
 }
 
 fn write(file: &Path, record: &Value) -> Result<(), Failure> {
-    let doing = format!("cannot write {}", file.display());
-    let beside = file.with_extension("new");
-    fs::write(&beside, record.to_string()).context(&doing)?;
-    fs::File::open(&beside).and_then(|file| file.sync_all()).context(&doing)?;
-    fs::rename(&beside, file).context(&doing)
+    write_over(file, record.to_string().as_bytes()).map_err(Failure::new)
 }
 
 #[cfg(test)]

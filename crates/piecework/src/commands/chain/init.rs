@@ -2,7 +2,7 @@
 
 use super::{alloc, faucet};
 use crate::args::chain::InitArgs;
-use crate::failure::{Context, Failure};
+use crate::failure::Failure;
 use crate::out::Out;
 use crate::purse::{owner as wallet_owner, pin, pinned};
 use alloy_primitives::{Address, B256, U256, keccak256};
@@ -14,7 +14,7 @@ use piecework_chain::execute::Outcome;
 use piecework_chain::genesis::{CHAIN_IDS, Genesis};
 use piecework_chain::quota::Quota;
 use piecework_settle::{COIN_DECIMALS, Coin, Contract, Format, Network, TokenEntry};
-use piecework_wallet::{WalletFolder, parse_address};
+use piecework_wallet::{WalletFolder, parse_address, random, write_over};
 use serde_json::json;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -55,7 +55,7 @@ pub(super) fn run(args: &InitArgs, state: &Path, folder: &Path, out: Out) -> Res
     let network = network(args, &chain, placed)?;
     let text = network.write().map_err(Failure::new)?;
     let file = folder.join(NETWORK);
-    std::fs::write(&file, text).context(format_args!("cannot write {}", file.display()))?;
+    write_over(&file, text.as_bytes()).map_err(Failure::new)?;
     if args.faucet {
         faucet::allow(folder)?;
     }
@@ -68,13 +68,9 @@ pub(super) fn run(args: &InitArgs, state: &Path, folder: &Path, out: Out) -> Res
 
 /// The chain's number and salt, which no other chain has.
 fn identity() -> Result<(u64, B256), Failure> {
-    let random = || piecework_node::system_random().context("cannot draw a random number");
-    let chain_id = CHAIN_IDS.start + random()? % (CHAIN_IDS.end - CHAIN_IDS.start);
-    let mut salt = B256::ZERO;
-    for part in salt.0.chunks_exact_mut(8) {
-        part.copy_from_slice(&random()?.to_le_bytes());
-    }
-    Ok((chain_id, salt))
+    let number = u64::from_be_bytes(*random().map_err(Failure::new)?);
+    let chain_id = CHAIN_IDS.start + number % (CHAIN_IDS.end - CHAIN_IDS.start);
+    Ok((chain_id, B256::from(*random().map_err(Failure::new)?)))
 }
 
 fn owner(args: &InitArgs, state: &Path) -> Result<Address, Failure> {

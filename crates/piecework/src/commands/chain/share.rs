@@ -6,6 +6,7 @@ use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
 use crate::purse::{pin, pinned, read_network};
 use piecework_settle::Network;
+use piecework_wallet::write_over;
 use std::path::Path;
 
 /// Runs the command.
@@ -42,8 +43,7 @@ pub(super) fn served_at(url: &str, state: &Path, folder: &Path) -> Result<(), Fa
     if network.rpc != [url] {
         network.rpc = vec![url.to_owned()];
         let text = network.write().map_err(Failure::new)?;
-        let path = folder.join(NETWORK);
-        std::fs::write(&path, text).context(format_args!("cannot write {}", path.display()))?;
+        write_over(&folder.join(NETWORK), text.as_bytes()).map_err(Failure::new)?;
     }
     if pinned(state)?.is_some_and(|known| known.genesis == network.genesis) {
         pin(state, &network)?;

@@ -1,6 +1,7 @@
 //! `piecework vault cheque`, `cash` and `repay`.
 
 use super::cheque_file::ChequeFile;
+use super::promises::{Taking, demand_room};
 use super::written::Written;
 use crate::args::vault::{CashArgs, ChequeArgs};
 use crate::failure::{Context, Failure};
@@ -16,19 +17,10 @@ use serde_json::json;
 pub(super) fn write(args: &ChequeArgs, purse: &Purse, out: Out) -> Result<(), Failure> {
     let (payer, token) = (purse.owner()?, purse.preferred(args.of.token.as_deref())?);
     let (payee, cumulative) = (address(&args.payee)?, amount(&args.amount, token.decimals)?);
-    let account = purse.client.account(payer, token.address).map_err(Failure::new)?;
     let mut written = Written::open(purse)?;
-    let outstanding = written.outstanding(purse, token.address)?;
-    let (needed, free) = (outstanding + U256::from(cumulative), U256::from(account.staying()));
-    if needed > free || account.epoch == 0 {
-        let whole = |amount| format_amount(amount, token.decimals);
-        return Err(Failure::new(format!(
-            "{} {} are free in the vault, and the cheques that are written, with this one, come to {}: \
-             `piecework vault deposit` more",
-            whole(free),
-            token.symbol,
-            whole(needed)
-        )));
+    let account = demand_room(purse, &token, &mut written, Taking::More(cumulative))?;
+    if account.epoch == 0 {
+        return Err(Failure::new("the account was never funded: `piecework vault deposit` first"));
     }
     if !out.is_json() {
         let what = format!("a cheque of {} {} for {payee}", args.amount, token.symbol);

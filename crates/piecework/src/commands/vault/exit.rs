@@ -1,5 +1,7 @@
 //! `piecework vault exit` and `bond-exit`: asked for first, taken after the wait.
 
+use super::promises::{Taking, demand_room};
+use super::written::Written;
 use crate::args::vault::{ExitArgs, TokenArgs};
 use crate::failure::Failure;
 use crate::out::Out;
@@ -9,7 +11,11 @@ use crate::purse::{Purse, amount};
 pub(super) fn exit(args: &ExitArgs, purse: &Purse, out: Out) -> Result<(), Failure> {
     let (owner, token) = (purse.owner()?, purse.preferred(args.of.token.as_deref())?);
     let plan = match &args.amount {
-        Some(text) => purse.client.request_exit(owner, &token, amount(text, token.decimals)?),
+        Some(text) => {
+            let amount = amount(text, token.decimals)?;
+            demand_room(purse, &token, &mut Written::open(purse)?, Taking::Exit(amount))?;
+            purse.client.request_exit(owner, &token, amount)
+        }
         None => purse.client.exit(owner, &token),
     };
     purse.carry_out(&plan.map_err(Failure::new)?, &args.of.spend, out).map(drop)

@@ -1,5 +1,7 @@
 //! `piecework vault lock` and `close-lock`.
 
+use super::promises::{Taking, demand_room};
+use super::written::Written;
 use crate::args::vault::{CloseLockArgs, LockArgs};
 use crate::failure::{Context, Failure};
 use crate::out::Out;
@@ -14,6 +16,7 @@ const DAY_SECONDS: u64 = 24 * 3600;
 pub(super) fn lock(args: &LockArgs, purse: &Purse, out: Out) -> Result<(), Failure> {
     let token = purse.preferred(args.of.token.as_deref())?;
     let (payee, amount) = (address(&args.payee)?, amount(&args.amount, token.decimals)?);
+    demand_room(purse, &token, &mut Written::open(purse)?, Taking::More(amount))?;
     let until = purse.client.now().map_err(Failure::new)?.saturating_add(args.days * DAY_SECONDS);
     let plan =
         purse.client.lock(purse.owner()?, &token, payee, (amount, until)).map_err(Failure::new)?;

@@ -6,9 +6,10 @@ use crate::failure::{Context, Failure};
 use crate::purse::Purse;
 use alloy_primitives::{Address, U256};
 use piecework_pay::Domain;
+use piecework_wallet::write_over;
 use serde_json::Value;
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// Cheques kept at most; cashed ones are forgotten.
@@ -30,8 +31,7 @@ impl Written {
             read => read.context(&doing)?,
         };
         let mut cheques = Vec::new();
-        // A line that a crash cut off was never given to anybody.
-        for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+        for line in text.lines() {
             let value: Value = serde_json::from_str(line).context(&doing)?;
             cheques.push(ChequeFile::parse(&value).context(&doing)?);
         }
@@ -65,21 +65,7 @@ impl Written {
             )));
         }
         self.cheques.push(cheque);
-        let doing = format!("cannot write {}", self.path.display());
-        let beside = self.path.with_extension("new");
-        let mut options = OpenOptions::new();
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file =
-            options.write(true).create(true).truncate(true).open(&beside).context(&doing)?;
-        for cheque in &self.cheques {
-            writeln!(file, "{}", cheque.to_json()).context(&doing)?;
-        }
-        file.sync_all().context(&doing)?;
-        fs::rename(&beside, &self.path).context(&doing)?;
-        let folder = self
-            .path
-            .parent()
-            .map_or(Ok(()), |folder| fs::File::open(folder).and_then(|folder| folder.sync_all()));
-        folder.context(&doing)
+        let lines = self.cheques.iter().map(|cheque| format!("{}\n", cheque.to_json()));
+        write_over(&self.path, lines.collect::<String>().as_bytes()).map_err(Failure::new)
     }
 }
