@@ -153,12 +153,8 @@ fn with_npm(
 
 /// Ethereum libraries and tools of other people against a chain of ours; npm installs them.
 fn rpc_clients(project: &Project) -> Result<String, String> {
-    let example = ["build", "--locked", "--package", "piecework-rpc", "--example", "rpc-node"];
-    let mut build = project.cargo(example);
-    build.args(["--profile", "ci"]);
-    process::run(build, STEP_LIMIT)?;
     let mut clients = Command::new("node");
-    clients.arg("contracts/rpc/run.mjs").arg(project.binary("ci", "examples/rpc-node"));
+    clients.arg("contracts/rpc/run.mjs").arg(project.binary("ci", "piecework"));
     clients.current_dir(&project.root);
     last_line_of(clients)
 }
