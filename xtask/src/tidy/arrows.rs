@@ -24,12 +24,12 @@ const LAYERS: &[(Layer, &[&str])] = &[
         Layer::Pure,
         &[
             "types", "bencode", "metainfo", "wire", "tracker", "hash", "filter", "mse", "gateway",
-            "swarm", "dht", "utp", "pay",
+            "swarm", "dht", "utp", "pay", "catalog", "settings", "access", "feeds",
         ],
     ),
     (Layer::Effect, &["disk", "net", "wallet", "chain", "rpc", "settle"]),
-    (Layer::Node, &["node"]),
-    (Layer::Face, &["api", "qbittorrent", "web", "piecework"]),
+    (Layer::Node, &["node", "daemon"]),
+    (Layer::Face, &["api", "qbittorrent", "transmission", "web", "piecework"]),
     (Layer::Proof, &["sim", "testkit", "interop", "bench"]),
     (Layer::Tool, &["xtask"]),
 ];

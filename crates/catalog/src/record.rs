@@ -1,0 +1,180 @@
+//! What is written down of a torrent, and so outlives the process.
+
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Torrents of a catalog.
+pub const TORRENTS_MAX: usize = 100_000;
+
+/// Tags, and categories, of a catalog; tags of a torrent.
+pub const TAGS_MAX: usize = 1_000;
+
+/// A torrent as it is kept from run to run. Its metainfo is kept beside it by whoever writes records down.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Record {
+    /// SHA-1 of the info dictionary in hex, for v1 and hybrid torrents.
+    pub v1: Option<String>,
+    /// SHA-256 of the info dictionary in hex, for v2 and hybrid torrents.
+    pub v2: Option<String>,
+    /// What people call it. The name of its files does not change with it.
+    pub name: String,
+    /// The link it came from, until its metainfo is known and after.
+    pub magnet: Option<String>,
+    /// Bytes of all files; 0 while unknown.
+    pub size_bytes: u64,
+    /// Whether its metainfo is known.
+    pub has_metainfo: bool,
+    /// It keeps to its trackers (BEP 27).
+    pub is_private: bool,
+    /// It is one file, whose name is the torrent's, or a folder of files.
+    pub root: Option<String>,
+
+    /// Unix seconds; see [`crate::Moment::unix`].
+    pub added_at: u64,
+    /// When all that was wanted had come.
+    pub completed_at: Option<u64>,
+    /// It takes no part until somebody starts it.
+    pub is_stopped: bool,
+    /// It takes part whatever the queue says.
+    pub is_forced: bool,
+    /// Its place in the queue, from 0; no two are alike. A complete one keeps its place and waits for none.
+    pub queue: u32,
+
+    /// Its category, one of the catalog's.
+    pub category: Option<String>,
+    /// Its tags.
+    pub tags: BTreeSet<String>,
+    /// Paths follow the category.
+    pub is_automatic: bool,
+    /// The folder that the complete torrent lies in.
+    pub save_path: String,
+    /// The folder that it lies in until it is complete, if that is another one.
+    pub incomplete_path: Option<String>,
+    /// In which of the two it lies now.
+    pub place: Place,
+
+    /// Bytes a second; `None` for no limit of its own.
+    pub down_limit: Option<u64>,
+    /// See `down_limit`.
+    pub up_limit: Option<u64>,
+    /// How much it gives back.
+    pub share: ShareLimits,
+    /// Pieces are asked for in order.
+    pub is_sequential: bool,
+    /// The first and last pieces of each file come first.
+    pub edges_first: bool,
+    /// Each peer is shown few pieces (BEP 16).
+    pub is_super_seed: bool,
+    /// Priorities of files that are not normal: 0 skips, 1 to 7. By number in the torrent.
+    pub priorities: BTreeMap<u32, u8>,
+    /// Files that have another path than the metainfo says, below the torrent's folder. By number.
+    pub paths: BTreeMap<u32, String>,
+    /// Trackers in place of those of the metainfo, by tier.
+    pub trackers: Option<Vec<Vec<String>>>,
+    /// Web seeds besides those of the metainfo.
+    pub web_seeds: Vec<String>,
+    /// Counts of all runs.
+    pub totals: Totals,
+    /// What was wanted and missing when it was last loaded.
+    pub last: LastFigures,
+    /// Why it cannot go on, in words, with a remedy. It stands still until it is started or checked.
+    pub error: Option<String>,
+    /// Hash all data at the next start.
+    pub wants_check: bool,
+    /// Files of the right size count as complete at the first start.
+    pub is_trusted: bool,
+}
+
+/// Which of its two folders a torrent lies in.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// `save_path`.
+    #[default]
+    Final,
+    /// `incomplete_path`.
+    Incomplete,
+}
+
+/// What is counted over all runs.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Totals {
+    /// Payload received, bytes.
+    pub down_bytes: u64,
+    /// Payload sent, bytes.
+    pub up_bytes: u64,
+    /// Received for nothing: it failed its hash or was there already, bytes.
+    pub wasted_bytes: u64,
+    /// Time it took part, seconds.
+    pub active_seconds: u64,
+    /// Time it was complete and took part, seconds.
+    pub seeding_seconds: u64,
+    /// When payload last moved, unix seconds.
+    pub last_activity_at: Option<u64>,
+    /// When all pieces were last seen among its peers, unix seconds.
+    pub seen_complete_at: Option<u64>,
+}
+
+/// Figures of a torrent that is not loaded.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct LastFigures {
+    /// Bytes of the wanted pieces.
+    pub wanted_bytes: u64,
+    /// Those of them that were missing.
+    pub left_bytes: u64,
+}
+
+/// A limit of one torrent, or that of all.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit<T> {
+    /// That of all torrents.
+    #[default]
+    Global,
+    /// None, whatever the limit of all.
+    Unlimited,
+    /// This one.
+    Of(T),
+}
+
+/// What a complete torrent gives back before something happens to it.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct ShareLimits {
+    /// Sent over received, in thousandths.
+    pub ratio_milli: Limit<u32>,
+    /// Minutes of seeding.
+    pub seeding_minutes: Limit<u32>,
+    /// Minutes without anything sent.
+    pub inactive_minutes: Limit<u32>,
+    /// What happens then.
+    pub action: Limit<ShareAction>,
+}
+
+/// What happens to a torrent that has reached a share limit.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShareAction {
+    /// It is stopped.
+    #[default]
+    Stop,
+    /// It leaves the catalog; its files stay.
+    Remove,
+    /// It leaves the catalog and its files are deleted.
+    RemoveWithFiles,
+    /// It goes on as a super seed.
+    SuperSeed,
+}
+
+/// Torrents of one kind, with their folders.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Category {
+    /// Where its torrents lie: absolute, or below the save path of all. Empty: the category's name below it.
+    pub save_path: String,
+    /// The same until they are complete; `None`: as for all torrents.
+    pub incomplete_path: Option<String>,
+}

@@ -1,0 +1,13 @@
+//! A catalog of torrents joined to an engine, for weeks.
+//!
+//! [`Daemon`] is one thread that drives the catalog's run loop (the numbers of `piecework_catalog` are repeated
+//! in `drive.rs`): it carries effects to the engine and the drives, outcomes back, and writes records down
+//! before it answers. Faces hold a [`Handle`]: they read the catalog under a lock and ask for changes.
+//!
+//! It must not know: HTTP, dialects, terminals. It decides nothing that the catalog can decide.
+
+mod handle;
+mod news;
+
+pub use handle::{Added, Handle, New, NewSource, NodeFigures};
+pub use news::{Level, News};
