@@ -151,6 +151,10 @@ fields! {
     IsPrivate "is_private",
     /// The link it came from.
     Magnet "magnet",
+    /// The host of its first tracker; the whole address may hold a passkey.
+    Tracker "tracker",
+    /// How many trackers it has.
+    TrackerCount "tracker_count",
 }
 
 impl Field {
@@ -272,7 +276,14 @@ impl Torrent {
                 }
             }
             Field::Magnet => optional_text(record.magnet.as_deref()),
+            Field::Tracker => optional_text(self.trackers().next().map(host)),
+            Field::TrackerCount => Number(self.trackers().count() as u64),
         }
+    }
+
+    /// Its trackers' addresses, tier after tier.
+    pub fn trackers(&self) -> impl Iterator<Item = &str> {
+        self.record.trackers.iter().flatten().flatten().map(String::as_str)
     }
 
     /// Whether all that is wanted is there, as far as is known.
@@ -351,6 +362,17 @@ impl Torrent {
             let ratio = u128::from(self.up_bytes()) * u128::from(MILLI) / u128::from(down);
             u64::try_from(ratio).unwrap_or(u64::MAX)
         })
+    }
+}
+
+/// The host in an address, without user, port and path.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
     }
 }
 

@@ -70,7 +70,8 @@ pub struct Record {
     pub priorities: BTreeMap<u32, u8>,
     /// Files that have another path than the metainfo says, below the torrent's folder. By number.
     pub paths: BTreeMap<u32, String>,
-    /// Trackers in place of those of the metainfo, by tier.
+    /// All its trackers by tier: those of its metainfo or link, and what people made of them. `None` until
+    /// they are known.
     pub trackers: Option<Vec<Vec<String>>>,
     /// Web seeds besides those of the metainfo.
     pub web_seeds: Vec<String>,
