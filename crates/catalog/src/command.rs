@@ -69,7 +69,7 @@ pub enum Command {
     SetAutomatic(Vec<InfoHash>, bool),
     /// Another name for people.
     Rename(InfoHash, String),
-    /// Other paths of files, below the torrent's folder, by number.
+    /// Other paths of files, by number: below the folder it lies in, its root included, with `/` between.
     RenameFiles(InfoHash, Vec<(u32, String)>),
     /// Other priorities of files, by number: 0 skips, 4 is normal, 7 is the highest.
     SetPriorities(InfoHash, Vec<(u32, u8)>),
@@ -81,7 +81,7 @@ pub enum Command {
     SetSuperSeed(Vec<InfoHash>, bool),
     /// Other trackers.
     EditTrackers(InfoHash, TrackerEdit),
-    /// Hash all data.
+    /// Hash all data: now of a loaded torrent, else at the next start. Clears its error.
     Check(Vec<InfoHash>),
     /// Ask the trackers for peers now.
     Reannounce(Vec<InfoHash>),

@@ -3,13 +3,20 @@
 use piecework_types::InfoHash;
 
 /// Something for whoever drives the catalog. What it needs to know stands in the torrent's record.
+///
+/// Of one torrent at most one of `Load`, `Unload`, `Move` and `RenameFiles` is under way, but for an `Unload`
+/// that may overtake a `Load`. The small ones (`Limits` to `Reannounce`) have no outcome; for a torrent that is
+/// not in the engine they mean nothing.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Effect {
-    /// Let the engine take part in it, as its record says.
+    /// Let the engine take part in it, as its record says. The first observation shows that it does;
+    /// [`Outcome::LoadFailed`] that it cannot.
     Load(InfoHash),
-    /// Take it out of the engine. [`Outcome::Unloaded`] follows.
+    /// Take it out of the engine, with everything written. [`Outcome::Unloaded`] follows, always: also where
+    /// the engine has no such torrent, because it failed there or was not loaded yet.
     Unload(InfoHash),
-    /// Move its payload; it is not loaded. [`Outcome::Moved`] or [`Outcome::MoveFailed`] follows.
+    /// Move its payload; it is not loaded. [`Outcome::Moved`] or [`Outcome::MoveFailed`] follows. After a crash
+    /// it comes once more: what lies in `to` already has been moved.
     Move {
         /// Which.
         id: InfoHash,
@@ -18,15 +25,16 @@ pub enum Effect {
         /// The folder it is to lie in.
         to: String,
     },
-    /// Rename files below its folder, from the first path to the second; it is not loaded.
-    /// [`Outcome::Moved`] or [`Outcome::MoveFailed`] follows.
+    /// Rename files below the folder it lies in; it is not loaded. [`Outcome::Moved`] or
+    /// [`Outcome::MoveFailed`] follows, all or nothing. After a crash it comes once more: what has its new path
+    /// already has been renamed.
     RenameFiles {
         /// Which.
         id: InfoHash,
-        /// Paths below the folder it lies in, old and new.
-        paths: Vec<(String, String)>,
+        /// Which files.
+        files: Vec<FileRename>,
     },
-    /// It has left the catalog and the engine: forget its record and metainfo, and delete its files if so.
+    /// It has left the catalog and the engine: forget its metainfo and resume data, and delete its files if so.
     Forget {
         /// Which.
         id: InfoHash,
@@ -56,6 +64,17 @@ pub enum Effect {
     },
 }
 
+/// A file that gets another path below the folder that its torrent lies in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FileRename {
+    /// Its number in the torrent.
+    pub file: u32,
+    /// The path it has; `None` for that of the metainfo.
+    pub from: Option<String>,
+    /// The path it gets.
+    pub to: String,
+}
+
 /// What became of an effect, or of a torrent in the engine.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Outcome {
@@ -77,15 +96,17 @@ pub enum Outcome {
         is_private: bool,
         /// The name of its file or folder.
         root: String,
+        /// Files, pad files included.
+        file_count: u32,
     },
     /// All that was wanted has come, is hashed and written.
     Done,
-    /// Its files are gone.
+    /// Its files are gone. An [`Effect::Unload`] follows.
     Missing(String),
-    /// Something went wrong that a person should know of; it goes on.
+    /// Something went wrong that a person should know of; it goes on. Shown as its error while that lasts.
     Problem(String),
     /// The problem is over.
     Recovered,
-    /// It gave up: why.
+    /// It gave up: why. An [`Effect::Unload`] follows.
     Failed(String),
 }

@@ -65,9 +65,9 @@ fields! {
     Stage "stage",
     /// It takes part whatever the queue says.
     IsForced "is_forced",
-    /// Why it cannot go on.
+    /// Why it cannot go on, or what is wrong although it does.
     Error "error",
-    /// Its place in the queue, from 0; absent once it is complete.
+    /// Its place in the queue among those that are not complete, from 0; absent once it is complete.
     Queue "queue",
     /// Bytes of all files.
     SizeBytes "size_bytes",
@@ -81,7 +81,7 @@ fields! {
     DownRate "down_rate",
     /// Payload sent a second.
     UpRate "up_rate",
-    /// Seconds until it is complete at this rate.
+    /// Seconds until it is complete at the rate of the last ten seconds or so.
     EtaSeconds "eta_seconds",
     /// Received in all runs.
     DownBytes "down_bytes",
@@ -93,7 +93,8 @@ fields! {
     SessionUpBytes "session_up_bytes",
     /// Received for nothing in all runs.
     WastedBytes "wasted_bytes",
-    /// Sent over received in thousandths; absent where nothing was received.
+    /// Sent over received in thousandths. Where less than a hundredth of what is there was received, it counts
+    /// as received: the files were there before. Absent where there is nothing.
     RatioMilli "ratio_milli",
     /// Connected peers.
     Peers "peers",

@@ -28,13 +28,13 @@ mod torrent;
 
 pub use catalog::Catalog;
 pub use command::{Command, Jump, Mode, Refusal, RefusalKind, TrackerEdit};
-pub use effect::{Effect, Outcome};
+pub use effect::{Effect, FileRename, Outcome};
 pub use field::{Field, FieldSet, Value};
 pub use journal::{Delta, Revision};
 pub use moment::{LocalTime, Moment};
 pub use record::{
-    Category, LastFigures, Limit, Place, Record, ShareAction, ShareLimits, TAGS_MAX, TORRENTS_MAX,
-    Totals,
+    Category, LastFigures, Limit, Place, Record, ShareAction, ShareLimits, Spared, TAGS_MAX,
+    TORRENTS_MAX, TRACKERS_MAX, Totals,
 };
 pub use rules::{AlternativeSchedule, Days, QueueRules, Rules, SpeedLimits};
 pub use torrent::{Figures, Stage, Torrent};

@@ -9,6 +9,9 @@ pub const TORRENTS_MAX: usize = 100_000;
 /// Tags, and categories, of a catalog; tags of a torrent.
 pub const TAGS_MAX: usize = 1_000;
 
+/// Trackers, and web seeds, of a torrent.
+pub const TRACKERS_MAX: usize = 256;
+
 /// A torrent as it is kept from run to run. Its metainfo is kept beside it by whoever writes records down.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default)]
@@ -19,6 +22,8 @@ pub struct Record {
     pub v2: Option<String>,
     /// What people call it. The name of its files does not change with it.
     pub name: String,
+    /// A person gave it this name: the one of its metainfo does not replace it.
+    pub is_renamed: bool,
     /// The link it came from, until its metainfo is known and after.
     pub magnet: Option<String>,
     /// Bytes of all files; 0 while unknown.
@@ -27,18 +32,23 @@ pub struct Record {
     pub has_metainfo: bool,
     /// It keeps to its trackers (BEP 27).
     pub is_private: bool,
-    /// It is one file, whose name is the torrent's, or a folder of files.
+    /// The name of its file or folder, below the folder it lies in; `None` until its metainfo is known.
     pub root: Option<String>,
+    /// Files of its metainfo, pad files included; 0 while unknown.
+    pub file_count: u32,
 
     /// Unix seconds; see [`crate::Moment::unix`].
     pub added_at: u64,
-    /// When all that was wanted had come.
+    /// All that is wanted is there, as far as is known.
+    pub is_complete: bool,
+    /// When all that was wanted had come, the last time that it did.
     pub completed_at: Option<u64>,
     /// It takes no part until somebody starts it.
     pub is_stopped: bool,
     /// It takes part whatever the queue says.
     pub is_forced: bool,
-    /// Its place in the queue, from 0; no two are alike. A complete one keeps its place and waits for none.
+    /// Its key in the queue: lower ones go first, no two are alike, there may be gaps. A complete torrent keeps
+    /// its own. What people see is [`crate::Field::Queue`].
     pub queue: u32,
 
     /// Its category, one of the catalog's.
@@ -51,8 +61,10 @@ pub struct Record {
     pub save_path: String,
     /// The folder that it lies in until it is complete, if that is another one.
     pub incomplete_path: Option<String>,
-    /// In which of the two it lies now.
+    /// In which of the two it lies now, unless `lies_in` says otherwise.
     pub place: Place,
+    /// The folder it lies in, where that is none of the two: it is to be moved, or could not be.
+    pub lies_in: Option<String>,
 
     /// Bytes a second; `None` for no limit of its own.
     pub down_limit: Option<u64>,
@@ -60,6 +72,8 @@ pub struct Record {
     pub up_limit: Option<u64>,
     /// How much it gives back.
     pub share: ShareLimits,
+    /// Share limits that do not stop it (again).
+    pub spared: Spared,
     /// Pieces are asked for in order.
     pub is_sequential: bool,
     /// The first and last pieces of each file come first.
@@ -68,19 +82,24 @@ pub struct Record {
     pub is_super_seed: bool,
     /// Priorities of files that are not normal: 0 skips, 1 to 7. By number in the torrent.
     pub priorities: BTreeMap<u32, u8>,
-    /// Files that have another path than the metainfo says, below the torrent's folder. By number.
+    /// Files that have another path than the metainfo says: below the folder it lies in, its own root
+    /// included, with `/` between. By number.
     pub paths: BTreeMap<u32, String>,
+    /// Files that do not have the path of `paths` yet, with the one they have; `None` for the metainfo's.
+    pub renaming: BTreeMap<u32, Option<String>>,
     /// All its trackers by tier: those of its metainfo or link, and what people made of them. `None` until
     /// they are known.
     pub trackers: Option<Vec<Vec<String>>>,
     /// Web seeds besides those of the metainfo.
     pub web_seeds: Vec<String>,
-    /// Counts of all runs.
+    /// Counts of all runs, this load included as far as it was observed.
     pub totals: Totals,
-    /// What was wanted and missing when it was last loaded.
+    /// What was wanted and missing when that was last known.
     pub last: LastFigures,
     /// Why it cannot go on, in words, with a remedy. It stands still until it is started or checked.
     pub error: Option<String>,
+    /// The error is that its files are gone.
+    pub is_missing: bool,
     /// Hash all data at the next start.
     pub wants_check: bool,
     /// Files of the right size count as complete at the first start.
@@ -153,6 +172,17 @@ pub struct ShareLimits {
     pub inactive_minutes: Limit<u32>,
     /// What happens then.
     pub action: Limit<ShareAction>,
+}
+
+/// Share limits that a torrent had reached when a person started it again: they do not stop it a second time. A
+/// change of the limits, its own or those of all, ends this.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Spared {
+    /// That of the ratio.
+    pub ratio: bool,
+    /// That of the seeding time.
+    pub seeding: bool,
 }
 
 /// What happens to a torrent that has reached a share limit.

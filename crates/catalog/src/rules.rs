@@ -37,13 +37,15 @@ pub struct Rules {
 pub struct QueueRules {
     /// There is a queue.
     pub is_on: bool,
-    /// Torrents that download; `None` for no limit.
+    /// Torrents that download, or fetch their info dictionary; `None` for no limit.
     pub downloads_max: Option<u32>,
     /// Complete torrents that seed.
     pub seeds_max: Option<u32>,
-    /// Both together.
+    /// Both together; downloads come first.
     pub active_max: Option<u32>,
-    /// Torrents slower than this, bytes a second in their direction for a minute, do not count. `None`: all do.
+    /// Torrents slower than this, bytes a second in their direction for a minute, count neither as downloads nor
+    /// as seeds, until they have been faster for a minute. They do count for `active_max`, so that a node does
+    /// not end up with all of them. `None`: all count.
     pub slow_below: Option<u64>,
 }
 

@@ -95,6 +95,12 @@ pub struct Torrent {
     pub(crate) record: Record,
     pub(crate) figures: Figures,
     pub(crate) stage: Stage,
+    /// Among those that are not complete, from 0.
+    pub(crate) place: u32,
+    /// Received a second, as a moving average: what is left is divided by it.
+    pub(crate) smooth_rate: u64,
+    /// What is wrong although it goes on.
+    pub(crate) problem: Option<String>,
 }
 
 impl Torrent {
