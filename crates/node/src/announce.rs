@@ -3,7 +3,7 @@
 //! A hybrid torrent is announced under both of its names, each with a schedule of its own. Owns no
 //! socket; when to announce is the schedule's decision.
 
-use crate::event::TrackerStatus;
+use crate::event::{SecretUrl, TrackerState, TrackerStatus};
 use piecework_net::{AnnounceError, AnnounceJob, TrackerClient};
 use piecework_tracker::{
     Announce, AnnounceAnswer, Input, Output, Schedule, SchedulePolicy, TRACKERS_MAX, TrackerFault,
@@ -62,13 +62,15 @@ impl Announcer {
     pub(crate) fn new(info_hashes: &InfoHashes, tiers: &[Vec<String>], rng: &mut Rng) -> Self {
         let (mut urls, mut statuses, mut unusable) = (Vec::new(), Vec::new(), Vec::new());
         let mut sizes = Vec::new();
-        for tier in tiers {
+        for (at, tier) in (0..).zip(tiers) {
             let before = urls.len();
             for text in tier {
                 match text.parse::<TrackerUrl>() {
                     Ok(url) if urls.len() < TRACKERS_MAX && !urls.contains(&url) => {
                         statuses.push(TrackerStatus {
                             host: url.host().to_string(),
+                            url: SecretUrl::new(text),
+                            tier: at,
                             ..TrackerStatus::default()
                         });
                         urls.push(url);
@@ -76,8 +78,12 @@ impl Announcer {
                     Ok(_) => {}
                     Err(fault) => unusable.push(TrackerStatus {
                         host: "unusable address".into(),
+                        url: SecretUrl::new(text),
+                        tier: at,
                         message: fault.to_string(),
                         is_working: Some(false),
+                        state: TrackerState::Failing,
+                        ..TrackerStatus::default()
                     }),
                 }
             }
@@ -100,8 +106,15 @@ impl Announcer {
         Self { lines: lines.collect(), urls, statuses }
     }
 
-    pub(crate) fn statuses(&self) -> &[TrackerStatus] {
-        &self.statuses
+    /// What is known of the trackers now.
+    pub(crate) fn statuses(&self, now: Time) -> Vec<TrackerStatus> {
+        let mut statuses = self.statuses.clone();
+        for (tracker, at) in self.lines.iter().flat_map(|line| line.schedule.next_announces()) {
+            let Some(status) = statuses.get_mut(tracker.0 as usize) else { continue };
+            let next_in = at.since(now);
+            status.next_in = Some(status.next_in.map_or(next_in, |other| other.min(next_in)));
+        }
+        statuses
     }
 
     pub(crate) fn start(&mut self, facts: &Facts, now: Time) {
@@ -145,6 +158,7 @@ impl Announcer {
                 };
                 let Some(url) = self.urls.get(tracker.0 as usize) else { continue };
                 let Some(asked) = line.asked.get_mut(tracker.0 as usize) else { continue };
+                self.statuses[tracker.0 as usize].state = TrackerState::Updating;
                 asked.number = asked.number.wrapping_add(1);
                 let number = asked.number;
                 let announce = Announce {
@@ -192,12 +206,19 @@ impl Announcer {
         }
         let status = &mut self.statuses[tracker.0 as usize];
         status.is_working = Some(answer.is_ok());
+        status.state = match answer {
+            Ok(_) => TrackerState::Working,
+            Err(_) => TrackerState::Failing,
+        };
         match answer {
             Ok(answer) => {
                 status.message = answer.warning.unwrap_or_else(|| match answer.peers.len() {
                     1 => "1 peer".to_owned(),
                     count => format!("{count} peers"),
                 });
+                status.seeds = answer.complete.or(status.seeds);
+                status.leechers = answer.incomplete.or(status.leechers);
+                status.downloaded = answer.downloaded.or(status.downloaded);
                 if answer.tracker_id.is_some() {
                     asked.tracker_id = answer.tracker_id;
                 }

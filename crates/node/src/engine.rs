@@ -1,12 +1,14 @@
 //! The engine as the faces see it: start it, add torrents, take events, stop it.
 
 mod dht;
+mod figures;
 
 use crate::clock::Clock;
 use crate::config::{AddTorrent, EngineConfig, Playback, Source};
 use crate::dht::{DhtHandle, DhtThread};
-use crate::event::{Event, StatusCell, TorrentKey, What};
+use crate::event::{Event, TorrentKey, What};
 use crate::external::External;
+use crate::figures::{Board, StatusCell};
 use crate::limits::NodeLimits;
 use crate::network::{self, Concerned, Network, Notice};
 use crate::prepare::Jobs;
@@ -22,7 +24,7 @@ use piecework_net::{
     AcceptRules, Acceptor, ListenError, Listeners, LocalDiscovery, LocalHandle, Reach,
     TrackerClient, Watch, WatchRules,
 };
-use piecework_swarm::{AddressPolicy, Refusal};
+use piecework_swarm::AddressPolicy;
 use piecework_tracker::local::LocalInput;
 use piecework_types::{InfoHash, InfoHashes, PeerId, Rng};
 use std::collections::BTreeMap;
@@ -200,6 +202,8 @@ pub struct Engine {
     watch: Option<Watch>,
     events: Receiver<Option<Event>>,
     next_key: AtomicU64,
+    clock: Clock,
+    board: Arc<Board>,
     statuses: Mutex<BTreeMap<TorrentKey, StatusCell>>,
 }
 
@@ -258,6 +262,8 @@ impl Engine {
             watch: None,
             events,
             next_key: AtomicU64::new(1),
+            clock,
+            board: Arc::default(),
             statuses: Mutex::default(),
         };
         if let Some(dht) = &config.dht {
@@ -396,7 +402,7 @@ impl Engine {
             content = None;
             spec.source = Source::Magnet(Box::new(Magnet::new(info_hashes)));
         }
-        let status = StatusCell::default();
+        let status = StatusCell::new(key, Arc::clone(&self.board));
         let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         statuses.insert(key, status.clone());
         drop(statuses);
@@ -448,17 +454,6 @@ impl Engine {
         self.shards.iter().all(|(_, thread)| !thread.is_finished())
     }
 
-    /// The latest figures of a torrent.
-    pub fn status(&self, key: TorrentKey) -> Option<crate::Status> {
-        let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut status = statuses.get(&key).map(StatusCell::get)?;
-        let filtered = self.shared.turned_away.load(Ordering::Relaxed);
-        if filtered > 0 {
-            status.turned_away.push((Refusal::Filtered, filtered));
-        }
-        Some(status)
-    }
-
     /// From now on what a reader needs next is fetched before anything else; `None` ends that. A new call
     /// takes the place of the last one, so call it again after a seek. May be called before the files
     /// are known. Nothing that is not wanted is fetched for it, and a file that does not exist ends it.
@@ -472,8 +467,11 @@ impl Engine {
     /// Ends a torrent politely; [`What::Stopped`] follows. Its files stay.
     pub fn remove(&self, key: TorrentKey) {
         let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        statuses.remove(&key);
+        let status = statuses.remove(&key);
         drop(statuses);
+        if let Some(status) = status {
+            status.retire();
+        }
         // Only one shard knows the key.
         for (shard, _) in &self.shards {
             shard.send(Command::Stop { key });

@@ -2,9 +2,12 @@
 
 use piecework_metainfo::{Info, PieceLayers};
 use piecework_swarm::Refusal;
+use piecework_tracker::TrackerUrl;
 use piecework_types::{Blame, InfoHashes};
+use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// A torrent of this engine, never reused while the engine runs.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -121,6 +124,11 @@ pub struct Status {
     pub down_rate: u64,
     /// See `down_rate`.
     pub up_rate: u64,
+    /// Payload received for nothing in this run: duplicates, and pieces that failed. Bytes.
+    pub wasted_bytes: u64,
+    /// Copies of the torrent that the connected peers have together, in thousandths: how many have the
+    /// rarest piece, and behind the point the share of pieces that more have. `None` while that is unknown.
+    pub availability_milli: Option<u32>,
     /// Connected peers, and those of them that have everything.
     pub peers: u32,
     /// See `peers`.
@@ -145,15 +153,74 @@ pub struct Status {
     pub is_resting: bool,
 }
 
+/// How far an announce to a tracker is.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum TrackerState {
+    /// It was told nothing yet.
+    #[default]
+    NotContacted,
+    /// An announce is under way.
+    Updating,
+    /// It answered the last one.
+    Working,
+    /// The last one failed.
+    Failing,
+}
+
+/// The whole address of a tracker. It may hold a passkey: `Debug` shows only its beginning, `Display` all.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct SecretUrl(Arc<str>);
+
+impl SecretUrl {
+    pub(crate) fn new(url: &str) -> Self {
+        Self(url.into())
+    }
+
+    /// All of it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL's own form leaves credentials, path and query out.
+        match self.0.parse::<TrackerUrl>() {
+            Ok(url) => url.fmt(f),
+            Err(_) => f.write_str("unusable address"),
+        }
+    }
+}
+
 /// A tracker at one moment.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct TrackerStatus {
     /// Its URL without secrets in the path (host only).
     pub host: String,
+    /// Its URL as it was given, with its secrets.
+    pub url: SecretUrl,
+    /// The tier that it belongs to, from 0 on.
+    pub tier: u32,
     /// Its last answer or the reason it failed.
     pub message: String,
     /// Whether the last announce worked; `None` before the first.
     pub is_working: Option<bool>,
+    /// How far the announce to it is.
+    pub state: TrackerState,
+    /// Seeds of the swarm, as it last said.
+    pub seeds: Option<u32>,
+    /// Peers of the swarm that are no seeds, as it last said.
+    pub leechers: Option<u32>,
+    /// Downloads ever completed, as it last said; few trackers do.
+    pub downloaded: Option<u32>,
+    /// Time until the next announce to it, if the schedule has one.
+    pub next_in: Option<Duration>,
 }
 
 /// A web seed at one moment.
@@ -165,19 +232,4 @@ pub struct WebSeedStatus {
     pub message: String,
     /// It is asked for nothing any more.
     pub is_dropped: bool,
-}
-
-/// The latest [`Status`], shared between the shard that writes it and the faces that read it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct StatusCell(Arc<Mutex<Status>>);
-
-impl StatusCell {
-    /// A copy of the latest figures.
-    pub(crate) fn get(&self) -> Status {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn update(&self, change: impl FnOnce(&mut Status)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
-    }
 }

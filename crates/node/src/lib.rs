@@ -13,6 +13,7 @@ mod dht;
 mod engine;
 mod event;
 mod external;
+mod figures;
 mod greetings;
 mod limits;
 mod network;
@@ -27,9 +28,10 @@ pub use config::{AddTorrent, EngineConfig, FilePriorities, Playback, Source};
 pub use dht::{DhtConfig, DhtStatus, Found};
 pub use engine::{AddError, Engine, StartError, Waker, system_random};
 pub use event::{
-    Event, PeerVerdict, Phase, Problem, Status, TorrentKey, TrackerStatus, WebSeedStatus,
-    WebSeedVerdict, What,
+    Event, PeerVerdict, Phase, Problem, SecretUrl, Status, TorrentKey, TrackerState, TrackerStatus,
+    WebSeedStatus, WebSeedVerdict, What,
 };
+pub use figures::{Figures, Totals};
 pub use network::Notice;
 pub use piecework_dht::{AddressScope, MutableItem, MutableName, PublicKey};
 pub use piecework_gateway::{Mapped, Status as MappingStatus};

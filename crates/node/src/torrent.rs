@@ -10,8 +10,9 @@ use crate::config::{AddTorrent, Playback};
 use crate::connection::Connection;
 use crate::dht::Standing;
 use crate::engine::Shared;
-use crate::event::{Phase, StatusCell, TorrentKey};
+use crate::event::{Phase, TorrentKey};
 use crate::external::External;
+use crate::figures::StatusCell;
 use crate::greetings::Greetings;
 use crate::limits::{NodeLimits, Rate};
 use crate::setup::{Prepared, Resting};
@@ -126,6 +127,8 @@ pub(crate) struct Torrent {
     pub(crate) had_company: bool,
     /// Payload moved in this run before its last sleep.
     moved: Totals,
+    /// Payload received for nothing in this run before its last sleep, bytes.
+    wasted_bytes: u64,
     /// Bytes that were missing when it lay down.
     left_asleep: u64,
     /// Strangers that were not let in.
@@ -197,6 +200,7 @@ impl Torrent {
             greetings: Greetings::default(),
             had_company: false,
             moved: Totals::default(),
+            wasted_bytes: 0,
             left_asleep: 0,
             stood: None,
             is_private,
@@ -208,7 +212,7 @@ impl Torrent {
         };
         torrent.prepare_machines(shared, now);
         if let Some(resting) = resting {
-            torrent.begin_asleep(resting);
+            torrent.begin_asleep(resting, now);
         }
         torrent.learn(torrent.spec.peers.clone(), Gossip::Given, now);
         torrent

@@ -13,7 +13,7 @@ use piecework_disk::{Chunk, ChunkPool};
 use piecework_metainfo::{Info, WebNames, WebPart, WebSeed, WebSeedKind};
 use piecework_net::{Binding, Intake, WebClient, WebFault, WebFetch, WebJob};
 use piecework_swarm::{FetchFault, FetchId, WEB_SEEDS_MAX, WebSeedId};
-use piecework_types::{Block, Scope};
+use piecework_types::{Block, Scope, Time};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
@@ -21,6 +21,9 @@ use std::time::Duration;
 
 /// Pause until a fetch that waits for memory looks again.
 const PRESSURE_PAUSE: Duration = Duration::from_millis(5);
+
+/// Longest pause of a fetch that a limit holds up: limits change, and nobody tells a fetch.
+const LIMIT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// What the client's thread tells a shard.
 pub(crate) enum WebNews {
@@ -217,10 +220,11 @@ impl Intake for WebIntake {
         let now = self.clock.now();
         let bytes = u64::from(bytes);
         let [own, node] = &self.down;
-        own.take(bytes, bytes, now).map_err(|at| at.since(now))?;
+        let pause = |at: Time| at.since(now).min(LIMIT_PAUSE_MAX);
+        own.take(bytes, bytes, now).map_err(pause)?;
         if let Err(at) = node.take(bytes, bytes, now) {
             own.give_back(bytes, now);
-            return Err(at.since(now));
+            return Err(pause(at));
         }
         let mut chunks = Vec::new();
         self.pool.take(1, &mut chunks);

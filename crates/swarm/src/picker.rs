@@ -186,6 +186,11 @@ impl Picker {
         self.rarity.availability(piece)
     }
 
+    /// Copies of the torrent that the connected peers have together, in thousandths.
+    pub fn copies_milli(&self) -> u32 {
+        self.rarity.copies_milli()
+    }
+
     /// Pieces under way.
     pub fn partial_count(&self) -> usize {
         self.partials.len()

@@ -270,6 +270,12 @@ impl Swarm {
         }
     }
 
+    /// Copies of the torrent that the connected peers have together, in thousandths: how many have the
+    /// rarest piece, and behind the point the share of pieces that more have. `None` without metadata.
+    pub fn availability_milli(&self) -> Option<u32> {
+        self.picker.as_ref().map(|picker| picker.copies_milli())
+    }
+
     /// Figures of each peer.
     pub fn peer_views(&self) -> impl Iterator<Item = PeerView<'_>> + '_ {
         let now = self.now;

@@ -72,6 +72,8 @@ pub struct AnnounceAnswer {
     pub complete: Option<u32>,
     /// Peers that do not.
     pub incomplete: Option<u32>,
+    /// Downloads ever completed. HTTP only, and few trackers say it.
+    pub downloaded: Option<u32>,
     /// A word to the user, cleaned.
     pub warning: Option<String>,
     /// To be repeated in the next announce.

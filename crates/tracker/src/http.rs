@@ -103,6 +103,7 @@ pub fn decode_announce(body: &[u8]) -> Result<AnnounceAnswer, TrackerFault> {
         min_interval: seconds(root, "min interval"),
         complete: count(root, "complete"),
         incomplete: count(root, "incomplete"),
+        downloaded: count(root, "downloaded"),
         warning: text(root, "warning message"),
         tracker_id: bytes(root, "tracker id")
             .filter(|id| id.len() <= TEXT_BYTES_MAX)
@@ -162,6 +163,7 @@ pub(crate) fn write_words(dict: &mut DictWriter<'_>, answer: &AnnounceAnswer) {
         ("min interval", answer.min_interval.map(|interval| interval.as_secs())),
         ("complete", answer.complete.map(u64::from)),
         ("incomplete", answer.incomplete.map(u64::from)),
+        ("downloaded", answer.downloaded.map(u64::from)),
     ];
     for (key, number) in numbers {
         number.into_iter().for_each(|number| dict.int(key, number));

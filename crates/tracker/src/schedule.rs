@@ -3,9 +3,10 @@
 //! Owns the order of the trackers inside their tiers (BEP 12), what each tracker has been told, and the
 //! waiting times. Invariants: at most one announce is in flight to a tracker; a tracker is never
 //! announced to before its minimum interval or its back-off has passed, except for the events
-//! completed and stopped; every tracker that may know us gets stopped once. Must not know URLs,
-//! sockets or peers.
+//! completed and stopped, and when the user asks for it, once a minute at most; every tracker that may
+//! know us gets stopped once. Must not know URLs, sockets or peers.
 
+mod control;
 mod group;
 
 use crate::announce::{Event, PEERS_WANTED, Retry};
@@ -93,6 +94,9 @@ pub enum Input {
     /// Whether the torrent has too few peers, true at first. While it has, it announces as often as its
     /// tracker allows; else at the regular interval.
     WantPeers(bool),
+    /// The user wants an announce now: due as soon as the last one is a minute old, minimum interval or
+    /// not. What a tracker asked for when it refused (BEP 31) still counts.
+    Requested,
     /// The torrent stops: say so to everybody who may know it.
     StopRequested,
     /// The time of [`Schedule::poll_timeout`] has come.
@@ -125,6 +129,8 @@ pub enum Reason {
     WantPeers,
     /// A tracker that failed may be tried again.
     Backoff,
+    /// The user asked for it, and the last one is not a minute old.
+    Requested,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -196,6 +202,7 @@ impl Schedule {
             }
             Input::Failed { tracker, retry } => self.failed(tracker, retry, now),
             Input::WantPeers(wants_peers) => self.wants_peers = wants_peers,
+            Input::Requested => self.request(now),
             Input::StopRequested => self.stop(),
             Input::Timeout => {}
         }
@@ -301,6 +308,7 @@ impl Schedule {
             return self.finish_if_all_are_told();
         }
         tracker.failures = tracker.failures.saturating_add(1);
+        tracker.is_told_when = retry.is_some();
         let wait = match retry {
             Some(Retry::After(wait)) => wait.max(self.policy.backoff_min).min(RETRY_MAX),
             Some(Retry::Never) => {
@@ -373,6 +381,7 @@ impl Schedule {
             let (event, peers_wanted) =
                 (tracker.begin(self.is_partial_seed), self.policy.peers_wanted);
             group.in_flight = Some(index);
+            group.asked_at = Some(now);
             group.is_forced = false;
             self.outputs.push_back(Output::Announce { tracker: index, event, peers_wanted });
         }

@@ -183,7 +183,7 @@ impl Shard {
                 torrent.store = Some(store);
                 // It may take long.
                 torrent.waiting.clear();
-                return torrent.publish();
+                return torrent.publish(now);
             }
             if is_trusted {
                 store.trust();
@@ -231,7 +231,7 @@ impl Shard {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         let has_slept = std::mem::take(&mut torrent.rest) == Rest::Waking;
         torrent.is_known_complete = has_slept && torrent.swarm.view().is_complete;
-        torrent.publish();
+        torrent.publish(now);
         if !has_slept {
             self.tell(key, What::Ready { port: self.shared.port });
             self.start_announcing(key, now);
@@ -296,7 +296,7 @@ impl Shard {
         torrent.announcer.tell(ScheduleInput::PartialSeed(facts.is_partial_seed), now);
         torrent.announcer.tell(ScheduleInput::Timeout, now);
         if torrent.chores_at <= now {
-            torrent.publish();
+            torrent.publish(now);
             let view = torrent.swarm.view();
             let wants = torrent.is_awake() && !view.is_complete && view.peer_count < PEERS_ENOUGH;
             torrent.announcer.tell(ScheduleInput::WantPeers(wants), now);
@@ -320,10 +320,10 @@ impl Shard {
             }
             self.tell(key, What::Problem(problem(&fault)));
         } else if torrent.saves_due == 0 && std::mem::take(&mut torrent.done_is_due) {
-            torrent.publish();
+            torrent.publish(now);
             self.tell(key, What::Done);
         }
-        self.fall_asleep(key);
+        self.fall_asleep(key, now);
         self.finish_stopping(key, now);
     }
 
@@ -335,7 +335,7 @@ impl Shard {
         let peers = torrent.announcer.answered(answer, now);
         torrent.learn(peers, Gossip::Tracker, now);
         if torrent.chores_at == Time::NEVER {
-            torrent.publish();
+            torrent.publish(now);
         }
         self.poll_announcer(key);
         self.finish_stopping(key, now);
@@ -353,7 +353,7 @@ impl Shard {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         torrent.learn(peers, source, now);
         if torrent.chores_at == Time::NEVER {
-            torrent.publish();
+            torrent.publish(now);
         }
         self.touch(key);
     }
@@ -423,7 +423,7 @@ impl Shard {
             torrent.web_seeds.stop_all();
             torrent.save(true);
             torrent.announcer.stop(now);
-            torrent.publish();
+            torrent.publish(now);
         }
         self.tell_dht(key);
         self.poll_announcer(key);
@@ -446,6 +446,7 @@ impl Shard {
         self.timers.remove(&(torrent.timer, key));
         self.shared.forget(key);
         let info_hashes = torrent.info_hashes;
+        torrent.status.end(now);
         // Its lock goes with it: who hears of the end may load the torrent again.
         drop(torrent);
         self.shared.tell(key, info_hashes, What::Stopped);

@@ -54,7 +54,7 @@ impl Shard {
                 self.piece_unreadable(key, piece, &fault, now);
             }
             StoreEvent::FilesFound => {
-                torrent.publish();
+                torrent.publish(now);
                 self.tell(key, What::Recovered);
             }
             StoreEvent::ResumeSaved { result } => self.saved(key, result, now),

@@ -71,12 +71,12 @@ impl Shard {
     }
 
     /// The last record of a torrent that lies down is written, or cannot be: it sleeps.
-    pub(super) fn fall_asleep(&mut self, key: TorrentKey) {
+    pub(super) fn fall_asleep(&mut self, key: TorrentKey, now: Time) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         if torrent.rest == Rest::LyingDown && torrent.saves_due == 0 {
             torrent.store = None;
             torrent.rest = Rest::Asleep;
-            torrent.publish();
+            torrent.publish(now);
             if !torrent.waiting.is_empty() {
                 self.wake(key);
             }

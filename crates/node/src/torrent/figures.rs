@@ -7,7 +7,7 @@ use crate::engine::Shared;
 use crate::event::{Phase, Status};
 use crate::shard::PEERS_ENOUGH;
 use piecework_disk::{PieceStore, Totals};
-use piecework_types::Bitfield;
+use piecework_types::{Bitfield, Time};
 
 impl Torrent {
     /// What it is and wants, as far as the DHT is concerned.
@@ -61,21 +61,21 @@ impl Torrent {
     }
 
     /// Gives the faces the present figures.
-    pub(crate) fn publish(&self) {
+    pub(crate) fn publish(&self, now: Time) {
         let view = self.swarm.view();
         let (phase, checked, wanted_bytes) = (self.phase, self.checked, self.wanted_bytes);
-        let trackers = self.announcer.statuses().to_vec();
+        let trackers = self.announcer.statuses(now);
         let known = u32::try_from(self.dialer.candidate_count()).unwrap_or(u32::MAX);
         if !self.is_awake() {
             // The rest is as it was when it lay down.
-            return self.status.update(|status| {
+            return self.status.update(now, |status| {
                 (status.phase, status.trackers, status.known) = (phase, trackers, known);
                 status.is_resting = true;
             });
         }
         let moved = self.moved();
         let have = self.store.as_ref().map(PieceStore::have);
-        self.status.update(|status| {
+        self.status.update(now, |status| {
             *status = Status {
                 phase,
                 checked,
@@ -88,6 +88,8 @@ impl Torrent {
                 up_bytes: moved.uploaded,
                 down_rate: view.down_rate_bytes,
                 up_rate: view.up_rate_bytes,
+                wasted_bytes: self.wasted_bytes + view.wasted_bytes,
+                availability_milli: self.swarm.availability_milli(),
                 peers: view.peer_count as u32,
                 seeds: view.seed_count as u32,
                 encrypted: self.encrypted,

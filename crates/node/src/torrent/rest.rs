@@ -62,24 +62,25 @@ impl Torrent {
     }
 
     /// It rests from the start: all of it is there.
-    pub(super) fn begin_asleep(&mut self, resting: Resting) {
+    pub(super) fn begin_asleep(&mut self, resting: Resting, now: Time) {
         let Resting { lock, pieces, is_private, totals } = resting;
         (self.rest, self.phase) = (Rest::Asleep, Phase::Active);
         (self.lock, self.totals) = (Some(lock), totals);
         self.is_private |= is_private;
-        self.status.update(|status| {
+        self.status.update(now, |status| {
             (status.pieces, status.have, status.is_complete) = (pieces, pieces, true);
             status.bitfield = Bitfield::full(pieces).to_wire();
         });
-        self.publish();
+        self.publish(now);
     }
 
     /// Gives up everything that [`Self::job`] is enough to make anew, and asks for a last record.
     pub(crate) fn lie_down(&mut self, shared: &Shared, now: Time) {
-        self.publish();
+        self.publish(now);
         self.left_asleep = self.swarm.view().missing_bytes;
         self.save(true);
         self.moved = self.moved();
+        self.wasted_bytes += self.swarm.view().wasted_bytes;
         self.is_private |= self.content.as_ref().is_some_and(|content| content.info.is_private());
         let config = machine_config(shared, self.info_hashes, self.peer_id, self.is_private);
         self.swarm = Swarm::new(config, now);

@@ -34,6 +34,8 @@ pub(super) struct Rarity {
     buckets: Vec<Vec<PieceIndex>>,
     /// Bit `b` of the whole: bucket `b` is not empty.
     occupied: [u64; WORDS],
+    /// Pieces by their availability, seeds not counted.
+    counts: Box<[u32; STEPS]>,
     open_count: u32,
     /// Open pieces that no peer but a seed has.
     rare_count: u32,
@@ -43,10 +45,13 @@ pub(super) struct Rarity {
 impl Rarity {
     pub(super) fn new(piece_count: u32) -> Self {
         let entry = Entry { availability: 0, open: 0, place: 0 };
+        let mut counts = Box::new([0; STEPS]);
+        counts[0] = piece_count;
         Self {
             entries: vec![entry; piece_count as usize],
             buckets: Vec::new(),
             occupied: [0; WORDS],
+            counts,
             open_count: 0,
             rare_count: 0,
             seeds: 0,
@@ -56,6 +61,17 @@ impl Rarity {
     /// Peers that have the piece.
     pub(super) fn availability(&self, piece: PieceIndex) -> u32 {
         self.seeds + u32::from(self.entries[piece.as_usize()].availability)
+    }
+
+    /// Copies of all pieces that the peers have together, in thousandths: as many as there are of the
+    /// rarest piece, and the share of pieces that there are more of. Beyond 255 copies without seeds they
+    /// are not told apart. 0 without pieces.
+    pub(super) fn copies_milli(&self) -> u32 {
+        let Some(least) = self.counts.iter().position(|&count| count > 0) else { return 0 };
+        let pieces = self.entries.len() as u64;
+        let more = pieces - u64::from(self.counts[least]);
+        let whole = (u64::from(self.seeds) + least as u64) * 1000;
+        u32::try_from(whole + more * 1000 / pieces).unwrap_or(u32::MAX)
     }
 
     pub(super) fn is_open(&self, piece: PieceIndex) -> bool {
@@ -146,7 +162,9 @@ impl Rarity {
     fn shift(&mut self, piece: PieceIndex, step: fn(u16, u16) -> u16, rng: &mut Rng) {
         self.take_out(piece);
         let entry = &mut self.entries[piece.as_usize()];
+        self.counts[usize::from(entry.availability).min(AVAILABILITY_MAX)] -= 1;
         entry.availability = step(entry.availability, 1);
+        self.counts[usize::from(entry.availability).min(AVAILABILITY_MAX)] += 1;
         self.put_in(piece, rng);
     }
 
@@ -241,6 +259,22 @@ mod tests {
         assert_eq!((rarity.buckets.len(), rarity.rarest().count()), (0, 0));
         rarity.set_open(piece(0), 1, &mut rng);
         assert!(rarity.commonest().eq([piece(0)]));
+    }
+
+    #[test]
+    fn copies_are_those_of_the_rarest_piece_and_the_share_of_pieces_with_more() {
+        let mut rng = Rng::new(1);
+        let mut rarity = Rarity::new(4);
+        assert_eq!(rarity.copies_milli(), 0);
+        (0..4).for_each(|index| rarity.gained(piece(index), &mut rng));
+        rarity.gained(piece(2), &mut rng);
+        assert_eq!(rarity.copies_milli(), 1250);
+        rarity.seed_joined();
+        rarity.lost(piece(3), &mut rng);
+        assert_eq!(rarity.copies_milli(), 1750);
+        rarity.lost(piece(3), &mut rng);
+        assert_eq!(rarity.copies_milli(), 1750, "nobody has less than none");
+        assert_eq!(Rarity::new(0).copies_milli(), 0);
     }
 
     #[test]

@@ -84,7 +84,8 @@ fn a_scrape_url_names_every_torrent() {
 
 #[test]
 fn a_compact_answer_is_read_whole_although_its_keys_are_unsorted_and_a_line_end_follows() {
-    let body = b"d8:intervali1800e12:min intervali900e8:completei5e10:incompletei7e\
+    let body =
+        b"d8:intervali1800e12:min intervali900e8:completei5e10:downloadedi3e10:incompletei7e\
         11:external ip4:\x01\x02\x03\x045:peers6:\x7f\0\0\x01\x1a\xe1\
         6:peers618:\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x1a\xe210:tracker id3:xyz\
         15:warning message5:helloe\r\n";
@@ -94,6 +95,7 @@ fn a_compact_answer_is_read_whole_although_its_keys_are_unsorted_and_a_line_end_
         min_interval: Some(Duration::from_secs(900)),
         complete: Some(5),
         incomplete: Some(7),
+        downloaded: Some(3),
         warning: Some("hello".into()),
         tracker_id: Some(b"xyz".to_vec()),
         external_ip: Some([1, 2, 3, 4].into()),
@@ -175,12 +177,12 @@ fn a_scrape_is_read_as_bep_48_shows_it() {
 fn any_answer() -> impl Strategy<Value = AnnounceAnswer> {
     let v4 = prop::collection::vec((1_u32.., 1_u16..), 0..40);
     let v6 = prop::collection::vec((1_u128.., 1_u16..), 0..40);
-    let numbers = any::<[Option<u32>; 4]>();
+    let numbers = any::<[Option<u32>; 5]>();
     let tracker_id = prop::option::of(prop::collection::vec(any::<u8>(), 0..40));
     let warning = prop::option::of("[a-z]{0,40}");
     (v4, v6, numbers, tracker_id, warning, any::<Option<IpAddr>>()).prop_map(
         |(v4, v6, numbers, tracker_id, warning, external_ip)| {
-            let [interval, min_interval, complete, incomplete] = numbers;
+            let [interval, min_interval, complete, incomplete, downloaded] = numbers;
             let v4 = v4.into_iter().map(|(ip, port)| (Ipv4Addr::from(ip), port).into());
             let v6 = v6.into_iter().map(|(ip, port)| (Ipv6Addr::from(ip), port).into());
             AnnounceAnswer {
@@ -189,6 +191,7 @@ fn any_answer() -> impl Strategy<Value = AnnounceAnswer> {
                 min_interval: min_interval.map(|secs| Duration::from_secs(secs.into())),
                 complete,
                 incomplete,
+                downloaded,
                 warning,
                 tracker_id,
                 external_ip,

@@ -19,6 +19,8 @@ pub(super) struct Tracker {
     pub(super) failures: u32,
     /// When it may be tried again after a failure. The minimum interval is its group's.
     pub(super) retry_at: Time,
+    /// That time is what it asked for, not our back-off.
+    pub(super) is_told_when: bool,
     /// It does not want to see us again in this run.
     pub(super) is_gone: bool,
 }
@@ -32,6 +34,7 @@ impl Tracker {
             in_flight: None,
             failures: 0,
             retry_at: Time::ZERO,
+            is_told_when: false,
             is_gone: false,
         }
     }
@@ -64,6 +67,8 @@ pub(super) struct Group {
     /// The order of trying: tier by tier.
     pub(super) order: Vec<TrackerIndex>,
     pub(super) in_flight: Option<TrackerIndex>,
+    /// When the last announce began.
+    pub(super) asked_at: Option<Time>,
     /// The last one that answered.
     pub(super) current: Option<TrackerIndex>,
     /// Next announce when peers are not wanted, and why then.
@@ -80,6 +85,7 @@ impl Group {
         Self {
             order,
             in_flight: None,
+            asked_at: None,
             current: None,
             due: Time::NEVER,
             reason: Reason::Interval,

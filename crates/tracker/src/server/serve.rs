@@ -221,6 +221,7 @@ impl TrackerServer {
             min_interval: Some(self.config.min_interval()),
             complete: Some(counts.complete),
             incomplete: Some(counts.incomplete),
+            downloaded: None,
             warning: None,
             tracker_id: None,
             external_ip: Some(ip),
