@@ -11,7 +11,7 @@ pub(crate) use wallet::{
     WalletCommand,
 };
 
-use crate::rate::{ByteRate, ByteSize};
+use piecework_settings::{ByteRate, ByteSize};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::net::IpAddr;
 use std::path::PathBuf;

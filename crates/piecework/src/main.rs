@@ -7,7 +7,6 @@ mod ip_filter;
 mod out;
 mod progress;
 mod purse;
-mod rate;
 mod reachability;
 mod scrape;
 mod session;

@@ -2,7 +2,7 @@
 //! at most every ten seconds. Under `--json` an object a second on stdout.
 
 use crate::out::{Out, note};
-use crate::rate::human;
+use piecework_settings::human;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use piecework_node::{Phase, Refusal, Status};
 use serde_json::json;

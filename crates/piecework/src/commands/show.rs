@@ -3,7 +3,7 @@
 use crate::args::ShowArgs;
 use crate::failure::Failure;
 use crate::out::Out;
-use crate::rate::human;
+use piecework_settings::human;
 use crate::scrape::{self, Told};
 use crate::source::{self, Loaded};
 use piecework_metainfo::{File, Info, Magnet, Metainfo};

@@ -1,5 +1,6 @@
 //! Byte counts as people write them: `500k`, `2M`, `16Ki`, `1.5Mi`, `100`.
 
+use std::fmt;
 use std::str::FromStr;
 
 const UNITS: [(&str, u64); 10] = [
@@ -17,11 +18,11 @@ const UNITS: [(&str, u64); 10] = [
 
 /// Bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct ByteSize(pub(crate) u64);
+pub struct ByteSize(pub u64);
 
 /// Bytes a second, at least 1.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct ByteRate(pub(crate) u64);
+pub struct ByteRate(pub u64);
 
 impl FromStr for ByteSize {
     type Err = String;
@@ -62,8 +63,28 @@ impl FromStr for ByteRate {
     }
 }
 
+/// As short as it can be read back: `500k`, `16Ki`.
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short = ["Gi", "Mi", "Ki", "G", "M", "k"].into_iter().find_map(|name| {
+            let factor = UNITS.iter().find(|(unit, _)| *unit == name)?.1;
+            (self.0 > 0 && self.0 % factor == 0).then(|| (self.0 / factor, name))
+        });
+        match short {
+            Some((count, name)) => write!(f, "{count}{name}"),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+impl fmt::Display for ByteRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ByteSize(self.0).fmt(f)
+    }
+}
+
 /// A byte count for people: three digits and a binary unit.
-pub(crate) fn human(bytes: u64) -> String {
+pub fn human(bytes: u64) -> String {
     const NAMES: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
     let mut value = bytes as f64;
     let mut unit = 0;
@@ -97,6 +118,14 @@ mod tests {
             assert_eq!(text.parse(), Ok(ByteSize(bytes)), "{text}");
         }
         assert_eq!("1M/s".parse(), Ok(ByteRate(1_000_000)));
+    }
+
+    #[test]
+    fn what_is_written_reads_the_same() {
+        for (bytes, text) in [(0, "0"), (500_000, "500k"), (1 << 24, "16Mi"), (1001, "1001")] {
+            assert_eq!(ByteSize(bytes).to_string(), text);
+            assert_eq!(text.parse(), Ok(ByteSize(bytes)));
+        }
     }
 
     #[test]
