@@ -68,7 +68,7 @@ impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let short = ["Gi", "Mi", "Ki", "G", "M", "k"].into_iter().find_map(|name| {
             let factor = UNITS.iter().find(|(unit, _)| *unit == name)?.1;
-            (self.0 > 0 && self.0 % factor == 0).then(|| (self.0 / factor, name))
+            (self.0 > 0 && self.0.is_multiple_of(factor)).then(|| (self.0 / factor, name))
         });
         match short {
             Some((count, name)) => write!(f, "{count}{name}"),

@@ -1,9 +1,9 @@
 //! Settings: what there is to choose, and where each choice came from.
 //!
-//! One table ([`table`](SETTINGS)) names each setting with its type, default, bounds and a line for people. From it come
-//! the check of every layer, typed access, and the reference page. Layers in order, the later one wins: the
-//! defaults, the file, what was changed at run time, the environment (`PIECEWORK_` and the key in capitals),
-//! flags. Values of all layers pass the same check, and all that is wrong is told at once.
+//! One table ([`SETTINGS`]) names each setting with its type, default, bounds and a line for people. From it
+//! come the check of every layer, typed access, and the reference page. Layers in order, the later one wins:
+//! the defaults, the file, what was changed at run time, the environment (`PIECEWORK_` and the key in
+//! capitals), flags. Values of all layers pass the same check, and all that is wrong is told at once.
 //!
 //! It must not know: files, the environment, the engine.
 

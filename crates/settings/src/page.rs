@@ -20,10 +20,10 @@ const HEAD: &str = "\
 
 Made from the table in `crates/settings/src/table.rs`; a test keeps it current.
 
-Layers, the later one wins: defaults; the file `piecework.toml` in the configuration folder; what was changed at run
-time; the environment, where `queue.downloads_max` is `PIECEWORK_QUEUE_DOWNLOADS_MAX`; flags, as `--set KEY=VALUE`.
-`piecework config show --origin` says which one a value came from, `piecework config check` tells everything that is
-wrong with the first three at once. In the file a section is a table:
+Layers, the later one wins: defaults; the file `piecework.toml` in the configuration folder; what was changed
+at run time; the environment, where `queue.downloads_max` is `PIECEWORK_QUEUE_DOWNLOADS_MAX`; flags, as
+`--set KEY=VALUE`. `piecework config show --origin` says which one a value came from, `piecework config check`
+tells all that is wrong at once. In the file a section is a table:
 
     [queue]
     downloads_max = 3

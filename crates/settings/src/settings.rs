@@ -74,7 +74,8 @@ impl Settings {
     /// Lays all layers over one another.
     ///
     /// # Errors
-    /// When anything is unknown, of the wrong form or out of bounds: all of it at once, in the order of layers.
+    /// When anything is unknown, of the wrong form or out of bounds: all of it at once, in the order of
+    /// layers.
     pub fn read(sources: &Sources) -> Result<Self, Vec<Problem>> {
         let mut settings = Self::default();
         let mut problems = Vec::new();
@@ -103,8 +104,8 @@ impl Settings {
     /// Changes settings by their keys.
     ///
     /// # Errors
-    /// When anything is unknown, of the wrong form or out of bounds, or set by the environment or a flag, which
-    /// win over what is changed at run time. Nothing has changed then.
+    /// When anything is unknown, of the wrong form or out of bounds, or set by the environment or a flag,
+    /// which win over what is changed at run time. Nothing has changed then.
     pub fn set(&self, changes: &[(String, String)]) -> Result<Change, Vec<Problem>> {
         let mut settings = self.clone();
         let mut problems = Vec::new();

@@ -22,9 +22,12 @@ pub struct Setting {
     /// A change counts from the next start.
     pub needs_restart: bool,
     pub(crate) form: fn() -> String,
-    pub(crate) read: fn(&mut Values, &Raw, Option<&RangeInclusive<u64>>) -> Result<(), Wrong>,
+    pub(crate) read: Read,
     pub(crate) write: fn(&Values) -> (Raw, bool),
 }
+
+/// Puts a value into its place if it makes sense.
+type Read = fn(&mut Values, &Raw, Option<&RangeInclusive<u64>>) -> Result<(), Wrong>;
 
 /// What is wrong with a value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -174,7 +177,8 @@ settings! {
         incomplete_path: Option<Folder> = "none";
         /// New torrents follow the folders of their category.
         automatic: bool = "true";
-        /// Payload may lie in these folders and below them, besides the two above. Paths outside are refused.
+        /// Payload may lie in these folders and below them, besides the two above. Paths outside are
+        /// refused.
         roots: Vec<Folder> = "";
     }
     /// What a complete torrent without limits of its own gives back before `share.action` happens to it.
@@ -185,7 +189,8 @@ settings! {
         seeding_minutes: Option<u32> = "none", [1..=52_560_000];
         /// Minutes in which nobody wanted anything.
         inactive_minutes: Option<u32> = "none", [1..=52_560_000];
-        /// What happens then: the torrent is stopped, taken out, taken out with its files, or goes on as a super seed.
+        /// What happens then: the torrent is stopped, taken out, taken out with its files, or goes on as a
+        /// super seed.
         action: ShareAction = "stop";
     }
     /// How fast the node may be, bytes a second.
@@ -242,14 +247,16 @@ settings! {
         tracker_dns: bool = "true", restart;
         /// Let peers send us to addresses of local networks and to ports below 1024.
         trust_peers: bool = "false", restart;
-        /// Talk to no peer on these lists: eMule ipfilter.dat, P2P text, or networks (CIDR); may be packed with gzip.
+        /// Talk to no peer on these lists: eMule ipfilter.dat, P2P text, or networks (CIDR); may be packed
+        /// with gzip.
         ip_filters: Vec<Folder> = "", restart;
     }
     /// The distributed hash table (BEP 5).
     dht: Dht {
         /// Take part in it.
         on: bool = "true", restart;
-        /// Where to enter it, instead of the usual routers. With one in a local network it is a DHT of that network.
+        /// Where to enter it, instead of the usual routers. With one in a local network it is a DHT of that
+        /// network.
         routers: Vec<HostPort> = "", restart;
     }
     /// The door for programs and browsers.

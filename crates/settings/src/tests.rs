@@ -47,8 +47,8 @@ fn everything_that_is_wrong_is_told_at_once_with_its_line() {
         Settings::read(&sources).unwrap_err().iter().map(ToString::to_string).collect();
     let expected = [
         "piecework.toml:2: there is no setting queue.download_max; did you mean queue.downloads_max?",
-        "piecework.toml:3: queue.seeds_max is out of bounds: it must be a whole number from 1 to 100000, or none, \
-         not \"0\"",
+        "piecework.toml:3: queue.seeds_max is out of bounds: it must be a whole number from 1 to 100000, or \
+         none, not \"0\"",
         "piecework.toml:6: net.peers_max must be a whole number from 1 to 100000, not \"many\"",
         "piecework.toml:8: torrents.roots must be a list, each an absolute path, not something else",
         "piecework.toml:9: there is no setting share.more; docs/settings.md lists them",
