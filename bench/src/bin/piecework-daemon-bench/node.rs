@@ -1,0 +1,247 @@
+//! The daemons: how each is set up, started, asked, and ended.
+
+use crate::http::{Client, Part};
+use crate::torrents::Torrent;
+use serde_json::Value;
+use std::fmt;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a daemon may take to answer, to take torrents, or to end.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Whose daemon.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    Ours,
+    Qbittorrent,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 2] = [Self::Ours, Self::Qbittorrent];
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ours => "piecework",
+            Self::Qbittorrent => "qbittorrent-nox",
+        })
+    }
+}
+
+/// A running daemon with the folder it works in.
+pub(crate) struct Node {
+    child: Child,
+    kind: Kind,
+    address: SocketAddr,
+    /// From the start of the process until it answered.
+    pub(crate) answered_after: Duration,
+}
+
+impl Node {
+    /// Starts a daemon whose state is in `folder` and whose payload is in `payload`.
+    pub(crate) fn start(
+        kind: Kind,
+        piecework: &Path,
+        folder: &Path,
+        payload: &Path,
+    ) -> Result<Self, String> {
+        fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let address = free_address()?;
+        let mut command = match kind {
+            Kind::Ours => ours(piecework, folder, payload, address),
+            Kind::Qbittorrent => qbittorrent(folder, payload, address)?,
+        };
+        let log = File::create(folder.join("daemon.log")).map_err(|error| error.to_string())?;
+        let start = Instant::now();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+        let child = child.map_err(|error| format!("cannot start {kind}: {error}"))?;
+        let mut node = Self { child, kind, address, answered_after: Duration::ZERO };
+        while TcpStream::connect(address).is_err() {
+            if let Ok(Some(status)) = node.child.try_wait() {
+                let log = fs::read_to_string(folder.join("daemon.log")).unwrap_or_default();
+                return Err(format!("{kind} ended with {status}: {log}"));
+            }
+            if start.elapsed() > PATIENCE {
+                return Err(format!("{kind} does not answer at {address}"));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        node.answered_after = start.elapsed();
+        Ok(node)
+    }
+
+    /// A connection that may do everything.
+    pub(crate) fn client(&self, folder: &Path) -> Result<Client, String> {
+        let mut client = Client::connect(self.address)?;
+        match self.kind {
+            Kind::Ours => client.headers.push(format!("Authorization: Bearer {}", key(folder)?)),
+            Kind::Qbittorrent => {
+                let form = "username=admin&password=adminadmin";
+                let answer = client.post_form("/api/v2/auth/login", form)?;
+                let cookie = answer.header("set-cookie").and_then(|it| it.split(';').next());
+                let cookie = cookie.ok_or("the login gives no cookie")?;
+                client.headers.push(format!("Cookie: {cookie}"));
+            }
+        }
+        Ok(client)
+    }
+
+    /// Bytes of memory that are its own or shared, and CPU time so far in seconds.
+    pub(crate) fn usage(&self) -> (u64, f64) {
+        let read = |file: &str| {
+            fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap_or_default()
+        };
+        let status = read("status");
+        let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let rss = rss.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
+        let stat = read("stat");
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        let ticks = fields.split(' ').skip(12).take(2).filter_map(|it| it.parse::<f64>().ok());
+        let cpu = ticks.sum::<f64>() / rustix::param::clock_ticks_per_second() as f64;
+        (rss.unwrap_or_default() * 1024, cpu)
+    }
+
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it as a person would.
+    pub(crate) fn end(mut self) -> Result<(), String> {
+        let process = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(process, rustix::process::Signal::TERM)
+            .map_err(|error| format!("cannot end {}: {error}", self.kind))?;
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            if self.child.try_wait().map_err(|error| error.to_string())?.is_some() {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Err(format!("{} does not end", self.kind))
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `piecework up` with nothing that reaches beyond this machine.
+fn ours(piecework: &Path, folder: &Path, payload: &Path, address: SocketAddr) -> Command {
+    let mut command = Command::new(piecework);
+    command.args(["up", "--data-dir"]).arg(folder);
+    command.env("PIECEWORK_PATHS_SAVE", payload).env("PIECEWORK_API_LISTEN", address.to_string());
+    for (key, value) in [
+        ("NETWORK_PORT", "0"),
+        ("DHT_ENABLED", "false"),
+        ("NETWORK_LOCAL_DISCOVERY", "false"),
+        ("NETWORK_PORT_MAPPING", "false"),
+        ("QUEUE_ENABLED", "false"),
+    ] {
+        command.env(format!("PIECEWORK_{key}"), value);
+    }
+    command
+}
+
+/// The key that the daemon leaves for programs of the same user.
+fn key(folder: &Path) -> Result<String, String> {
+    let path = folder.join("api.json");
+    let text = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let value: Value = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+    value["key"].as_str().map(str::to_owned).ok_or_else(|| format!("no key in {}", path.display()))
+}
+
+/// qBittorrent with a profile of its own, and nothing that reaches beyond this machine.
+fn qbittorrent(folder: &Path, payload: &Path, address: SocketAddr) -> Result<Command, String> {
+    let config = folder.join("qBittorrent/config");
+    let told = |error: std::io::Error| format!("{}: {error}", config.display());
+    fs::create_dir_all(&config).map_err(told)?;
+    let text = format!(
+        "[LegalNotice]\nAccepted=true\n[Preferences]\nWebUI\\Address=127.0.0.1\nWebUI\\Port={}\n\
+         WebUI\\LocalHostAuth=true\n[BitTorrent]\nSession\\Port=0\nSession\\DHTEnabled=false\n\
+         Session\\LSDEnabled=false\nSession\\PeXEnabled=false\nSession\\Interface=lo\n\
+         Session\\QueueingSystemEnabled=false\nSession\\DefaultSavePath={}\n",
+        address.port(),
+        payload.display()
+    );
+    let path = config.join("qBittorrent.conf");
+    if !path.exists() {
+        fs::write(path, text).map_err(told)?;
+    } else {
+        let old = fs::read_to_string(&path).map_err(told)?;
+        let with_port = |line: &str| match line.strip_prefix("WebUI\\Port=") {
+            Some(_) => format!("WebUI\\Port={}\n", address.port()),
+            None => format!("{line}\n"),
+        };
+        fs::write(path, old.lines().map(with_port).collect::<String>()).map_err(told)?;
+    }
+    let mut command = Command::new("qbittorrent-nox");
+    command.arg(format!("--profile={}", folder.display())).env("HOME", folder);
+    Ok(command)
+}
+
+/// Torrents in one request that adds them.
+const A_REQUEST: usize = 100;
+
+/// Adds torrents whose files are there by the qBittorrent dialect, which both speak; comes back when the
+/// list has `total` complete ones.
+pub(crate) fn add(
+    client: &mut Client,
+    torrents: &[Torrent],
+    total: usize,
+) -> Result<Duration, String> {
+    let start = Instant::now();
+    for some in torrents.chunks(A_REQUEST) {
+        let mut parts = vec![Part::Field("skip_checking", "true")];
+        parts.extend(some.iter().map(|torrent| Part::File(&torrent.name, &torrent.metainfo)));
+        client.post_parts("/api/v2/torrents/add", &parts)?;
+    }
+    while complete(client)? < total {
+        if start.elapsed() > PATIENCE {
+            return Err(format!("only {} of {total} torrents are complete", complete(client)?));
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(start.elapsed())
+}
+
+/// How many torrents there are, complete ones alone.
+pub(crate) fn complete(client: &mut Client) -> Result<usize, String> {
+    let list = list(client)?;
+    Ok(list.iter().filter(|torrent| torrent["progress"].as_f64() == Some(1.0)).count())
+}
+
+/// How many torrents there are.
+pub(crate) fn count(client: &mut Client) -> Result<usize, String> {
+    Ok(list(client)?.len())
+}
+
+fn list(client: &mut Client) -> Result<Vec<Value>, String> {
+    let answer = client.get("/api/v2/torrents/info")?;
+    let value = serde_json::from_slice(&answer.body).map_err(|error| error.to_string())?;
+    match value {
+        Value::Array(list) => Ok(list),
+        other => Err(format!("torrents/info is no list: {other}")),
+    }
+}
+
+/// An address of this machine that was free a moment ago.
+pub(crate) fn free_address() -> Result<SocketAddr, String> {
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
+    listener.local_addr().map_err(|error| error.to_string())
+}
+
+/// Where a row keeps the state of a daemon.
+pub(crate) fn folder(work: &Path, kind: Kind, row: &str) -> PathBuf {
+    work.join(format!("{kind}-{row}"))
+}
