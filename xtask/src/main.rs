@@ -1,10 +1,11 @@
-//! The project's commands: `tidy`, `run`, `test`, `budget`, `soak`.
+//! The project's commands: `tidy`, `run`, `test`, `dist`, `budget`, `soak`.
 //!
 //! Everything a person or a machine does with this repository beyond plain cargo starts here. It links
 //! no crate of the product: it builds the product and watches it from outside, as a user would.
 
 mod budget;
 mod contracts;
+mod dist;
 mod fuzz;
 mod options;
 mod process;
@@ -45,6 +46,7 @@ fn carry_out(command: &Command) -> Result<(), String> {
         Command::Tidy => println!("tidy: {}", tidy::check(&project.root)?),
         Command::Run => run::run(&project)?,
         Command::Test(options) => test::run(&project, options)?,
+        Command::Dist => println!("{}", dist::run(&project)?),
         Command::Budget(mode) => println!("budget: {}", budget::run(&project, *mode)?),
         Command::Soak(options) => soak::run(&project, options)?,
     }

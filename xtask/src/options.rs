@@ -12,6 +12,7 @@ usage: cargo xtask COMMAND
   run                                seed and download 64 MiB on loopback, print the figures
   test [--quick] [--without PROGRAM]...
                                      run every test; --quick takes under 5 minutes
+  dist                               build a .deb and a tar.gz in target/dist
   budget [--write]                   count the instructions of the hot paths, compare them with
                                      bench/BUDGET.json or write it
   soak [--only PART]... [--fuzz-seconds N] [--sim-seeds N] [--kill-rounds N] [--churn-minutes N]
@@ -38,6 +39,7 @@ pub(crate) enum Command {
     Help,
     Tidy,
     Run,
+    Dist,
     Test(TestOptions),
     Budget(Mode),
     Soak(SoakOptions),
@@ -108,6 +110,7 @@ pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, S
         Some("help" | "--help" | "-h") => Command::Help,
         Some("tidy") => Command::Tidy,
         Some("run") => Command::Run,
+        Some("dist") => Command::Dist,
         Some("test") => return parse_test(args),
         Some("budget") => return parse_budget(args),
         Some("soak") => return parse_soak(args),

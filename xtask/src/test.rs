@@ -5,7 +5,7 @@ use crate::fuzz::Demand;
 use crate::options::{PEERS, TestOptions};
 use crate::project::Project;
 use crate::steps::{self, step};
-use crate::{budget, contracts, fuzz, process, tidy, tools};
+use crate::{budget, contracts, dist, fuzz, process, tidy, tools};
 use std::process::Command;
 use std::time::Duration;
 
@@ -55,6 +55,7 @@ pub(crate) fn run(project: &Project, options: &TestOptions) -> Result<(), String
             step("wallets", || with_npm(options, || wallets(project))),
             step("chains", || with_npm(options, || chains(project))),
             step("kill", || kill(project, KILL_ROUNDS).and_then(last_line_of)),
+            step("packages", || dist::try_out(project, &project.binary("ci", "piecework"))),
             step("bench", || bench(project)),
             step("budget", || match options.without_valgrind {
                 true => Ok("not run: without valgrind".into()),
