@@ -82,7 +82,8 @@ impl Access {
         self.state.password.clone().ok_or(Refused::NoPassword)
     }
 
-    /// The last step of a login: `is_password` is what [`PasswordHash::is_of`] said. Gives the cookie's value.
+    /// The last step of a login: `is_password` is what [`PasswordHash::is_of`] said. Gives the cookie's
+    /// value.
     ///
     /// # Errors
     /// When user or password are wrong; the failure counts.

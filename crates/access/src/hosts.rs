@@ -1,16 +1,19 @@
 //! Under which names requests may address a daemon, and from which web pages changes may come.
 //!
-//! A page of a stranger can make a browser connect to this machine: under a name of the stranger's that resolves
-//! to it (DNS rebinding; then `Host` is that name), or from the stranger's own page, with the cookie of a login
-//! (cross-site request forgery; then `Origin`, `Referer` or `Sec-Fetch-Site` tell). Both are refused here.
+//! A page of a stranger can make a browser connect to this machine: under a name of the stranger's that
+//! resolves to it (DNS rebinding; then `Host` is that name), or from the stranger's own page, with the
+//! cookie of a login (cross-site request forgery; then `Origin`, `Referer` or `Sec-Fetch-Site` tell). Both
+//! are refused here.
 
 use std::net::IpAddr;
 use thiserror::Error;
 
+/// Stands for any name: whoever sets it trusts something else, such as a proxy, to look.
+const ANY: &str = "*";
 /// Names that are set, at most.
 const NAMES_MAX: usize = 100;
 
-/// The names that are answered to besides addresses and `localhost`, in lower case.
+/// The names that are answered to besides addresses and `localhost`; `*` is any.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
     names: Vec<String>,
@@ -59,9 +62,9 @@ impl Hosts {
         }
     }
 
-    /// Whether a change may come from this page: of the host that is asked, or of a name that was set (a proxy may
-    /// have changed `Host`). Whoever sends none of the three headers is no browser: they all send `Origin` with
-    /// what changes something.
+    /// Whether a change may come from this page: of the host that is asked, or of a name that was set (a
+    /// proxy may have changed `Host`). Whoever sends none of the three headers is no browser: they all send
+    /// `Origin` with what changes something.
     ///
     /// # Errors
     /// When the page is a stranger's.
@@ -80,7 +83,8 @@ impl Hosts {
 
     fn is_ours(&self, authority: &str) -> bool {
         let Some((name, _)) = split(authority) else { return false };
-        is_address(name) || name.eq_ignore_ascii_case("localhost") || self.has(name)
+        let is_any = self.names.iter().any(|ours| ours == ANY);
+        is_any || is_address(name) || name.eq_ignore_ascii_case("localhost") || self.has(name)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -182,6 +186,14 @@ mod tests {
         for host in foreign {
             assert_eq!(hosts().check_host(Some(host)), Err(Foreign::Host), "{host}");
         }
+    }
+
+    #[test]
+    fn a_star_is_any_host_but_no_page() {
+        let any = Hosts::new(&["*".into()]);
+        assert_eq!(any.check_host(Some("evil.example")), Ok(()));
+        let page = Page { origin: Some("http://evil.example"), ..Page::default() };
+        assert_eq!(any.check_page(Some("localhost:1"), page), Err(Foreign::Page));
     }
 
     fn from(host: &str, origin: &str) -> Result<(), Foreign> {

@@ -53,7 +53,8 @@ impl Logins {
         secret
     }
 
-    /// Whether a cookie's login is open; it counts as used then. Looks at all of them, so the time says nothing.
+    /// Whether a cookie's login is open; it counts as used then. Looks at all of them, so the time says
+    /// nothing.
     pub(crate) fn touch(&mut self, face: Face, cookie: &str, now: Time) -> bool {
         self.forget_old(now);
         let is_it = |login: &Login| login.print.is_of(cookie) && login.face == face;

@@ -135,7 +135,8 @@ mod tests {
         assert_ne!(String::from(salted), text);
     }
 
-    /// Computed with Python's `hashlib.scrypt`; the vectors of RFC 7914 have other lengths of salt and output.
+    /// Computed with Python's `hashlib.scrypt`; the vectors of RFC 7914 have other lengths of salt and
+    /// output.
     #[test]
     fn the_hash_is_scrypt() {
         let hash = PasswordHash::new("password", [0; 16], Cost::LIGHT).unwrap();

@@ -150,8 +150,8 @@ impl AccessGate {
         self.access().hosts().check_host(host)
     }
 
-    /// Whether a change by cookie may come from the page that these headers tell of. Not to be asked of requests
-    /// with an API key.
+    /// Whether a change by cookie may come from the page that these headers tell of. Not to be asked of
+    /// requests with an API key.
     ///
     /// # Errors
     /// When the page is a stranger's.
