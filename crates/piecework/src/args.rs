@@ -11,8 +11,8 @@ pub(crate) use wallet::{
     WalletCommand,
 };
 
-use piecework_settings::{ByteRate, ByteSize};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use piecework_settings::{ByteRate, ByteSize};
 use std::net::IpAddr;
 use std::path::PathBuf;
 

@@ -2,9 +2,9 @@
 //! at most every ten seconds. Under `--json` an object a second on stdout.
 
 use crate::out::{Out, note};
-use piecework_settings::human;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use piecework_node::{Phase, Refusal, Status};
+use piecework_settings::human;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};

@@ -3,11 +3,11 @@
 use crate::args::ShowArgs;
 use crate::failure::Failure;
 use crate::out::Out;
-use piecework_settings::human;
 use crate::scrape::{self, Told};
 use crate::source::{self, Loaded};
 use piecework_metainfo::{File, Info, Magnet, Metainfo};
 use piecework_net::Binding;
+use piecework_settings::human;
 use piecework_types::InfoHashes;
 use serde_json::{Value, json};
 use std::fmt::Write;
