@@ -1,4 +1,5 @@
-//! `cargo xtask dist`: packages for people, a `.deb` and a `tar.gz`, and the test that installs and removes them.
+//! `cargo xtask dist`: packages for people, a `.deb` and a `tar.gz`, and the test that installs and removes
+//! them.
 //!
 //! Both hold the same tree below `usr`. `dpkg-deb` and `tar` make them from a folder; which files it has is
 //! decided here. It knows the program by its command line alone.
@@ -136,7 +137,8 @@ fn pack(project: &Project, binary: &Path, folder: &Path) -> Result<Packages, Str
         .sum::<u64>();
     let control = format!(
         "Package: piecework\nVersion: {version}\nArchitecture: {}\nMaintainer: Piecework\n\
-         Installed-Size: {installed_kib}\nDepends: libc6\nSuggests: systemd\nSection: net\nPriority: optional\n\
+         Installed-Size: {installed_kib}\nDepends: libc6\nSuggests: systemd\n\
+         Section: net\nPriority: optional\n\
          Description: BitTorrent node that pays, and is paid, by the piece\n \
          A complete BitTorrent client and seeder as one program: a command line, a daemon that\n \
          existing tools can speak to, a wallet and a chain of its own. Nothing is spent unless a\n \

@@ -11,8 +11,9 @@ const PARTS_MAX: usize = 100;
 
 /// Season and episode in a title: `S02E05`, `s2 e5`, `2x05`, with a last episode as in `S02E05-E07`.
 static NUMBERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let pattern = r"(?i)(?:^|[^a-z0-9])(?:s(\d{1,4})[ ._-]?e(\d{1,4})(?:-?e?(\d{1,4}))?|(\d{1,4})x(\d{1,4})(?:-(\d{1,4}))?)(?:[^0-9]|$)";
-    Regex::new(pattern).ok()
+    let lettered = r"s(\d{1,4})[ ._-]?e(\d{1,4})(?:-?e?(\d{1,4}))?";
+    let crossed = r"(\d{1,4})x(\d{1,4})(?:-(\d{1,4}))?";
+    Regex::new(&format!("(?i)(?:^|[^a-z0-9])(?:{lettered}|{crossed})(?:[^0-9]|$)")).ok()
 });
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,7 +32,8 @@ pub struct EpisodeFilter {
 /// Text that is no filter.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "{0:?} is no episode filter: write the season, an x, and episodes divided by semicolons, as in 2x3;5-7;10-"
+    "{0:?} is no episode filter: write the season, an x, and episodes divided by semicolons, \
+     as in 2x3;5-7;10-"
 )]
 pub struct EpisodeFilterError(String);
 

@@ -150,8 +150,8 @@ impl Feeds {
         self.rules.iter().map(|(name, (rule, _))| (name.as_str(), rule))
     }
 
-    /// Adds a feed or changes its address and interval. It is looked at next. What it offers at the first look is
-    /// offered to the rules.
+    /// Adds a feed or changes its address and interval. It is looked at next. What it offers at the first
+    /// look is offered to the rules.
     ///
     /// # Errors
     /// When there are too many, or name or address make no sense.
@@ -236,7 +236,8 @@ impl Feeds {
         Ok(())
     }
 
-    /// Takes what a server said; gives the links that are new and wanted, each once however many rules want it.
+    /// Takes what a server said; gives the links that are new and wanted, each once however many rules want
+    /// it.
     pub fn answered(&mut self, name: &str, answer: Answer, unix: u64) -> Vec<Wanted> {
         let Some(feed) = self.feeds.get_mut(name) else { return Vec::new() };
         let interval = (u64::from(feed.interval_minutes) * 60).max(INTERVAL_MIN);

@@ -19,7 +19,8 @@ pub struct Rule {
     pub is_off: bool,
     /// Names of the feeds it looks at; all if empty.
     pub feeds: BTreeSet<String>,
-    /// What titles must have: all words, `*` and `?` as in file names, `|` between alternatives. Everything if empty.
+    /// What titles must have: all words, `*` and `?` as in file names, `|` between alternatives. Everything
+    /// if empty.
     pub wants: String,
     /// What titles must not have, in the same form. Nothing if empty.
     pub refuses: String,

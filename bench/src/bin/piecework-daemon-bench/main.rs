@@ -1,7 +1,7 @@
 //! `piecework-daemon-bench`: our daemon and other people's at the same work, in turn, on this machine.
 //!
-//! It makes thousands of small torrents, starts the daemons, asks them over HTTP as web pages and tools do, and
-//! writes the table. It knows ours by its command line and its HTTP faces alone.
+//! It makes thousands of small torrents, starts the daemons, asks them over HTTP as web pages and tools do,
+//! and writes the table. It knows ours by its command line and its HTTP faces alone.
 
 mod http;
 mod node;
@@ -24,7 +24,8 @@ use stream::{Player, Source};
 #[command(version)]
 struct Arguments {
     /// Torrents in the long list.
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(200..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(200..=100_000))]
     torrents: u32,
     /// The binary under test [default: piecework beside this program].
     #[arg(long, value_name = "PATH")]

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use std::fs;
 
 const INTRODUCTION: &str = "\
-Written by `piecework-daemon-bench`; do not edit. Every daemon keeps the same small torrents, whose files are there,
-on a machine that they share with nothing else; it is asked over one kept connection on loopback. Lists and deltas
-are medians of 15. Ours answers lists on its own API, adds and deltas in the qBittorrent dialect, a hundred torrents a request. A delta is asked
-for 0.3 s after 100 torrents got a tag. Rest is half a minute, 20 s after the last
-was added. Streaming is the median of five
-places of a 256 MiB file, each in a daemon that has never seen it.
+Written by `piecework-daemon-bench`; do not edit. Every daemon keeps the same small torrents, whose files
+are there, on a machine that they share with nothing else; it is asked over one kept connection on loopback.
+Lists and deltas are medians of 15. Ours answers lists on its own API, adds and deltas in the qBittorrent
+dialect, a hundred torrents a request. A delta is asked for 0.3 s after 100 torrents got a tag. Rest is half
+a minute, 20 s after the last was added. Streaming is the median of five places of a 256 MiB file, each in
+a daemon that has never seen it.
 ";
 
 /// The table.

@@ -69,8 +69,8 @@ impl Bench<'_> {
         Ok((node, client))
     }
 
-    /// A thousand, a hundred a request. Seconds until all of them are listed as complete; then, at rest, MiB of
-    /// memory, and percent of a core over half a minute.
+    /// A thousand, a hundred a request. Seconds until all of them are listed as complete; then, at rest,
+    /// MiB of memory, and percent of a core over half a minute.
     pub(crate) fn thousand(&self, kind: Kind) -> Result<[f64; 3], String> {
         const WATCHED: Duration = Duration::from_secs(30);
         let (node, mut client) = self.start(kind, "thousand")?;
@@ -86,7 +86,8 @@ impl Bench<'_> {
         Ok([took.as_secs_f64(), memory as f64 / f64::from(1 << 20), percent])
     }
 
-    /// All torrents are added; then lists and deltas: milliseconds and bytes of a list, milliseconds of a delta.
+    /// All torrents are added; then lists and deltas: milliseconds and bytes of a list, milliseconds of a
+    /// delta.
     pub(crate) fn lists(&self, kind: Kind) -> Result<[f64; 3], String> {
         let (node, mut client) = self.start(kind, "many")?;
         node::add(&mut client, self.torrents, self.torrents.len())?;
