@@ -1,27 +1,46 @@
 //! The catalog: torrents, categories and tags, with what is to be done about them.
 
-use crate::command::{Command, Refusal};
+use crate::clocks::SWEEP;
+use crate::command::{Command, Refusal, RefusalKind};
+use crate::commands::record_id;
+use crate::drives::Drives;
 use crate::effect::{Effect, Outcome};
 use crate::field::FieldSet;
-use crate::journal::{Delta, Journal, Marks, Revision};
+use crate::journal::{Delta, Journal, Revision};
+use crate::life::{Entry, Leaving};
 use crate::moment::Moment;
-use crate::record::{Category, Record};
-use crate::rules::Rules;
+use crate::record::{Category, Record, TORRENTS_MAX};
+use crate::rules::{Rules, SpeedLimits};
 use crate::torrent::{Figures, Torrent};
 use piecework_types::{InfoHash, Time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 /// See the [crate] for how it is driven.
 #[derive(Debug)]
 pub struct Catalog {
-    torrents: BTreeMap<InfoHash, (Torrent, Marks)>,
-    categories: BTreeMap<String, Category>,
-    tags: BTreeSet<String>,
-    rules: Rules,
-    journal: Journal,
-    effects: VecDeque<Effect>,
-    dirty: BTreeSet<InfoHash>,
-    is_alternative: bool,
+    pub(crate) torrents: BTreeMap<InfoHash, Entry>,
+    /// All torrents by their keys in the queue.
+    pub(crate) queue: BTreeMap<u32, InfoHash>,
+    /// Those that were removed and are not gone yet.
+    pub(crate) leaving: BTreeMap<InfoHash, Leaving>,
+    pub(crate) categories: BTreeMap<String, Category>,
+    pub(crate) tags: BTreeSet<String>,
+    pub(crate) rules: Rules,
+    pub(crate) journal: Journal,
+    pub(crate) drives: Drives,
+    pub(crate) effects: VecDeque<Effect>,
+    pub(crate) dirty: BTreeSet<InfoHash>,
+    pub(crate) is_alternative: bool,
+    /// What the schedule said last; `None` before it was asked, and without one.
+    pub(crate) scheduled: Option<bool>,
+    /// The speeds that were told last.
+    pub(crate) speed: Option<SpeedLimits>,
+    /// The time of the last call; nothing is begun before the first.
+    pub(crate) moment: Option<Moment>,
+    /// Turns may have to be given anew.
+    pub(crate) is_stale: bool,
+    swept_at: Time,
 }
 
 impl Catalog {
@@ -30,20 +49,29 @@ impl Catalog {
     pub fn new(rules: Rules, start: Revision) -> Self {
         Self {
             torrents: BTreeMap::new(),
+            queue: BTreeMap::new(),
+            leaving: BTreeMap::new(),
             categories: BTreeMap::new(),
             tags: BTreeSet::new(),
             rules,
             journal: Journal::new(start),
+            drives: Drives::default(),
             effects: VecDeque::new(),
             dirty: BTreeSet::new(),
             is_alternative: false,
+            scheduled: None,
+            speed: None,
+            moment: None,
+            is_stale: true,
+            swept_at: Time::ZERO,
         }
     }
 
-    /// Takes over what an earlier run wrote down. Before the first tick.
+    /// Takes over what an earlier run wrote down. Before the first call with a time; torrents begin to be
+    /// loaded with that.
     ///
     /// # Errors
-    /// When a record has no info-hash that can be read; the others are taken.
+    /// When a record cannot be read, for its info-hash or because it is one too many; the others are taken.
     pub fn restore(
         &mut self,
         records: Vec<Record>,
@@ -51,52 +79,110 @@ impl Catalog {
         tags: BTreeSet<String>,
         is_alternative: bool,
     ) -> Result<(), Refusal> {
-        let _ = (records, categories, tags, is_alternative);
-        todo!()
+        self.is_alternative = is_alternative;
+        self.categories.extend(categories);
+        self.tags.extend(tags);
+        let mut answer = Ok(());
+        for record in records {
+            match record_id(&record) {
+                Ok(id) if self.torrents.len() < TORRENTS_MAX => self.restore_one(id, record),
+                Ok(_) => {
+                    let text = format!("there are more than {TORRENTS_MAX} torrents");
+                    answer = Err(Refusal::new(RefusalKind::Full, text));
+                }
+                Err(refusal) => answer = Err(refusal),
+            }
+        }
+        self.repair_queue();
+        self.number_places();
+        self.categories.keys().for_each(|name| self.journal.category(name));
+        self.tags.iter().for_each(|name| self.journal.tag(name));
+        for id in self.those(|_| true) {
+            self.settle(id);
+        }
+        answer
     }
 
-    /// Carries out what somebody wants, or says why not; nothing has changed then. Effects follow.
+    fn restore_one(&mut self, id: InfoHash, record: Record) {
+        if let Some(category) = &record.category {
+            self.categories.entry(category.clone()).or_default();
+        }
+        self.tags.extend(record.tags.iter().cloned());
+        self.torrents.entry(id).or_insert_with(|| Entry::new(id, record));
+    }
+
+    /// Carries out what somebody wants, or says why not; nothing has changed then. Effects follow. Of several
+    /// torrents those that are not there are passed over, unless none is.
     ///
     /// # Errors
     /// When it cannot be.
     pub fn command(&mut self, command: Command, moment: Moment) -> Result<(), Refusal> {
-        let _ = (command, moment);
-        todo!()
+        self.moment = Some(moment);
+        self.obey(command, moment)
     }
 
-    /// The engine's figures of a loaded torrent.
+    /// The engine's figures of a loaded torrent. The same as before cost nothing.
     pub fn observe(&mut self, id: InfoHash, figures: Figures, moment: Moment) {
-        let _ = (id, figures, moment);
-        todo!()
+        self.moment = Some(moment);
+        self.take_figures(id, figures, moment);
     }
 
     /// What became of an effect, or of a torrent in the engine.
     pub fn report(&mut self, id: InfoHash, outcome: Outcome, moment: Moment) {
-        let _ = (id, outcome, moment);
-        todo!()
+        self.moment = Some(moment);
+        self.take_outcome(id, outcome, moment);
     }
 
     /// Free space of the drive a folder lies on, bytes. Asked for the folders of [`Self::folders`].
     pub fn free_space(&mut self, folder: &str, bytes: u64, moment: Moment) {
-        let _ = (folder, bytes, moment);
-        todo!()
+        self.moment = Some(moment);
+        if self.drives.report(folder, bytes, self.rules.free_space_min) {
+            let here = |entry: &&Entry| entry.torrent.folder() == folder;
+            let ids: Vec<_> =
+                self.torrents.values().filter(here).map(|entry| entry.torrent.id).collect();
+            ids.into_iter().for_each(|id| self.settle(id));
+        }
     }
 
     /// Lets time pass: queue, share limits, schedule.
     pub fn tick(&mut self, moment: Moment) {
-        let _ = moment;
-        todo!()
+        self.moment = Some(moment);
+        self.follow_schedule(moment);
+        if moment.now.since(self.swept_at) >= SWEEP {
+            self.swept_at = moment.now;
+            self.sweep(moment);
+        }
+        self.take_turns();
     }
 
     /// When [`Self::tick`] has something to do again, if nothing else happens.
     pub fn next_tick(&self, moment: Moment) -> Time {
-        let _ = moment;
-        todo!()
+        let next_minute = Duration::from_secs(60 - moment.unix % 60);
+        let next_sweep = self.swept_at + SWEEP;
+        match self.rules.schedule {
+            _ if self.is_stale => moment.now,
+            Some(_) => next_sweep.min(moment.now + next_minute),
+            None => next_sweep,
+        }
     }
 
-    /// The next thing to do.
+    /// The next thing to do. Several commands in a row share one look at the queue, which happens here.
     pub fn poll(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
+        loop {
+            if self.effects.is_empty() {
+                self.take_turns();
+            }
+            let effect = self.effects.pop_front()?;
+            match &effect {
+                Effect::Forget { id, .. } => {
+                    self.leaving.remove(id);
+                }
+                // It was stopped or removed before anybody asked: an unload follows.
+                Effect::Load(id) if !self.torrents.get(id).is_some_and(Entry::is_in) => continue,
+                _ => {}
+            }
+            return Some(effect);
+        }
     }
 
     /// The records that changed since the last call and are to be written down; categories and tags with
@@ -112,12 +198,12 @@ impl Catalog {
 
     /// A torrent by its primary info-hash.
     pub fn get(&self, id: InfoHash) -> Option<&Torrent> {
-        self.torrents.get(&id).map(|(torrent, _)| torrent)
+        self.torrents.get(&id).map(|entry| &entry.torrent)
     }
 
     /// All torrents, by id.
     pub fn torrents(&self) -> impl ExactSizeIterator<Item = &Torrent> {
-        self.torrents.values().map(|(torrent, _)| torrent)
+        self.torrents.values().map(|entry| &entry.torrent)
     }
 
     /// Categories by name.
@@ -164,8 +250,8 @@ impl Catalog {
 
     fn changes(&self, after: Revision) -> Delta<'_> {
         let torrents = self.journal.torrents(after).filter_map(|id| {
-            let (torrent, marks) = self.torrents.get(&id)?;
-            Some((torrent, Journal::fields(marks, after)))
+            let entry = self.torrents.get(&id)?;
+            Some((&entry.torrent, Journal::fields(&entry.marks, after)))
         });
         let categories = self.journal.categories(after);
         Delta {

@@ -1,6 +1,7 @@
 //! What the catalog wants done, and how it ended.
 
 use piecework_types::InfoHash;
+use std::collections::BTreeMap;
 
 /// Something for whoever drives the catalog. What it needs to know stands in the torrent's record.
 ///
@@ -42,6 +43,8 @@ pub enum Effect {
         deletes_files: bool,
         /// Where it lay.
         folder: String,
+        /// The paths of files that have others than the metainfo says. By number.
+        paths: BTreeMap<u32, String>,
     },
     /// Its limits changed while it is loaded.
     Limits(InfoHash),

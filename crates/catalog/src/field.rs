@@ -1,6 +1,6 @@
 //! A torrent field by field: what faces show, and the unit in which changes are told.
 
-use crate::record::{Limit, Place, ShareAction};
+use crate::record::{Limit, ShareAction};
 use crate::torrent::{Stage, Torrent};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -177,6 +177,49 @@ impl FieldSet {
     /// All of them.
     pub const ALL: Self = Self((1 << Field::ALL.len()) - 1);
 
+    /// Those that may change while a torrent lives.
+    pub(crate) const VARIABLE: Self =
+        Self::ALL.without(&[Field::Id, Field::V1, Field::V2, Field::AddedAt]);
+
+    /// Those that follow from what the engine says of a loaded torrent.
+    pub(crate) const FIGURES: Self = Self(0).with(&[
+        Field::Stage,
+        Field::Queue,
+        Field::WantedBytes,
+        Field::LeftBytes,
+        Field::ProgressMilli,
+        Field::DownRate,
+        Field::UpRate,
+        Field::EtaSeconds,
+        Field::DownBytes,
+        Field::UpBytes,
+        Field::SessionDownBytes,
+        Field::SessionUpBytes,
+        Field::WastedBytes,
+        Field::RatioMilli,
+        Field::Peers,
+        Field::Seeds,
+        Field::SwarmPeers,
+        Field::SwarmSeeds,
+        Field::AvailabilityMilli,
+        Field::CompletedAt,
+        Field::LastActivityAt,
+        Field::SeenCompleteAt,
+    ]);
+
+    const fn with(mut self, fields: &[Field]) -> Self {
+        let mut at = 0;
+        while at < fields.len() {
+            self.0 |= fields[at].bit();
+            at += 1;
+        }
+        self
+    }
+
+    const fn without(self, fields: &[Field]) -> Self {
+        Self(self.0 & !Self(0).with(fields).0)
+    }
+
     /// Adds one.
     pub const fn insert(&mut self, field: Field) {
         self.0 |= field.bit();
@@ -200,7 +243,12 @@ impl FieldSet {
 
     /// One after the other, in the order of [`Field::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Field> {
-        Field::ALL.iter().copied().filter(move |field| self.contains(*field))
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let field = Field::ALL.get(left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(*field)
+        })
     }
 }
 
@@ -224,8 +272,8 @@ impl Torrent {
             Field::Name => Value::Text(Cow::Borrowed(&record.name)),
             Field::Stage => Value::Text(Cow::Borrowed(self.stage.word())),
             Field::IsForced => Bool(record.is_forced),
-            Field::Error => optional_text(record.error.as_deref()),
-            Field::Queue => optional((!self.is_complete()).then_some(record.queue.into())),
+            Field::Error => optional_text(record.error.as_deref().or(self.problem.as_deref())),
+            Field::Queue => optional((!self.is_complete()).then_some(self.place.into())),
             Field::SizeBytes => Number(record.size_bytes),
             Field::WantedBytes => Number(self.wanted_bytes()),
             Field::LeftBytes => Number(self.left_bytes()),
@@ -237,9 +285,7 @@ impl Torrent {
             Field::UpBytes => Number(self.up_bytes()),
             Field::SessionDownBytes => Number(figures.down_bytes),
             Field::SessionUpBytes => Number(figures.up_bytes),
-            Field::WastedBytes => {
-                Number(record.totals.wasted_bytes.saturating_add(figures.wasted_bytes))
-            }
+            Field::WastedBytes => Number(record.totals.wasted_bytes),
             Field::RatioMilli => optional(self.ratio_milli()),
             Field::Peers => Number(figures.peers.into()),
             Field::Seeds => Number(figures.seeds.into()),
@@ -288,20 +334,13 @@ impl Torrent {
     }
 
     /// Whether all that is wanted is there, as far as is known.
-    pub fn is_complete(&self) -> bool {
-        if self.stage.is_loaded() {
-            self.figures.is_complete
-        } else {
-            self.record.completed_at.is_some()
-        }
+    pub const fn is_complete(&self) -> bool {
+        self.record.is_complete
     }
 
     /// The folder that it lies in now.
     pub fn folder(&self) -> &str {
-        match (&self.record.incomplete_path, self.record.place) {
-            (Some(path), Place::Incomplete) => path,
-            _ => &self.record.save_path,
-        }
+        self.record.folder()
     }
 
     fn content_path(&self) -> Option<String> {
@@ -342,27 +381,18 @@ impl Torrent {
     }
 
     fn eta_seconds(&self) -> Option<u64> {
-        let rate = self.figures.down_rate;
-        (self.stage == Stage::Downloading && rate > 0)
-            .then(|| self.figures.left_bytes.div_ceil(rate))
+        (self.stage == Stage::Downloading && self.smooth_rate > 0)
+            .then(|| self.figures.left_bytes.div_ceil(self.smooth_rate))
     }
 
     /// Payload received in all runs.
-    pub fn down_bytes(&self) -> u64 {
-        self.record.totals.down_bytes.saturating_add(self.figures.down_bytes)
+    pub const fn down_bytes(&self) -> u64 {
+        self.record.totals.down_bytes
     }
 
     /// Payload sent in all runs.
-    pub fn up_bytes(&self) -> u64 {
-        self.record.totals.up_bytes.saturating_add(self.figures.up_bytes)
-    }
-
-    fn ratio_milli(&self) -> Option<u64> {
-        let down = self.down_bytes();
-        (down > 0).then(|| {
-            let ratio = u128::from(self.up_bytes()) * u128::from(MILLI) / u128::from(down);
-            u64::try_from(ratio).unwrap_or(u64::MAX)
-        })
+    pub const fn up_bytes(&self) -> u64 {
+        self.record.totals.up_bytes
     }
 }
 

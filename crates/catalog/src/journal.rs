@@ -69,11 +69,12 @@ impl Journal {
         self.revision
     }
 
-    /// Compares a torrent with what was known of it; gives whether anything changed.
-    pub(crate) fn observe(&mut self, torrent: &Torrent, marks: &mut Marks) -> bool {
+    /// Compares some fields of a torrent with what was known of them, of a new one all.
+    pub(crate) fn observe(&mut self, torrent: &Torrent, marks: &mut Marks, fields: FieldSet) {
         let next = self.revision + 1;
         let mut has_changed = false;
-        for &field in Field::ALL {
+        let fields = if marks.last == 0 { FieldSet::ALL } else { fields };
+        for field in fields.iter() {
             let print = fingerprint(&torrent.value(field));
             let slot = field as usize;
             if marks.since[slot] == 0 || (marks.prints[slot] != print && !field.is_timed()) {
@@ -91,7 +92,6 @@ impl Journal {
             self.torrents.insert(next, torrent.id());
             (marks.last, self.revision) = (next, next);
         }
-        has_changed
     }
 
     pub(crate) fn forget(&mut self, id: InfoHash, marks: &Marks) {

@@ -17,13 +17,23 @@
 //! It must not know: sockets, files, the engine, HTTP, money.
 
 mod catalog;
+mod clocks;
 mod command;
+mod commands;
+mod drives;
+mod edits;
 mod effect;
 mod field;
 mod journal;
+mod labels;
+mod life;
 mod moment;
+mod paths;
+mod queue;
 mod record;
 mod rules;
+mod schedule;
+mod share;
 mod torrent;
 
 pub use catalog::Catalog;

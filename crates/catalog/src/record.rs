@@ -106,6 +106,16 @@ pub struct Record {
     pub is_trusted: bool,
 }
 
+impl Record {
+    /// The folder that it lies in now.
+    pub fn folder(&self) -> &str {
+        match (&self.lies_in, &self.incomplete_path, self.place) {
+            (Some(path), _, _) | (None, Some(path), Place::Incomplete) => path,
+            _ => &self.save_path,
+        }
+    }
+}
+
 /// Which of its two folders a torrent lies in.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
