@@ -1,13 +1,17 @@
 //! What faces hold of a daemon.
 
 use crate::news::News;
-use piecework_catalog::{Catalog, Command, Record, Refusal, Revision};
+use crate::request::{NewTorrent, Request};
+use crate::shared::Shared;
+use crate::store::Kept;
+use crate::{payload, source};
+use piecework_catalog::{Catalog, Command, Record, Refusal, RefusalKind, Revision};
 use piecework_metainfo::Info;
-use piecework_node::{PeerStatus, PieceState, TrackerStatus, WebSeedStatus};
+use piecework_node::{Status, TrackerStatus, WebSeedStatus};
 use piecework_settings::Settings;
 use piecework_types::{Bitfield, InfoHash};
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLockReadGuard};
 use tokio::sync::watch;
 
@@ -81,26 +85,31 @@ pub struct Handle {
     shared: Arc<Shared>,
 }
 
-struct Shared {}
-
 impl Handle {
+    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
     /// The catalog, to read. Never held across an await, and not for long: changes wait for it.
     pub fn catalog(&self) -> RwLockReadGuard<'_, Catalog> {
-        todo!()
+        self.shared.look()
     }
 
     /// Tells of each newer revision, several changes at once, at most a few times a second.
     pub fn revisions(&self) -> watch::Receiver<Revision> {
-        todo!()
+        let receiver = self.shared.revisions.subscribe();
+        // From now on figures are looked at often.
+        self.shared.wake();
+        receiver
     }
 
     /// Carries out a command; it is written down when this returns.
     ///
     /// # Errors
-    /// When it cannot be; nothing has changed then.
+    /// When it cannot be; nothing has changed then. Where it could not be written down, the text says so.
     pub async fn command(&self, command: Command) -> Result<(), Refusal> {
-        let _ = command;
-        todo!()
+        let command = self.confine(command).await?;
+        self.shared.ask(|reply| Request::Command { command, reply }).await
     }
 
     /// Adds a torrent; it is written down when this returns.
@@ -108,88 +117,101 @@ impl Handle {
     /// # Errors
     /// When the source cannot be read or fetched, or a path lies outside of the roots.
     pub async fn add(&self, new: New) -> Result<Added, Refusal> {
-        let _ = new;
-        todo!()
+        let shared = Arc::clone(&self.shared);
+        let read = move || {
+            let New { source, mut record, at_top, peers } = new;
+            shared.roots().confine_record(&mut record)?;
+            let found = source::find(source, &shared.binding)?;
+            found.describe(&mut record);
+            Ok(Box::new(NewTorrent { found, record, at_top, peers }))
+        };
+        let new = self.shared.aside(read).await??;
+        self.shared.ask(|reply| Request::Add { new, reply }).await
     }
 
     /// The torrent file of a torrent whose metainfo is known.
     pub async fn metainfo(&self, id: InfoHash) -> Option<Vec<u8>> {
-        let _ = id;
-        todo!()
+        let shared = Arc::clone(&self.shared);
+        match self.shared.aside(move || shared.store.metainfo(id)).await.ok()?.ok()?? {
+            Kept::Torrent(bytes) => Some(bytes),
+            Kept::Info(_) => None,
+        }
     }
 
     /// The info dictionary, if it is known.
     pub async fn info(&self, id: InfoHash) -> Option<Arc<Info>> {
-        let _ = id;
-        todo!()
+        let shared = Arc::clone(&self.shared);
+        self.shared.aside(move || payload::info(&shared.store, id)).await.ok()?.ok()?
     }
 
     /// The pieces that are there; empty of a torrent that is not loaded and never was.
     pub async fn bitfield(&self, id: InfoHash) -> Option<Bitfield> {
-        let _ = id;
-        todo!()
-    }
-
-    /// What becomes of each piece.
-    pub async fn piece_states(&self, id: InfoHash) -> Option<Vec<PieceState>> {
-        let _ = id;
-        todo!()
-    }
-
-    /// The connected peers of a torrent; none of one that is not loaded.
-    pub async fn peers(&self, id: InfoHash) -> Option<Vec<PeerStatus>> {
-        let _ = id;
-        todo!()
+        self.shared.read().get(id)?;
+        let status = self.status(id).unwrap_or_default();
+        let whole = Bitfield::from_wire(&status.bitfield, status.pieces);
+        Some(whole.unwrap_or_else(|_| Bitfield::new(status.pieces)))
     }
 
     /// The trackers of a torrent, whether it is loaded or not.
     pub async fn trackers(&self, id: InfoHash) -> Option<Vec<TrackerStatus>> {
-        let _ = id;
-        todo!()
+        let catalog = self.shared.read();
+        let record = catalog.get(id)?.record();
+        if let Some(status) = self.status(id) {
+            return Some(status.trackers);
+        }
+        let tiers = (0..).zip(record.trackers.iter().flatten());
+        let status = |tier, url: &String| TrackerStatus::idle(url, tier);
+        Some(tiers.flat_map(|(tier, urls)| urls.iter().map(move |url| status(tier, url))).collect())
     }
 
     /// The web seeds of a torrent.
     pub async fn web_seeds(&self, id: InfoHash) -> Option<Vec<WebSeedStatus>> {
-        let _ = id;
-        todo!()
-    }
-
-    /// Peers to try.
-    pub fn add_peers(&self, id: InfoHash, peers: Vec<SocketAddr>) {
-        let _ = (id, peers);
-        todo!()
-    }
-
-    /// Addresses to refuse from now on, until the daemon ends.
-    pub fn ban(&self, addresses: &[IpAddr]) {
-        let _ = addresses;
-        todo!()
-    }
-
-    /// A reader of one file of a torrent, complete or not. What it is about to read is fetched before anything else
-    /// for as long as it lives.
-    ///
-    /// # Errors
-    /// When there is no such file, or the torrent is stopped and the file not whole.
-    pub async fn open(&self, id: InfoHash, file: usize) -> Result<Reader, Refusal> {
-        let _ = (id, file);
-        todo!()
+        let catalog = self.shared.read();
+        let record = catalog.get(id)?.record();
+        if let Some(status) = self.status(id) {
+            return Some(status.web_seeds);
+        }
+        let status = |url: &String| WebSeedStatus { url: url.clone(), ..WebSeedStatus::default() };
+        Some(record.web_seeds.iter().map(status).collect())
     }
 
     /// Figures of the whole node.
     pub fn node(&self) -> NodeFigures {
-        todo!()
+        let totals = self.shared.engine().map(|engine| (engine.totals(), engine.port()));
+        let (totals, port) = totals.unwrap_or_default();
+        let catalog = self.shared.read();
+        let (rules, is_alternative) = (catalog.rules(), catalog.is_alternative());
+        let speed = if is_alternative { rules.alternative } else { rules.speed };
+        let save_path = rules.save_path.clone();
+        drop(catalog);
+        NodeFigures {
+            started_at: self.shared.started_at,
+            down_bytes: totals.down_bytes,
+            up_bytes: totals.up_bytes,
+            down_rate: totals.down_rate,
+            up_rate: totals.up_rate,
+            down_limit: speed.down,
+            up_limit: speed.up,
+            peers: u32::try_from(totals.peers).unwrap_or(u32::MAX),
+            port,
+            free_space: payload::free_space(Path::new(&save_path)).unwrap_or(0),
+            ..NodeFigures::default()
+        }
     }
 
     /// What happened after the news of this number, oldest first.
     pub fn news(&self, after: u64) -> Vec<News> {
-        let _ = after;
-        todo!()
+        self.shared.news.after(after)
     }
 
     /// The settings in force.
     pub fn settings(&self) -> Arc<Settings> {
-        todo!()
+        Arc::clone(&self.shared.settings.borrow())
+    }
+
+    /// Tells of each change of the settings.
+    pub fn settings_changes(&self) -> watch::Receiver<Arc<Settings>> {
+        self.shared.settings.subscribe()
     }
 
     /// Changes settings by their keys and writes them down. Those that need a restart are in the answer.
@@ -197,34 +219,32 @@ impl Handle {
     /// # Errors
     /// When a key is unknown or a value makes no sense; nothing has changed then.
     pub async fn set(&self, changes: Vec<(String, String)>) -> Result<Vec<String>, Refusal> {
-        let _ = changes;
-        todo!()
+        self.shared.ask(|reply| Request::Set { changes, reply }).await
     }
 
     /// The folders that payload may be saved in.
     pub fn roots(&self) -> Vec<PathBuf> {
-        todo!()
-    }
-}
-
-/// Reads one file while it is being fetched.
-pub struct Reader {
-    _private: (),
-}
-
-impl Reader {
-    /// Bytes of the file.
-    pub const fn len_bytes(&self) -> u64 {
-        0
+        self.shared.roots().list().to_owned()
     }
 
-    /// Reads what is at an offset, waiting until at least one byte is there: at most `max` bytes; fewer than
-    /// asked is no end. Empty at the end of the file.
-    ///
-    /// # Errors
-    /// When the torrent goes or is stopped, or the drive fails.
-    pub async fn read(&mut self, offset: u64, max: usize) -> Result<Vec<u8>, Refusal> {
-        let _ = (offset, max);
-        todo!()
+    /// The engine's latest status of a torrent; `None` of one that is not loaded.
+    fn status(&self, id: InfoHash) -> Option<Status> {
+        let (engine, key) = self.shared.loaded(id)?;
+        engine.status(key)
+    }
+
+    /// A command whose paths are known to lie below the roots.
+    async fn confine(&self, mut command: Command) -> Result<Command, Refusal> {
+        if matches!(command, Command::SetRules(_) | Command::Add { .. }) {
+            let text = "torrents are added, and settings changed, in their own ways";
+            return Err(Refusal::new(RefusalKind::Invalid, text));
+        }
+        let shared = Arc::clone(&self.shared);
+        let confine = move || {
+            let base = shared.read().rules().save_path.clone();
+            shared.roots().confine_command(&mut command, &base).map(|()| command)
+        };
+        // Only few have a path, and those look at a drive.
+        self.shared.aside(confine).await?
     }
 }

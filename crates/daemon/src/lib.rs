@@ -1,13 +1,27 @@
 //! A catalog of torrents joined to an engine, for weeks.
 //!
-//! [`Daemon`] is one thread that drives the catalog's run loop (the numbers of `piecework_catalog` are repeated
-//! in `drive.rs`): it carries effects to the engine and the drives, outcomes back, and writes records down
-//! before it answers. Faces hold a [`Handle`]: they read the catalog under a lock and ask for changes.
+//! [`Daemon`] is one thread that drives the catalog's run loop (the numbers of `piecework_catalog` are
+//! repeated in `drive.rs`): it carries effects to the engine and the drives, outcomes back, and writes
+//! records down before it answers. Faces hold a [`Handle`]: they read the catalog under a lock and ask for
+//! changes.
 //!
 //! It must not know: HTTP, dialects, terminals. It decides nothing that the catalog can decide.
 
+mod clock;
+mod daemon;
+mod drive;
 mod handle;
-mod news;
+mod jobs;
+mod load;
+pub mod news;
+mod payload;
+mod places;
+mod request;
+mod shared;
+mod source;
+mod store;
 
+pub use daemon::{Daemon, DaemonConfig, StartError};
 pub use handle::{Added, Handle, New, NewSource, NodeFigures};
 pub use news::{Level, News};
+pub use store::StoreError;

@@ -200,7 +200,8 @@ pub struct Engine {
     local: Option<LocalDiscovery>,
     /// Watches the way out; there is none where nothing has to be watched.
     watch: Option<Watch>,
-    events: Receiver<Option<Event>>,
+    /// Behind a lock so that threads can share the engine; one of them waits for events.
+    events: Mutex<Receiver<Option<Event>>>,
     next_key: AtomicU64,
     clock: Clock,
     board: Arc<Board>,
@@ -260,7 +261,7 @@ impl Engine {
             dht: None,
             local: None,
             watch: None,
-            events,
+            events: Mutex::new(events),
             next_key: AtomicU64::new(1),
             clock,
             board: Arc::default(),
@@ -438,7 +439,8 @@ impl Engine {
 
     /// The next event; `None` after `wait` without one, or when a [`Waker`] ends the wait.
     pub fn next_event(&self, wait: Duration) -> Option<Event> {
-        let event = self.events.recv_timeout(wait).ok()??;
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let event = events.recv_timeout(wait).ok()??;
         self.shared.events_waiting.fetch_sub(1, Ordering::Relaxed);
         Some(event)
     }

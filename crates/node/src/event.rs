@@ -223,6 +223,15 @@ pub struct TrackerStatus {
     pub next_in: Option<Duration>,
 }
 
+impl TrackerStatus {
+    /// One of a torrent that is not loaded.
+    pub fn idle(url: &str, tier: u32) -> Self {
+        let host = url.parse::<TrackerUrl>().map(|parsed| parsed.host().to_string());
+        let host = host.unwrap_or_else(|_| "unusable address".into());
+        Self { host, url: SecretUrl::new(url), tier, ..Self::default() }
+    }
+}
+
 /// A web seed at one moment.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct WebSeedStatus {

@@ -1,0 +1,69 @@
+//! Adding torrents.
+
+use super::Driver;
+use crate::handle::Added;
+use crate::news::{Level, code};
+use crate::request::{NewTorrent, Reply};
+use crate::source::{Contents, arrival};
+use crate::store::Kept;
+use piecework_catalog::{Command, Moment, Refusal};
+use piecework_types::InfoHash;
+
+impl Driver {
+    pub(super) fn add(&mut self, new: NewTorrent, reply: Reply<Added>, moment: Moment) {
+        let result = match self.refuses_changes() {
+            Some(refusal) => Err(refusal),
+            None => {
+                let present = self.names.find(&self.shared.read(), new.found.info_hashes);
+                match present {
+                    Some(id) => self.add_again(id, new, moment),
+                    None => self.add_new(new, moment),
+                }
+            }
+        };
+        match result {
+            Ok(added) => self.answer(reply, added),
+            Err(refusal) => drop(reply.send(Err(refusal))),
+        }
+    }
+
+    fn add_new(&mut self, new: NewTorrent, moment: Moment) -> Result<Added, Refusal> {
+        let NewTorrent { found, record, at_top, peers } = new;
+        let (id, info_hashes) = (found.info_hashes.primary(), found.info_hashes);
+        let text = format!("added {}", record.name);
+        self.catalog().command(Command::Add { record: Box::new(record), at_top }, moment)?;
+        self.names.insert_all(id, info_hashes);
+        if let Some(kept) = found.into_kept() {
+            self.changes.metainfo.insert(id, kept);
+        }
+        if !peers.is_empty() {
+            self.first_peers.insert(id, peers);
+        }
+        self.shared.news.tell(Level::Info, Some(id), code::TORRENT_ADDED, text);
+        Ok(Added { id, was_there: false })
+    }
+
+    /// Takes over what is new in a torrent that is there already.
+    fn add_again(
+        &mut self,
+        id: InfoHash,
+        new: NewTorrent,
+        moment: Moment,
+    ) -> Result<Added, Refusal> {
+        let found = new.found;
+        let (trackers, web_seeds) = (found.trackers, found.web_seeds);
+        self.catalog().command(Command::AddAgain { id, trackers, web_seeds }, moment)?;
+        let lacks_metainfo =
+            self.shared.read().get(id).is_some_and(|torrent| !torrent.record().has_metainfo);
+        if let Contents::Metainfo(bytes, info) = found.contents
+            && lacks_metainfo
+        {
+            self.changes.metainfo.insert(id, Kept::Torrent(bytes));
+            self.names.insert_all(id, found.info_hashes);
+            self.catalog().report(id, arrival(&info), moment);
+            // Nobody may ever have sent it.
+            self.reload(id);
+        }
+        Ok(Added { id, was_there: true })
+    }
+}

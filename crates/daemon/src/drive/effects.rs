@@ -1,0 +1,142 @@
+//! Carrying out what the catalog wants done.
+
+use super::Driver;
+use super::members::{Member, Next};
+use crate::load::{Load, load};
+use crate::payload;
+use crate::request::Request;
+use piecework_catalog::{Effect, Moment, Outcome};
+use piecework_types::InfoHash;
+use std::sync::Arc;
+
+impl Driver {
+    /// All effects that wait.
+    pub(super) fn carry_out(&mut self, moment: Moment) {
+        loop {
+            let effect = self.catalog().poll();
+            let Some(effect) = effect else { return };
+            self.effect(effect, moment);
+        }
+    }
+
+    fn effect(&mut self, effect: Effect, moment: Moment) {
+        match effect {
+            Effect::Load(id) => self.want(id),
+            Effect::Unload(id) => self.unload(id, moment),
+            Effect::Move { id, from, to } => {
+                self.payload_job(id, move |job| payload::move_all(job, &from, &to));
+            }
+            Effect::RenameFiles { id, files } => {
+                self.payload_job(id, move |job| payload::rename(job, &files));
+            }
+            Effect::Forget { id, deletes_files, folder } => self.forget(id, deletes_files, folder),
+            Effect::Limits(id)
+            | Effect::Priorities(id)
+            | Effect::Manner(id)
+            | Effect::Trackers(id)
+            | Effect::Check(id)
+            | Effect::Reannounce(id) => self.reload(id),
+            Effect::NodeLimits { .. } => {}
+        }
+    }
+
+    /// The catalog wants it loaded.
+    fn want(&mut self, id: InfoHash) {
+        match self.members.get_mut(&id) {
+            None => self.start_loading(id),
+            Some(Member::Loading { is_unwanted }) => *is_unwanted = false,
+            Some(Member::Running(_)) => {}
+            Some(Member::Ending(next)) => *next = Next::Load,
+            Some(Member::Forgetting { is_wanted }) => *is_wanted = true,
+        }
+    }
+
+    /// Hands it to a thread that reads and opens what has to be.
+    pub(super) fn start_loading(&mut self, id: InfoHash) {
+        let catalog = self.shared.read();
+        let Some(torrent) = catalog.get(id) else {
+            self.members.remove(&id);
+            return;
+        };
+        let record = torrent.record().clone();
+        // A seed that looks at its files without a way to write them can rest at once.
+        let is_seed_only = record.is_complete
+            && !record.wants_check
+            && !record.priorities.values().any(|&priority| priority == 0)
+            && !self.refetches.contains(&id);
+        let folder = torrent.folder().to_owned();
+        drop(catalog);
+        let peers = self.first_peers.remove(&id).unwrap_or_default();
+        self.members.insert(id, Member::Loading { is_unwanted: false });
+        let (shared, engine) = (Arc::clone(&self.shared), Arc::clone(&self.engine));
+        self.shared.jobs.loads.push(move || {
+            let what = Load { id, record, folder, peers, is_seed_only };
+            let result = load(&engine, &shared.store, &shared.roots(), what);
+            // Not held any longer than this: the daemon waits for it when it ends.
+            drop(engine);
+            drop(shared.send(Request::Loaded { id, result }));
+        });
+    }
+
+    fn unload(&mut self, id: InfoHash, moment: Moment) {
+        match self.members.get_mut(&id) {
+            Some(Member::Loading { is_unwanted }) => *is_unwanted = true,
+            Some(member @ Member::Running(_)) => {
+                let Member::Running(key) = *member else { return };
+                *member = Member::Ending(Next::Unloaded);
+                self.let_go(id, key, moment);
+            }
+            Some(Member::Ending(next)) => *next = Next::Unloaded,
+            Some(Member::Forgetting { is_wanted }) => {
+                *is_wanted = false;
+                self.catalog().report(id, Outcome::Unloaded, moment);
+            }
+            None => self.catalog().report(id, Outcome::Unloaded, moment),
+        }
+    }
+
+    /// Takes it out of the engine and in again, as its record says now.
+    pub(super) fn reload(&mut self, id: InfoHash) {
+        if let Some(member @ Member::Running(_)) = self.members.get_mut(&id) {
+            let Member::Running(key) = *member else { return };
+            *member = Member::Ending(Next::Load);
+            let moment = self.clock.moment();
+            self.let_go(id, key, moment);
+        }
+    }
+
+    /// A job about a torrent's payload, which ends with an outcome.
+    fn payload_job(
+        &self,
+        id: InfoHash,
+        work: impl FnOnce(&payload::Job) -> Result<(), String> + Send + 'static,
+    ) {
+        let catalog = self.shared.read();
+        let Some(torrent) = catalog.get(id) else { return };
+        let (record, folder) = (torrent.record().clone(), torrent.folder().to_owned());
+        drop(catalog);
+        let shared = Arc::clone(&self.shared);
+        self.shared.jobs.payload.push(move || {
+            let job = payload::Job { id, record, folder, shared: Arc::clone(&shared) };
+            let outcome = match work(&job) {
+                Ok(()) => Outcome::Moved,
+                Err(why) => Outcome::MoveFailed(why),
+            };
+            drop(shared.send(Request::Report { id, outcome }));
+        });
+    }
+
+    /// Forgets what is left of a torrent, and deletes its files if that is wanted.
+    pub(super) fn forget(&mut self, id: InfoHash, deletes_files: bool, folder: String) {
+        if !deletes_files {
+            self.forgotten(id, Ok(()));
+            return;
+        }
+        self.members.insert(id, Member::Forgetting { is_wanted: false });
+        let shared = Arc::clone(&self.shared);
+        self.shared.jobs.payload.push(move || {
+            let result = payload::delete_all(&shared, id, &folder);
+            drop(shared.send(Request::Forgotten { id, result }));
+        });
+    }
+}

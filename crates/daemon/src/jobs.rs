@@ -1,0 +1,156 @@
+//! Threads for what would hold the daemon's thread up: parsing, files, web servers.
+//!
+//! Owns three kinds of work, each with its own threads, so that a move of an hour or ten thousand torrents of a
+//! start hold nobody else up. Invariant: a thread ends when nothing waits for it. What waits is bounded by who
+//! hands it over: one job a torrent, or a caller that waits.
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// Threads that load torrents at most: a hanging drive holds up so many before others wait for it.
+const LOADS_MAX: usize = 4;
+/// Threads for what somebody waits for.
+const ASKED_MAX: usize = 4;
+/// Threads that move and delete payload: drives are no faster with more.
+const PAYLOAD_MAX: usize = 2;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// All three kinds.
+pub(crate) struct Jobs {
+    pub(crate) loads: Pool,
+    pub(crate) asked: Pool,
+    pub(crate) payload: Pool,
+    /// Set when the daemon ends.
+    pub(crate) cancel: Arc<AtomicBool>,
+}
+
+impl Jobs {
+    pub(crate) fn new() -> Self {
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self {
+            loads: Pool::new("load", cores.min(LOADS_MAX)),
+            asked: Pool::new("ask", ASKED_MAX),
+            payload: Pool::new("payload", PAYLOAD_MAX),
+            cancel: Arc::default(),
+        }
+    }
+
+    /// Ends what can be ended, drops what waits, and waits for the rest until the deadline.
+    pub(crate) fn stop(&self, deadline: Instant) {
+        self.cancel.store(true, Ordering::Relaxed);
+        for pool in [&self.loads, &self.asked, &self.payload] {
+            pool.stop(deadline);
+        }
+    }
+}
+
+/// One kind of work. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Pool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    name: &'static str,
+    threads_max: usize,
+    state: Mutex<State>,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Job>,
+    threads: usize,
+    is_stopped: bool,
+}
+
+impl Pool {
+    fn new(name: &'static str, threads_max: usize) -> Self {
+        let (state, ended) = (Mutex::default(), Condvar::new());
+        Self { shared: Arc::new(Shared { name, threads_max, state, ended }) }
+    }
+
+    /// Does it soon. After a stop it is dropped.
+    pub(crate) fn push(&self, job: impl FnOnce() + Send + 'static) {
+        let mut state = self.shared.lock();
+        if state.is_stopped {
+            return;
+        }
+        state.waiting.push_back(Box::new(job));
+        if state.threads == self.shared.threads_max {
+            return;
+        }
+        state.threads += 1;
+        let shared = Arc::clone(&self.shared);
+        let spawned =
+            thread::Builder::new().name(self.shared.name.to_owned()).spawn(move || shared.run());
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "no thread for what waits; check the limit on threads (ulimit -u)");
+            state.threads -= 1;
+            if state.threads == 0 {
+                // Nobody would ever come to it. Whoever waits for it sees that it was dropped.
+                let waiting = std::mem::take(&mut state.waiting);
+                drop(state);
+                drop(waiting);
+            }
+        }
+    }
+
+    /// Does it soon, for somebody who waits. An error means that it was dropped.
+    pub(crate) fn ask<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> oneshot::Receiver<T> {
+        let (reply, answer) = oneshot::channel();
+        self.push(move || drop(reply.send(job())));
+        answer
+    }
+
+    fn stop(&self, deadline: Instant) {
+        let mut state = self.shared.lock();
+        state.is_stopped = true;
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        drop(waiting);
+        let mut state = self.shared.lock();
+        while state.threads > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let waited = self.shared.ended.wait_timeout(state, left.min(Duration::from_secs(1)));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Shared {
+    fn run(&self) {
+        while let Some(job) = self.next() {
+            // Whoever waits for it sees that it was dropped; the text of the panic is in the log.
+            drop(catch_unwind(AssertUnwindSafe(job)));
+        }
+    }
+
+    /// The next job, or the end of a thread.
+    fn next(&self) -> Option<Job> {
+        let mut state = self.lock();
+        let next = state.waiting.pop_front();
+        if next.is_none() {
+            state.threads -= 1;
+            self.ended.notify_all();
+        }
+        next
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,93 @@
+//! From a record to a torrent that the engine takes part in.
+//!
+//! It reads the store, parses, and lets the engine open files: never called on the daemon's thread.
+
+use crate::places::Roots;
+use crate::source::info_hashes;
+use crate::store::{Kept, Store};
+use piecework_catalog::Record;
+use piecework_metainfo::{Info, Magnet, Metainfo};
+use piecework_node::{
+    AddTorrent, Engine, FilePriorities, NORMAL_PRIORITY, Source, TorrentKey, WebSeed, WebSeedKind,
+};
+use piecework_types::InfoHash;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What is to be loaded.
+pub(crate) struct Load {
+    pub(crate) id: InfoHash,
+    pub(crate) record: Record,
+    /// The folder that it lies in.
+    pub(crate) folder: String,
+    /// Peers to try.
+    pub(crate) peers: Vec<SocketAddr>,
+    /// It was complete, and nothing that is missing is to be fetched.
+    pub(crate) is_seed_only: bool,
+}
+
+/// Hands it to the engine.
+///
+/// # Errors
+/// Why that cannot be, in words.
+pub(crate) fn load(
+    engine: &Engine,
+    store: &Store,
+    roots: &Roots,
+    load: Load,
+) -> Result<TorrentKey, String> {
+    let Load { id, record, folder, mut peers, is_seed_only } = load;
+    // Roots and symlinks may have changed since the record was made.
+    let dir = roots.confine(&folder).map_err(|refusal| refusal.text)?;
+    let kept = store.metainfo(id).map_err(|error| error.to_string())?;
+    let source = match kept {
+        Some(Kept::Torrent(bytes)) => {
+            let metainfo = Metainfo::parse(&bytes).map_err(|error| {
+                format!("its torrent file in the catalog is damaged: {error}; add it again")
+            })?;
+            Source::Metainfo(Arc::new(metainfo))
+        }
+        // The engine's own state has the info dictionary.
+        Some(Kept::Info(_)) | None => {
+            let magnet = magnet(&record)?;
+            let hosts = magnet.peers.iter().map(|at| (at.host.as_str(), at.port).to_socket_addrs());
+            peers.extend(hosts.filter_map(Result::ok).flatten());
+            Source::Magnet(Box::new(magnet))
+        }
+    };
+    let mut spec = AddTorrent::new(source, PathBuf::from(dir));
+    spec.peers = peers;
+    spec.web_seeds =
+        record.web_seeds.iter().filter_map(|url| WebSeed::new(url, WebSeedKind::Files)).collect();
+    spec.priorities = priorities(&record);
+    spec.is_sequential = record.is_sequential;
+    spec.is_trusted = record.is_trusted;
+    spec.is_seed_only = is_seed_only;
+    spec.is_super_seed = record.is_super_seed;
+    (spec.up_limit, spec.down_limit) = (record.up_limit, record.down_limit);
+    engine.add(spec).map_err(|error| error.to_string())
+}
+
+/// A link for a torrent whose metainfo is not here, with the trackers that are wanted.
+fn magnet(record: &Record) -> Result<Magnet, String> {
+    let info_hashes = info_hashes(record).ok_or("its record has no info-hash; add it again")?;
+    let parsed = record.magnet.as_deref().and_then(|link| link.parse::<Magnet>().ok());
+    let mut magnet = parsed.unwrap_or_else(|| Magnet::new(info_hashes));
+    if let Some(trackers) = &record.trackers {
+        magnet.trackers = trackers.iter().flatten().cloned().collect();
+    }
+    Ok(magnet)
+}
+
+/// Those of the record; `None` where it says nothing, as a magnet may select files itself.
+fn priorities(record: &Record) -> Option<FilePriorities> {
+    if record.priorities.is_empty() {
+        return None;
+    }
+    let chosen = record.priorities.clone();
+    Some(Arc::new(move |info: &Info| {
+        let priority = |file| chosen.get(&file).copied().unwrap_or(NORMAL_PRIORITY);
+        (0..).zip(info.files()).map(|(file, _)| priority(file)).collect()
+    }))
+}

@@ -1,0 +1,132 @@
+//! The files of a torrent, for whoever moves, renames or deletes them while the engine does not have it.
+//!
+//! Invariant: only files that the metainfo names are touched, below the torrent's folder, never through a symlink;
+//! and folders only once they are empty. It blocks on drives: never called on the daemon's thread.
+
+mod relocate;
+
+use crate::places::Roots;
+use crate::shared::Shared;
+use crate::store::{Kept, Store};
+use piecework_catalog::Record;
+use piecework_metainfo::{Info, Metainfo};
+use piecework_types::InfoHash;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+pub(crate) use relocate::{move_all, rename};
+
+/// A torrent whose files are to be worked on.
+pub(crate) struct Job {
+    pub(crate) id: InfoHash,
+    pub(crate) record: Record,
+    /// The folder that it lies in.
+    pub(crate) folder: String,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// Free bytes of the drive that a folder lies on, or will.
+pub(crate) fn free_space(folder: &Path) -> Option<u64> {
+    let there = folder.ancestors().find(|ancestor| ancestor.exists())?;
+    let figures = rustix::fs::statvfs(there).ok()?;
+    Some(figures.f_bavail.saturating_mul(figures.f_frsize))
+}
+
+/// Deletes all files of a torrent that was removed, with the folders that are empty then. Others' files stay.
+///
+/// # Errors
+/// What could not be deleted; the rest is.
+pub(crate) fn delete_all(shared: &Shared, id: InfoHash, folder: &str) -> Result<(), String> {
+    let gone = shared.store.gone(id).map_err(|error| error.to_string())?;
+    // Never written down, so it never had files.
+    let Some(gone) = gone else { return Ok(()) };
+    let Some(info) = info(&shared.store, id)? else { return Ok(()) };
+    let base = confined(&shared.roots(), folder)?;
+    let mut faults = Vec::new();
+    let mut folders = BTreeSet::new();
+    for path in present(&gone.record, &info) {
+        folders.extend(path.ancestors().skip(1).map(Path::to_owned));
+        if let Err(error) = check_way(&base, &path).and_then(|()| remove(&base.join(&path))) {
+            faults.push(format!("{}: {error}", path.display()));
+        }
+    }
+    remove_empty(&base, &folders);
+    match faults.len() {
+        0 => Ok(()),
+        1 => Err(faults.remove(0)),
+        count => Err(format!("{} and {} more", faults.remove(0), count - 1)),
+    }
+}
+
+/// The info dictionary of a torrent, if it is known.
+///
+/// # Errors
+/// When what is kept cannot be read.
+pub(crate) fn info(store: &Store, id: InfoHash) -> Result<Option<Arc<Info>>, String> {
+    let kept = store.metainfo(id).map_err(|error| error.to_string())?;
+    let damaged = |error| format!("its metainfo in the catalog is damaged: {error}");
+    match kept {
+        Some(Kept::Torrent(bytes)) => {
+            Ok(Some(Arc::clone(Metainfo::parse(&bytes).map_err(damaged)?.info())))
+        }
+        Some(Kept::Info(bytes)) => Ok(Some(Arc::new(Info::parse(bytes).map_err(damaged)?))),
+        None => Ok(None),
+    }
+}
+
+/// Where the files with content are, below the folder that the torrent lies in.
+fn present(record: &Record, info: &Info) -> Vec<PathBuf> {
+    let files = (0..).zip(info.files()).filter(|(_, file)| !file.is_pad());
+    files.map(|(number, file)| PathBuf::from(path_of(record, number, file.path()))).collect()
+}
+
+/// Where a file is, below the folder that its torrent lies in. `given` is what the metainfo says.
+pub(crate) fn path_of<'a>(record: &'a Record, number: u32, given: &'a str) -> &'a str {
+    let named = match record.renaming.get(&number) {
+        Some(old) => old.as_deref(),
+        None => record.paths.get(&number).map(String::as_str),
+    };
+    named.unwrap_or(given)
+}
+
+fn confined(roots: &Roots, folder: &str) -> Result<PathBuf, String> {
+    roots.confine(folder).map(PathBuf::from).map_err(|refusal| refusal.text)
+}
+
+/// Whether the way from a folder to a file has no symlink, and does not lead out.
+fn check_way(base: &Path, path: &Path) -> io::Result<()> {
+    if path.components().any(|part| !matches!(part, Component::Normal(_))) {
+        return Err(io::Error::other("the path leads out of the torrent's folder"));
+    }
+    for folder in path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
+        match base.join(folder).symlink_metadata() {
+            Ok(found) if found.is_dir() => {}
+            Ok(_) => {
+                return Err(io::Error::other("there is no folder but something else on the way"));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Removes a file or symlink; one that is not there is fine.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+/// Removes folders that are empty, the deepest first, but not `base` itself.
+fn remove_empty(base: &Path, folders: &BTreeSet<PathBuf>) {
+    // A folder comes before what is in it.
+    for folder in folders.iter().rev().filter(|folder| !folder.as_os_str().is_empty()) {
+        // One that others use is not empty.
+        drop(fs::remove_dir(base.join(folder)));
+    }
+}

@@ -1,0 +1,228 @@
+//! Moving files to another folder or path, all of them or none.
+//!
+//! Invariant: no file is overwritten, and none is deleted before its copy is flushed. After a crash the same
+//! move goes on where it was: what has its new path already has been moved.
+
+use super::{Job, check_way, confined, info, path_of, remove, remove_empty};
+use piecework_catalog::FileRename;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+use std::collections::BTreeSet;
+use std::fs::{self, File, FileTimes};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Bytes copied at a time; between two of them a move can be cancelled.
+const COPY_BYTES: usize = 1024 * 1024;
+
+/// Moves all files of a torrent from one folder to another.
+///
+/// # Errors
+/// Why that cannot be, in words; they lie where they were then.
+pub(crate) fn move_all(job: &Job, from: &str, to: &str) -> Result<(), String> {
+    let (shared, record) = (&job.shared, &job.record);
+    let Some(info) = info(&shared.store, job.id)? else { return Ok(()) };
+    let (from, to) = (confined(&shared.roots(), from)?, confined(&shared.roots(), to)?);
+    let files = (0..).zip(info.files()).filter(|(_, file)| !file.is_pad());
+    let paths = files.map(|(number, file)| PathBuf::from(path_of(record, number, file.path())));
+    let steps: Vec<_> = paths.map(|path| Step { old: path.clone(), new: path }).collect();
+    carry_out(&from, &to, &steps, &shared.jobs.cancel)
+}
+
+/// Gives some files of a torrent other paths.
+///
+/// # Errors
+/// Why that cannot be, in words; all have their old paths then.
+pub(crate) fn rename(job: &Job, files: &[FileRename]) -> Result<(), String> {
+    let shared = &job.shared;
+    let Some(info) = info(&shared.store, job.id)? else { return Ok(()) };
+    let base = confined(&shared.roots(), &job.folder)?;
+    let given = |number: u32| info.files().get(number as usize).map(|file| file.path().to_owned());
+    let step = |file: &FileRename| {
+        let old = file.from.clone().or_else(|| given(file.file))?;
+        Some(Step { old: old.into(), new: PathBuf::from(&file.to) })
+    };
+    let steps: Option<Vec<_>> = files.iter().map(step).collect();
+    let steps = steps.ok_or("it has no such file")?;
+    carry_out(&base, &base, &steps, &shared.jobs.cancel)
+}
+
+/// A file on its way, below the folders.
+struct Step {
+    old: PathBuf,
+    new: PathBuf,
+}
+
+/// What was done to a file.
+enum Done<'a> {
+    Renamed(&'a Step),
+    Copied(&'a Step),
+}
+
+fn carry_out(from: &Path, to: &Path, steps: &[Step], cancel: &AtomicBool) -> Result<(), String> {
+    let mut done = Vec::new();
+    for step in steps {
+        match relocate(from, to, step, cancel) {
+            Ok(Some(is_done)) => done.push(is_done),
+            Ok(None) => {}
+            Err(error) => {
+                undo(from, to, &done);
+                let new = to.join(&step.new);
+                return Err(format!("cannot move a file to {}: {error}", new.display()));
+            }
+        }
+    }
+    let parents = |path: &Path| path.ancestors().skip(1).map(Path::to_owned).collect::<Vec<_>>();
+    let new_folders: BTreeSet<_> = steps.iter().flat_map(|step| parents(&step.new)).collect();
+    for folder in new_folders {
+        // A name is durable once its folder is; a file system that cannot do this has said so before.
+        drop(File::open(to.join(folder)).and_then(|folder| folder.sync_all()));
+    }
+    for copied in &done {
+        if let Done::Copied(step) = copied
+            && let Err(error) = remove(&from.join(&step.old))
+        {
+            tracing::warn!(path = %step.old.display(), %error, "a file that was copied stays");
+        }
+    }
+    remove_empty(from, &steps.iter().flat_map(|step| parents(&step.old)).collect());
+    Ok(())
+}
+
+/// Moves one file; `None` if there is nothing to move.
+fn relocate<'a>(
+    from: &Path,
+    to: &Path,
+    step: &'a Step,
+    cancel: &AtomicBool,
+) -> io::Result<Option<Done<'a>>> {
+    let (old, new) = (from.join(&step.old), to.join(&step.new));
+    if old == new {
+        return Ok(None);
+    }
+    check_way(from, &step.old)?;
+    check_way(to, &step.new)?;
+    let Some(found) = optional(old.symlink_metadata())? else { return Ok(None) };
+    if !found.is_file() {
+        return Err(io::Error::other(format!("{} is no file", old.display())));
+    }
+    if optional(new.symlink_metadata())?.is_some() {
+        // An earlier run may have got as far as copying it.
+        return match is_same(&old, &new, cancel)? {
+            true => Ok(Some(Done::Copied(step))),
+            false => Err(io::Error::other("another file is there; move it away first")),
+        };
+    }
+    if let Some(parent) = new.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match rename_alone(&old, &new) {
+        Ok(()) => Ok(Some(Done::Renamed(step))),
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            copy(&old, &new, cancel)?;
+            Ok(Some(Done::Copied(step)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Renames, unless something has the new name.
+fn rename_alone(old: &Path, new: &Path) -> io::Result<()> {
+    match renameat_with(CWD, old, CWD, new, RenameFlags::NOREPLACE) {
+        // Not every file system knows the flag. We have looked a moment ago.
+        Err(Errno::INVAL | Errno::NOSYS) => fs::rename(old, new),
+        result => Ok(result?),
+    }
+}
+
+/// Copies a file beside its new name first, so that what has the name is whole.
+fn copy(old: &Path, new: &Path, cancel: &AtomicBool) -> io::Result<()> {
+    let mut name = new.file_name().unwrap_or_default().to_owned();
+    name.push(".moving");
+    let beside = new.with_file_name(name);
+    let copied = copy_to(old, &beside, cancel).and_then(|()| rename_alone(&beside, new));
+    if copied.is_err() {
+        drop(remove(&beside));
+    }
+    copied
+}
+
+fn copy_to(old: &Path, new: &Path, cancel: &AtomicBool) -> io::Result<()> {
+    let mut source = File::open(old)?;
+    let mut target = File::create(new)?;
+    let mut bytes = vec![0; COPY_BYTES];
+    loop {
+        check_cancel(cancel)?;
+        let count = source.read(&mut bytes)?;
+        if count == 0 {
+            break;
+        }
+        target.write_all(&bytes[..count])?;
+    }
+    let found = source.metadata()?;
+    target.set_permissions(found.permissions())?;
+    // Resume data know a file by its size and time.
+    target.set_times(FileTimes::new().set_modified(found.modified()?))?;
+    target.sync_all()
+}
+
+/// Whether two files hold the same bytes.
+fn is_same(one: &Path, other: &Path, cancel: &AtomicBool) -> io::Result<bool> {
+    let found = other.symlink_metadata()?;
+    if !found.is_file() || found.len() != one.symlink_metadata()?.len() {
+        return Ok(false);
+    }
+    let (mut one, mut other) = (File::open(one)?, File::open(other)?);
+    let (mut bytes, mut others) = (vec![0; COPY_BYTES], vec![0; COPY_BYTES]);
+    loop {
+        check_cancel(cancel)?;
+        let count = one.read(&mut bytes)?;
+        if count == 0 {
+            return Ok(true);
+        }
+        match other.read_exact(&mut others[..count]) {
+            Ok(()) if bytes[..count] == others[..count] => {}
+            Ok(()) => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn check_cancel(cancel: &AtomicBool) -> io::Result<()> {
+    if cancel.load(Ordering::Relaxed) {
+        return Err(io::Error::other(
+            "the daemon is ending; this goes on when it is started again",
+        ));
+    }
+    Ok(())
+}
+
+/// Has everything as it was.
+fn undo(from: &Path, to: &Path, done: &[Done<'_>]) {
+    for step in done.iter().rev() {
+        let undone = match step {
+            Done::Renamed(step) => rename_alone(&to.join(&step.new), &from.join(&step.old)),
+            Done::Copied(step) => remove(&to.join(&step.new)),
+        };
+        if let Err(error) = undone {
+            tracing::error!(%error, to = %to.display(), "a file that was moved cannot be moved back");
+        }
+    }
+    let new = |done: &Done<'_>| match done {
+        Done::Renamed(step) | Done::Copied(step) => step.new.clone(),
+    };
+    let paths = done.iter().map(new);
+    let parents =
+        paths.flat_map(|path| path.ancestors().skip(1).map(Path::to_owned).collect::<Vec<_>>());
+    remove_empty(to, &parents.collect());
+}
+
+fn optional<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,154 @@
+//! What somebody wants to add, read: torrent files, magnets, bare info-hashes, addresses of torrent files.
+//!
+//! It blocks on web servers and parses what may be large: never called on the daemon's thread.
+
+use crate::handle::NewSource;
+use crate::store::Kept;
+use piecework_catalog::{Outcome, Record, Refusal, RefusalKind};
+use piecework_metainfo::{Info, Magnet, Metainfo};
+use piecework_net::Binding;
+use piecework_types::InfoHashes;
+use std::sync::Arc;
+
+/// Longest torrent file that is fetched or taken, bytes.
+const TORRENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// A torrent that was read.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) info_hashes: InfoHashes,
+    /// Its trackers by tier.
+    pub(crate) trackers: Vec<Vec<String>>,
+    pub(crate) web_seeds: Vec<String>,
+    pub(crate) contents: Contents,
+}
+
+/// How much of it is here.
+#[derive(Debug)]
+pub(crate) enum Contents {
+    /// The bytes of a torrent file, and what they mean.
+    Metainfo(Vec<u8>, Arc<Info>),
+    /// A link.
+    Magnet(Box<Magnet>),
+}
+
+/// Reads a source.
+///
+/// # Errors
+/// What was wrong with it, and what to do.
+pub(crate) fn find(source: NewSource, binding: &Binding) -> Result<Found, Refusal> {
+    let invalid = |text: String| Refusal::new(RefusalKind::Invalid, text);
+    let link = match source {
+        NewSource::Metainfo(bytes) => return metainfo(bytes),
+        NewSource::Link(link) => link,
+    };
+    let link = link.trim();
+    if has_scheme(link, "http:") || has_scheme(link, "https:") {
+        let fetched = piecework_net::fetch(link, TORRENT_BYTES_MAX, binding);
+        // The address may hold a passkey.
+        return metainfo(fetched.map_err(|error| {
+            let text = format!("cannot fetch the torrent file: {error}; is the address right?");
+            Refusal::new(RefusalKind::Failed, text)
+        })?);
+    }
+    let spelled = if has_scheme(link, "magnet:") {
+        link.to_owned()
+    } else if link.len() == 64 && link.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        // SHA2-256 as a multihash (BEP 52).
+        format!("magnet:?xt=urn:btmh:1220{link}")
+    } else if matches!(link.len(), 32 | 40) && link.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    {
+        format!("magnet:?xt=urn:btih:{link}")
+    } else {
+        return Err(invalid(
+            "this is no magnet link, info-hash, or http(s) address of a torrent file".to_owned(),
+        ));
+    };
+    let magnet: Magnet =
+        spelled.parse().map_err(|error| invalid(format!("cannot read the link: {error}")))?;
+    Ok(Found {
+        info_hashes: magnet.info_hashes,
+        trackers: magnet.trackers.iter().map(|tracker| vec![tracker.clone()]).collect(),
+        web_seeds: magnet.web_seeds.clone(),
+        contents: Contents::Magnet(Box::new(magnet)),
+    })
+}
+
+fn has_scheme(link: &str, scheme: &str) -> bool {
+    link.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+}
+
+fn metainfo(bytes: Vec<u8>) -> Result<Found, Refusal> {
+    let invalid = |text: String| Refusal::new(RefusalKind::Invalid, text);
+    if bytes.len() as u64 > TORRENT_BYTES_MAX {
+        return Err(invalid(format!("the torrent file has more than {TORRENT_BYTES_MAX} bytes")));
+    }
+    let metainfo = Metainfo::parse(&bytes)
+        .map_err(|error| invalid(format!("the torrent file is refused: {error}")))?;
+    Ok(Found {
+        info_hashes: metainfo.info().hashes(),
+        trackers: metainfo.trackers().to_vec(),
+        web_seeds: metainfo.web_seeds().to_vec(),
+        contents: Contents::Metainfo(bytes, Arc::clone(metainfo.info())),
+    })
+}
+
+impl Found {
+    /// Fills in what the source knows.
+    pub(crate) fn describe(&self, record: &mut Record) {
+        record.v1 = self.info_hashes.v1.map(|digest| digest.to_string());
+        record.v2 = self.info_hashes.v2.map(|digest| digest.to_string());
+        if record.trackers.is_none() {
+            record.trackers = Some(self.trackers.clone());
+        }
+        let name = match &self.contents {
+            Contents::Metainfo(_, info) => {
+                record.size_bytes = info.content_bytes();
+                record.is_private = info.is_private();
+                record.root = Some(info.name().to_owned());
+                record.file_count = count(info);
+                record.has_metainfo = true;
+                Some(info.name())
+            }
+            Contents::Magnet(magnet) => {
+                record.magnet = Some(magnet.to_string());
+                magnet.name.as_deref()
+            }
+        };
+        record.is_renamed = !record.name.is_empty();
+        if !record.is_renamed {
+            record.name = name.map_or_else(|| self.info_hashes.to_string(), str::to_owned);
+        }
+    }
+
+    /// What is to be kept of its contents.
+    pub(crate) fn into_kept(self) -> Option<Kept> {
+        match self.contents {
+            Contents::Metainfo(bytes, _) => Some(Kept::Torrent(bytes)),
+            Contents::Magnet(_) => None,
+        }
+    }
+}
+
+/// What the catalog wants to know of an info dictionary that came.
+pub(crate) fn arrival(info: &Info) -> Outcome {
+    Outcome::Metainfo {
+        name: info.name().to_owned(),
+        size_bytes: info.content_bytes(),
+        is_private: info.is_private(),
+        root: info.name().to_owned(),
+        file_count: count(info),
+    }
+}
+
+fn count(info: &Info) -> u32 {
+    // At most `FILES_MAX`.
+    u32::try_from(info.files().len()).unwrap_or(u32::MAX)
+}
+
+/// The names of a record's torrent; `None` if they cannot be read.
+pub(crate) fn info_hashes(record: &Record) -> Option<InfoHashes> {
+    let v1 = record.v1.as_deref().map(str::parse).transpose().ok()?;
+    let v2 = record.v2.as_deref().map(str::parse).transpose().ok()?;
+    (v1.is_some() || v2.is_some()).then_some(InfoHashes { v1, v2 })
+}
