@@ -330,14 +330,15 @@ impl StorageShared {
         stamp_of(&self.path_of(file))
     }
 
-    /// Bytes of each file that is there; of those in the parts file what they may have.
+    /// Bytes of each file that is there; of those in the parts file, if there is one, what they may have.
     pub(crate) fn sizes(&self) -> Vec<Option<u64>> {
+        let has_parts = self.parts.stamp().is_some();
         let files = self.info.files().iter().enumerate();
         let sizes = files.map(|(at, file)| {
             if file.is_pad() || file.length() == 0 {
                 return Some(0);
             }
-            let in_parts = self.is_in_parts(at).then(|| file.length());
+            let in_parts = (has_parts && self.is_in_parts(at)).then(|| file.length());
             self.stamp(at).map(|stamp| stamp.bytes).or(in_parts)
         });
         sizes.collect()

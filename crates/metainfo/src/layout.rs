@@ -110,6 +110,30 @@ impl Layout {
         }
         pieces
     }
+
+    /// The pieces at both ends of these files, each end a hundredth of the file and one piece at least:
+    /// what a player wants to see before it plays. File by file, first the beginning; no piece twice.
+    pub fn edges(&self, files: impl IntoIterator<Item = usize>) -> Vec<PieceIndex> {
+        let mut is_listed = vec![false; self.piece_count as usize];
+        let mut edges = Vec::new();
+        for file in files {
+            let pieces = self.pieces_of(file);
+            if pieces.is_empty() || self.extents[file].is_pad {
+                continue;
+            }
+            let extent = self.extents[file];
+            let (part, piece_bytes) = (extent.length / 100, u64::from(self.piece_bytes));
+            // Piece numbers are u32: the grid was made from the same lengths.
+            let head_end = ((extent.offset + part.max(1)).div_ceil(piece_bytes)) as u32;
+            let tail_start = ((extent.end() - part.max(1)) / piece_bytes) as u32;
+            for piece in (pieces.start..head_end).chain(tail_start..pieces.end) {
+                if !std::mem::replace(&mut is_listed[piece as usize], true) {
+                    edges.push(PieceIndex::trusted(piece));
+                }
+            }
+        }
+        edges
+    }
 }
 
 /// Iterator of [`Layout::segments`].
@@ -194,6 +218,20 @@ mod tests {
         assert_eq!(layout.piece_priorities(&[4, 7, 1, 7]), [4, 4, 1, 1, 1]);
         assert_eq!(layout.piece_priorities(&[4]), [4, 4, 0, 0, 0]);
         assert_eq!(layout.piece_priorities(&[0, 7, 0, 7, 7, 7]), [0; 5]);
+    }
+
+    #[test]
+    fn the_edges_of_a_file_are_a_hundredth_at_each_end_and_one_piece_at_least() {
+        let files = [(5_000, false), (8, true), (20, false), (0, false), (12, false)];
+        let (layout, grid) = contiguous(&files, 16);
+        let edges = |files: &[usize]| -> Vec<u32> {
+            layout.edges(files.iter().copied()).into_iter().map(PieceIndex::get).collect()
+        };
+        assert_eq!(grid.piece_count(), 315);
+        assert_eq!(edges(&[0]), [0, 1, 2, 3, 309, 310, 311, 312]);
+        assert_eq!(edges(&[2, 4]), [313, 314]);
+        assert_eq!(edges(&[4, 2]), [314, 313], "file by file");
+        assert_eq!(edges(&[1, 3, 9]), [] as [u32; 0], "padding, nothing, and no file");
     }
 
     proptest! {

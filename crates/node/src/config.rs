@@ -127,6 +127,8 @@ pub struct AddTorrent {
     pub priorities: Option<FilePriorities>,
     /// Ask for pieces in order.
     pub is_sequential: bool,
+    /// Ask for the first and the last pieces of each wanted file before all others.
+    pub edges_first: bool,
     /// Existing files longer than the torrent says may be cut.
     pub may_overwrite: bool,
     /// Files with the right size count as complete without a check.
@@ -153,6 +155,7 @@ impl AddTorrent {
             web_seeds: Vec::new(),
             priorities: None,
             is_sequential: false,
+            edges_first: false,
             may_overwrite: false,
             is_trusted: false,
             is_seed_only: false,

@@ -50,6 +50,8 @@ pub(crate) struct Connection {
     pub(crate) stage: Stage,
     /// When it must have reached the next stage.
     pub(crate) deadline: Time,
+    /// When both handshakes were through.
+    pub(crate) opened_at: Time,
     pub(crate) receiver: Receiver<Chunk>,
     pub(crate) sender: Sender,
     /// Blocks the machine wants sent, not read from storage yet.
@@ -85,6 +87,7 @@ impl Connection {
             half_open: None,
             stage: Stage::Connecting,
             deadline,
+            opened_at: Time::ZERO,
             receiver: Receiver::default(),
             sender: Sender::default(),
             blocks: Vec::new(),

@@ -1,15 +1,16 @@
 //! The engine as the faces see it: start it, add torrents, take events, stop it.
 
+mod control;
 mod dht;
 mod figures;
 
 use crate::clock::Clock;
-use crate::config::{AddTorrent, EngineConfig, Playback, Source};
+use crate::config::{AddTorrent, EngineConfig, Source};
 use crate::dht::{DhtHandle, DhtThread};
 use crate::event::{Event, TorrentKey, What};
 use crate::external::External;
 use crate::figures::{Board, StatusCell};
-use crate::limits::NodeLimits;
+use crate::limits::{Bans, NodeLimits};
 use crate::network::{self, Concerned, Network, Notice};
 use crate::prepare::Jobs;
 use crate::setup::{self, SetupError};
@@ -89,6 +90,7 @@ pub(crate) struct Shared {
     local: OnceLock<LocalHandle>,
     /// Strangers of the filter that came.
     turned_away: AtomicU64,
+    pub(crate) bans: Bans,
     pub(crate) exchanges_peers: bool,
     /// Random number of this run, for trackers.
     pub(crate) tracker_key: u32,
@@ -122,6 +124,9 @@ impl Shared {
 
     /// Whether strangers from there are let in.
     fn welcomes(&self, ip: IpAddr) -> bool {
+        if self.bans.contains(ip) {
+            return false;
+        }
         let is_blocked = self.ip_filter.blocks(ip);
         if is_blocked {
             tracing::debug!(%ip, "turned a stranger away, whom the IP filter lists");
@@ -205,7 +210,13 @@ pub struct Engine {
     next_key: AtomicU64,
     clock: Clock,
     board: Arc<Board>,
-    statuses: Mutex<BTreeMap<TorrentKey, StatusCell>>,
+    torrents: Mutex<BTreeMap<TorrentKey, Loaded>>,
+}
+
+/// A torrent as the engine knows it.
+struct Loaded {
+    status: StatusCell,
+    shard: usize,
 }
 
 impl Engine {
@@ -243,6 +254,7 @@ impl Engine {
             ip_filter: Arc::clone(&config.ip_filter),
             local: OnceLock::new(),
             turned_away: AtomicU64::new(0),
+            bans: Bans::default(),
             exchanges_peers: config.exchanges_peers,
             tracker_key: seeds.next_u64() as u32,
             encryption: config.encryption,
@@ -265,7 +277,7 @@ impl Engine {
             next_key: AtomicU64::new(1),
             clock,
             board: Arc::default(),
-            statuses: Mutex::default(),
+            torrents: Mutex::default(),
         };
         if let Some(dht) = &config.dht {
             engine.start_dht(dht.clone(), clock)?;
@@ -404,9 +416,8 @@ impl Engine {
             spec.source = Source::Magnet(Box::new(Magnet::new(info_hashes)));
         }
         let status = StatusCell::new(key, Arc::clone(&self.board));
-        let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        statuses.insert(key, status.clone());
-        drop(statuses);
+        let loaded = Loaded { status: status.clone(), shard };
+        self.torrents.lock().unwrap_or_else(PoisonError::into_inner).insert(key, loaded);
         let new = NewTorrent {
             key,
             info_hashes,
@@ -456,27 +467,14 @@ impl Engine {
         self.shards.iter().all(|(_, thread)| !thread.is_finished())
     }
 
-    /// From now on what a reader needs next is fetched before anything else; `None` ends that. A new call
-    /// takes the place of the last one, so call it again after a seek. May be called before the files
-    /// are known. Nothing that is not wanted is fetched for it, and a file that does not exist ends it.
-    pub fn stream(&self, key: TorrentKey, playback: Option<Playback>) {
-        // Only one shard knows the key.
-        for (shard, _) in &self.shards {
-            shard.send(Command::Stream { key, playback });
-        }
-    }
-
     /// Ends a torrent politely; [`What::Stopped`] follows. Its files stay.
     pub fn remove(&self, key: TorrentKey) {
-        let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        let status = statuses.remove(&key);
-        drop(statuses);
-        if let Some(status) = status {
+        let mut torrents = self.torrents.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded = torrents.remove(&key);
+        drop(torrents);
+        if let Some(Loaded { status, shard }) = loaded {
             status.retire();
-        }
-        // Only one shard knows the key.
-        for (shard, _) in &self.shards {
-            shard.send(Command::Stop { key });
+            self.shards[shard].0.send(Command::Stop { key });
         }
     }
 

@@ -5,7 +5,7 @@
 //! figures change, so that asking for it costs nothing.
 
 use crate::event::{Phase, Status, TorrentKey};
-use piecework_types::Time;
+use piecework_types::{Bitfield, Time};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -140,6 +140,12 @@ impl StatusCell {
 
     pub(crate) fn figures(&self) -> Figures {
         self.lock().figures
+    }
+
+    /// The pieces that are stored, as it was told last.
+    pub(crate) fn have(&self) -> Option<Bitfield> {
+        let state = self.lock();
+        Bitfield::from_wire(&state.status.bitfield, state.status.pieces).ok()
     }
 
     /// Somebody looks at the figures that changed: the next change is news again.

@@ -9,6 +9,7 @@ mod announce;
 mod clock;
 mod config;
 mod connection;
+mod control;
 mod dht;
 mod engine;
 mod event;
@@ -25,6 +26,7 @@ mod torrent;
 mod web_seeds;
 
 pub use config::{AddTorrent, EngineConfig, FilePriorities, Playback, Source};
+pub use control::{PeerSource, PeerStatus};
 pub use dht::{DhtConfig, DhtStatus, Found};
 pub use engine::{AddError, Engine, StartError, Waker, system_random};
 pub use event::{
@@ -38,5 +40,5 @@ pub use piecework_gateway::{Mapped, Status as MappingStatus};
 pub use piecework_metainfo::{WebSeed, WebSeedKind};
 pub use piecework_mse::Encryption;
 pub use piecework_net::{Binding, PortChoice, Reach, TrackerDns};
-pub use piecework_swarm::{AddressPolicy, Refusal};
+pub use piecework_swarm::{AddressPolicy, PieceState, Refusal};
 pub use setup::{NORMAL_PRIORITY, SetupError};

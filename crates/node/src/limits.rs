@@ -1,9 +1,11 @@
 //! Limits of the whole node, shared by its shards: connections, connects and bytes a second.
 
-use piecework_swarm::{Bucket, BucketConfig};
+use piecework_swarm::{BANS_MAX, Bucket, BucketConfig};
 use piecework_types::Time;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Connects started a second, by all torrents together.
 const CONNECTS_PER_SECOND: u64 = 30;
@@ -81,24 +83,65 @@ impl NodeLimits {
     }
 }
 
-/// A rate limit that may be absent, which costs nothing.
+/// Addresses that the user refuses, whatever the torrent.
+#[derive(Debug, Default)]
+pub(crate) struct Bans(RwLock<BTreeSet<IpAddr>>);
+
+impl Bans {
+    /// Adds one; beyond [`BANS_MAX`] the lowest is forgotten.
+    pub(crate) fn insert(&self, ip: IpAddr) {
+        let mut bans = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if bans.len() >= BANS_MAX && !bans.contains(&ip.to_canonical()) {
+            bans.pop_first();
+        }
+        bans.insert(ip.to_canonical());
+    }
+
+    pub(crate) fn contains(&self, ip: IpAddr) -> bool {
+        let bans = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        bans.contains(&ip.to_canonical())
+    }
+}
+
+/// A rate limit that may be absent, which costs nothing, and may change at any time.
 #[derive(Debug)]
-pub(crate) struct Rate(Option<Mutex<Bucket>>);
+pub(crate) struct Rate {
+    is_limited: AtomicBool,
+    /// Means nothing without a limit.
+    bucket: Mutex<Bucket>,
+}
 
 impl Rate {
     pub(crate) fn new(bytes_per_second: Option<u64>, now: Time) -> Self {
-        let bucket = |rate| Mutex::new(Bucket::new(BucketConfig::per_second(rate), now));
-        Self(bytes_per_second.map(bucket))
+        let config = BucketConfig::per_second(bytes_per_second.unwrap_or(0));
+        Self {
+            is_limited: AtomicBool::new(bytes_per_second.is_some()),
+            bucket: Mutex::new(Bucket::new(config, now)),
+        }
+    }
+
+    /// Changes the limit; a new one starts with its burst.
+    pub(crate) fn set(&self, bytes_per_second: Option<u64>, now: Time) {
+        let mut bucket = self.lock();
+        if let Some(rate) = bytes_per_second {
+            match self.is_limited() {
+                true => bucket.set_config(BucketConfig::per_second(rate), now),
+                false => *bucket = Bucket::new(BucketConfig::per_second(rate), now),
+            }
+        }
+        self.is_limited.store(bytes_per_second.is_some(), Ordering::Release);
     }
 
     pub(crate) fn is_limited(&self) -> bool {
-        self.0.is_some()
+        self.is_limited.load(Ordering::Acquire)
     }
 
     /// Bytes that may pass now, at most `want`; or when at least `least` may.
     pub(crate) fn take(&self, want: u64, least: u64, now: Time) -> Result<u64, Time> {
-        let Some(bucket) = &self.0 else { return Ok(want) };
-        let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_limited() {
+            return Ok(want);
+        }
+        let mut bucket = self.lock();
         let least = least.min(want);
         if bucket.available(now) < least {
             return Err(bucket.next_at(least, now));
@@ -107,9 +150,13 @@ impl Rate {
     }
 
     pub(crate) fn give_back(&self, bytes: u64, now: Time) {
-        if let Some(bucket) = &self.0 {
-            bucket.lock().unwrap_or_else(PoisonError::into_inner).give_back(bytes, now);
+        if self.is_limited() {
+            self.lock().give_back(bytes, now);
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Bucket> {
+        self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -127,6 +174,16 @@ mod tests {
     }
 
     #[test]
+    fn a_ban_holds_for_an_address_in_each_of_its_forms_and_there_are_so_many_and_no_more() {
+        let bans = Bans::default();
+        let ip = |number: usize| IpAddr::from((number as u32).to_be_bytes());
+        bans.insert("::ffff:9.9.9.9".parse().expect("an address"));
+        assert!(bans.contains([9, 9, 9, 9].into()) && !bans.contains([9, 9, 9, 8].into()));
+        (1..=BANS_MAX).for_each(|number| bans.insert(ip(number)));
+        assert!(!bans.contains(ip(1)) && bans.contains(ip(BANS_MAX)));
+    }
+
+    #[test]
     fn a_limit_grants_the_least_or_says_when_and_takes_back_what_was_not_used() {
         let now = Time::ZERO;
         let rate = Rate::new(Some(100_000), now);
@@ -136,5 +193,19 @@ mod tests {
         rate.give_back(10_000, at);
         assert_eq!(rate.take(10_000, 16_384, at), Ok(10_000));
         assert_eq!(Rate::new(None, now).take(5, 5, now), Ok(5));
+    }
+    #[test]
+    fn a_limit_that_changes_keeps_what_is_spent_and_one_of_zero_lets_nothing_pass() {
+        let now = Time::ZERO;
+        let rate = Rate::new(None, now);
+        rate.set(Some(200_000), now);
+        assert_eq!(rate.take(1_000_000, 16_384, now), Ok(50_000));
+        rate.set(Some(400_000), now);
+        let Err(at) = rate.take(1_000_000, 16_384, now) else { panic!("the burst is spent") };
+        assert_eq!(at.since(now).as_micros(), 16_384 * 10 / 4);
+        rate.set(Some(0), now);
+        assert_eq!(rate.take(1_000_000, 16_384, now), Err(Time::NEVER));
+        rate.set(None, now);
+        assert_eq!(rate.take(1_000_000, 16_384, now), Ok(1_000_000));
     }
 }

@@ -107,7 +107,7 @@ pub(crate) fn prepare(
 }
 
 /// What the user chose, else what the magnet link selects (BEP 53), else everything.
-fn file_priorities(spec: &AddTorrent, info: &Info) -> Vec<u8> {
+pub(crate) fn file_priorities(spec: &AddTorrent, info: &Info) -> Vec<u8> {
     if let Some(choose) = &spec.priorities {
         return choose(info);
     }

@@ -6,6 +6,7 @@
 
 mod chores;
 mod complete;
+mod control;
 mod dial;
 mod inbound;
 mod outputs;
@@ -17,6 +18,7 @@ use crate::announce::Announced;
 use crate::clock::Clock;
 use crate::config::Playback;
 use crate::connection::Connection;
+use crate::control::Control;
 use crate::engine::Shared;
 use crate::event::TorrentKey;
 use crate::prepare::Outcome;
@@ -30,7 +32,7 @@ use piecework_swarm::{Input, Source as Gossip};
 use piecework_types::Time;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{
     Receiver, Sender, SyncSender, TryRecvError, TrySendError, channel, sync_channel,
@@ -81,6 +83,17 @@ pub(crate) enum Command {
     },
     Stop {
         key: TorrentKey,
+    },
+    /// Something about the torrent changes, or is asked.
+    Control {
+        key: TorrentKey,
+        control: Control,
+    },
+    /// The node's limits changed.
+    LimitsChanged,
+    /// Close all connections to this address: nobody there is a peer any more.
+    Ban {
+        ip: IpAddr,
     },
     /// Close all connections: the way that they took is gone.
     CutOff,
@@ -338,6 +351,9 @@ impl Shard {
                 Ok(Command::Nearby { key, address }) => self.met_nearby(key, address, now),
                 Ok(Command::Stream { key, playback }) => self.stream(key, playback, now),
                 Ok(Command::Stop { key }) => self.stop(key, now),
+                Ok(Command::Control { key, control }) => self.control(key, control, now),
+                Ok(Command::LimitsChanged) => self.limits_changed(now),
+                Ok(Command::Ban { ip }) => self.ban(ip, now),
                 Ok(Command::CutOff) => self.cut_off(now),
                 Ok(Command::Shutdown) => {
                     self.is_stopping = true;

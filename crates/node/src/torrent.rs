@@ -2,6 +2,7 @@
 //!
 //! It may not hold: sockets, a clock, open files, statistics of its own, payments.
 
+mod control;
 mod figures;
 mod rest;
 
@@ -32,6 +33,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+pub(crate) use control::wanted_bytes;
 pub(crate) use rest::Rest;
 
 /// Bytes below which a limited connection is not read: a system call should be worth it.
@@ -111,6 +113,8 @@ pub(crate) struct Torrent {
     pub(crate) rest_at: Time,
     /// It woke complete: that the machine says so is no news.
     pub(crate) is_known_complete: bool,
+    /// It is to wake as soon as it sleeps.
+    pub(crate) wakes_at_once: bool,
     /// Why it could not wake the last time.
     pub(crate) trouble: Option<String>,
     /// Strangers that came while it slept.
@@ -156,12 +160,7 @@ impl Torrent {
         let mut torrent = Self {
             announcer: Announcer::new(&info_hashes, &tiers, &mut rng),
             swarm: Swarm::new(config, now),
-            dialer: Dialer::filtered(
-                DialerConfig { policy: shared.gossip, ..DialerConfig::default() },
-                Arc::clone(&shared.ip_filter),
-                Rng::new(rng.next_u64()),
-                now,
-            ),
+            dialer: dialer(shared, Rng::new(rng.next_u64()), now),
             turned_away: BTreeMap::new(),
             external_seen: 0,
             up: Rate::new(spec.up_limit, now),
@@ -192,6 +191,7 @@ impl Torrent {
             rest: Rest::Awake,
             rest_at: Time::NEVER,
             is_known_complete: false,
+            wakes_at_once: false,
             trouble: None,
             waiting: Vec::new(),
             lock: None,
@@ -219,9 +219,7 @@ impl Torrent {
     }
 
     fn prepare_machines(&mut self, shared: &Shared, now: Time) {
-        if self.up.is_limited() || shared.limits.up.is_limited() {
-            self.swarm.handle(Input::UploadLimited(true), now);
-        }
+        self.look_at_limits(&shared.limits, now);
         if self.spec.is_sequential {
             self.swarm.handle(Input::Sequential(true), now);
         }
@@ -483,6 +481,11 @@ impl Torrent {
         .min()
         .unwrap_or(Time::NEVER)
     }
+}
+
+fn dialer(shared: &Shared, rng: Rng, now: Time) -> Dialer {
+    let config = DialerConfig { policy: shared.gossip, ..DialerConfig::default() };
+    Dialer::filtered(config, Arc::clone(&shared.ip_filter), rng, now)
 }
 
 fn machine_config(

@@ -40,15 +40,22 @@ impl Client {
     /// # Errors
     /// When the servers do not confirm the network file.
     pub fn connect(network: Network, patience: Patience) -> Result<(Self, Checked), SettleError> {
-        let client = Self::unchecked(network, patience)?;
-        let checked = check(&client.network, &client.servers)?;
-        Ok((client, checked))
+        let servers = servers(&network, patience)?;
+        Self::connect_to(network, servers)
+    }
+
+    /// Checks the network at these servers, which stand for those that its file names.
+    ///
+    /// # Errors
+    /// When the servers do not confirm the network file.
+    pub fn connect_to(network: Network, servers: Vec<Rpc>) -> Result<(Self, Checked), SettleError> {
+        let checked = check(&network, &servers)?;
+        Ok((Self { network, servers }, checked))
     }
 
     /// A client of a chain that has no contracts yet.
     pub(crate) fn unchecked(network: Network, patience: Patience) -> Result<Self, SettleError> {
-        let servers = network.rpc.iter().map(|url| Rpc::new(url, patience));
-        let servers = servers.collect::<Result<_, RpcError>>()?;
+        let servers = servers(&network, patience)?;
         Ok(Self { network, servers })
     }
 
@@ -296,6 +303,10 @@ pub(crate) enum Delivery {
     Refused(String),
     /// Nobody knows; looking will tell.
     Unsure,
+}
+
+fn servers(network: &Network, patience: Patience) -> Result<Vec<Rpc>, RpcError> {
+    network.rpc.iter().map(|url| Rpc::new(url, patience)).collect()
 }
 
 /// A network has at least one server, so this is never said.

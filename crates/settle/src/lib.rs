@@ -1,10 +1,11 @@
 //! The client's side of money, against any EVM chain: which network, what it is asked and told.
 //!
-//! [`Rpc`] carries one question to one server; [`Network`] is the file that two people share;
-//! [`check()`] asks the servers whether the file is true. A [`Client`] of one that is plans what people do
-//! with coin, tokens and the Vault: a [`Plan`] says what it costs, an [`Outbox`] carries it out, so that it
-//! happens once. [`Settlement`] is what a node needs of all this. Amounts are integers in a token's smallest
-//! unit; [`parse_amount`] and [`format_amount`] turn them to what people write, exactly.
+//! [`Rpc`] carries one question to one server; [`Network`] is the file that two people share, [`ChequeFile`]
+//! a cheque as one hands it to another; [`check()`] asks the servers whether the network file is true. A
+//! [`Client`] of one that is plans what people do with coin, tokens and the Vault: a [`Plan`] says what it
+//! costs, an [`Outbox`] carries it out, so that it happens once. [`Settlement`] is what a node needs of all
+//! this. Amounts are integers in a token's smallest unit; [`parse_amount`] and [`format_amount`] turn them to
+//! what people write, exactly.
 //!
 //! Calls block and take seconds: ask from a thread of your own. This crate must not know peers, pieces,
 //! files or keys.
@@ -12,6 +13,7 @@
 mod abi;
 mod amount;
 mod check;
+mod cheque_file;
 mod client;
 mod deploy;
 mod error;
@@ -31,6 +33,7 @@ mod vault;
 
 pub use amount::{AmountFault, DECIMALS_MAX, format_amount, parse_amount};
 pub use check::{CheckFault, Checked, Trust, check};
+pub use cheque_file::{CHEQUE_FILE_BYTES_MAX, ChequeFile, ChequeFileFault};
 pub use client::{Client, GAS_MAX, LOG_BLOCKS, STEPS_MAX};
 pub use deploy::{Deployment, DeploymentNames, FACTORY};
 pub use error::SettleError;
@@ -44,7 +47,9 @@ pub use network::{
 pub use outbox::{Outbox, Progress, SENT_MAX, Waiting};
 pub use plan::{Call, Plan, Step};
 pub use receipt::{Log, Receipt};
-pub use rpc::{ANSWER_BYTES_MAX, Patience, Rpc, RpcError, RpcFault, URL_BYTES_MAX};
+pub use rpc::{
+    ANSWER_BYTES_MAX, Patience, Received, Rpc, RpcError, RpcFault, Transport, URL_BYTES_MAX,
+};
 pub use settlement::{Evm, Funds, Info, Settlement, Ticket};
 pub use signer::Signer;
 pub use token::{Issued, LISTED_MAX, Movement, NewToken};

@@ -102,6 +102,23 @@ pub enum Source {
     Incoming,
 }
 
+/// The ways to hear of an address, for display.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum SourceKind {
+    /// See [`Source::Given`].
+    Given,
+    /// See [`Source::Tracker`].
+    Tracker,
+    /// See [`Source::Exchange`].
+    Exchange,
+    /// See [`Source::Dht`].
+    Dht,
+    /// See [`Source::Nearby`].
+    Nearby,
+    /// See [`Source::Incoming`].
+    Incoming,
+}
+
 /// Stands for all nodes of the public DHT. Nobody has this address (RFC 5737).
 const ANY_NODE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
@@ -113,6 +130,18 @@ impl Source {
             Self::Dht { is_local: true } => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             Self::Dht { is_local: false } => Some(ANY_NODE),
             Self::Given | Self::Tracker | Self::Incoming => None,
+        }
+    }
+
+    /// Which way it is.
+    pub const fn kind(self) -> SourceKind {
+        match self {
+            Self::Given => SourceKind::Given,
+            Self::Tracker => SourceKind::Tracker,
+            Self::Exchange { .. } => SourceKind::Exchange,
+            Self::Dht { .. } => SourceKind::Dht,
+            Self::Nearby { .. } => SourceKind::Nearby,
+            Self::Incoming => SourceKind::Incoming,
         }
     }
 }
@@ -233,6 +262,7 @@ struct Candidate {
     state: State,
     /// The stranger in whose share it counts, until somebody answered there.
     teller: Option<IpAddr>,
+    source: SourceKind,
 }
 
 /// Decides whom to dial. See the module documentation.
@@ -386,6 +416,19 @@ impl Dialer {
         self.candidates.len()
     }
 
+    /// Who told the address first; the user, if the user told it at all. `None` if it is not remembered.
+    pub fn source_of(&self, address: SocketAddr) -> Option<SourceKind> {
+        let candidate = self.candidates.get(&address::canonical(address))?;
+        Some(if candidate.turn.not_given { candidate.source } else { SourceKind::Given })
+    }
+
+    /// The addresses remembered of this host, whatever the port.
+    pub fn known_at(&self, ip: IpAddr) -> Vec<SocketAddr> {
+        let ip = ip.to_canonical();
+        let ports = SocketAddr::new(ip, 0)..=SocketAddr::new(ip, u16::MAX);
+        self.candidates.range(ports).map(|(address, _)| *address).collect()
+    }
+
     fn has_room(&self) -> bool {
         self.active && self.connections() < self.config.connections_max
     }
@@ -508,8 +551,10 @@ impl Dialer {
 
     /// Writes a candidate and the index its state belongs to.
     fn place(&mut self, address: SocketAddr, turn: Turn, state: State) {
-        let teller = self.candidates.get(&address).and_then(|candidate| candidate.teller);
-        let old = self.candidates.insert(address, Candidate { turn, state, teller });
+        let known = self.candidates.get(&address);
+        let teller = known.and_then(|candidate| candidate.teller);
+        let source = known.map_or(SourceKind::Given, |candidate| candidate.source);
+        let old = self.candidates.insert(address, Candidate { turn, state, teller, source });
         match old.map(|old| (old.state, old.turn)) {
             Some((State::Ready, turn)) => self.ready.remove(&(turn, address)),
             Some((State::Waiting(at), _)) => self.waiting.remove(&(at, address)),

@@ -43,7 +43,7 @@ pub use choker::{CHOKE_ROUND, Choker, ChokerConfig, ChokerInput, ChokerOutput, O
 pub use config::Config;
 pub use dialer::{
     AddressPolicy, Admission, BANS_MAX, BanKey, CloseReason, Dial, Dialer, DialerConfig,
-    DialerInput, Refusal, Source, peer_priority,
+    DialerInput, Refusal, Source, SourceKind, peer_priority,
 };
 pub use drop_reason::DropReason;
 pub use external::{ExternalIp, VOTERS_MAX, Voter};
@@ -55,6 +55,6 @@ pub use uplink::{
     Class, ClassConfig, QUANTUM_BYTES, QUOTA_MAX, QueueFull, REQUEST_QUEUE_MAX, TURN_QUANTA,
     Uplink, UplinkConfig,
 };
-pub use view::{PeerView, View};
+pub use view::{PeerView, PieceState, View};
 pub use web_fault::{FetchFault, WebSeedEnd};
 pub use web_seeds::{FetchId, WEB_SEEDS_MAX, WebSeedId};

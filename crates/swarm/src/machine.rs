@@ -156,6 +156,9 @@ pub enum Input {
     Prioritise(Vec<u8>),
     /// Ask for pieces in order instead of rarest first.
     Sequential(bool),
+    /// These pieces go before all others, in this order, as far as they are wanted. Takes the place of an
+    /// earlier list; an empty one ends it.
+    AskFirst(Vec<PieceIndex>),
     /// A reader plays from this byte (piece space) at this rate; `None` ends streaming.
     Stream(Option<crate::StreamWindow>),
     /// Super seeding (BEP 16) on or off.

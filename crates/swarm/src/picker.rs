@@ -6,6 +6,7 @@
 //! Cost: O(1) a block; choosing a piece looks at open pieces in order until the peer has one.
 //! It must not know connections, messages, how much to ask (that is `RequestQueue`), or payload.
 
+use crate::view::PieceState;
 use piecework_types::{Bitfield, Block, PeerSlot, PieceGrid, PieceIndex, Rng, Time};
 use std::time::Duration;
 
@@ -102,6 +103,9 @@ pub struct Picker {
     sequential: bool,
     /// No wanted piece before this one is missing.
     sequential_from: u32,
+    /// Pieces to be asked before all others, in this order; those before `first_from` are there.
+    first: Vec<PieceIndex>,
+    first_from: usize,
     stream: Option<Stream>,
     /// Grows whenever blocks may have become pickable: a peer that found nothing looks again then.
     generation: u64,
@@ -129,6 +133,8 @@ impl Picker {
             peer_count: 0,
             sequential: false,
             sequential_from: 0,
+            first: Vec::new(),
+            first_from: 0,
             stream: None,
             generation: 1,
             now: Time::ZERO,
@@ -186,6 +192,17 @@ impl Picker {
         self.rarity.availability(piece)
     }
 
+    /// How far the piece is.
+    pub fn state(&self, piece: PieceIndex) -> PieceState {
+        if self.have.contains(piece) {
+            PieceState::Have
+        } else if self.partials.get(piece).is_some_and(|partial| !partial.is_untouched()) {
+            PieceState::Fetching
+        } else {
+            PieceState::Missing
+        }
+    }
+
     /// Copies of the torrent that the connected peers have together, in thousandths.
     pub fn copies_milli(&self) -> u32 {
         self.rarity.copies_milli()
@@ -214,6 +231,15 @@ impl Picker {
     /// Ask for pieces in order instead of rarest first.
     pub const fn set_sequential(&mut self, sequential: bool) {
         self.sequential = sequential;
+    }
+
+    /// Pieces to be asked before all others, in this order; unwanted ones are not asked for that. Those that
+    /// do not exist are left out.
+    pub fn set_first(&mut self, pieces: &[PieceIndex]) {
+        let exists = |piece: &&PieceIndex| self.grid.piece(piece.get()).is_some();
+        self.first = pieces.iter().filter(exists).copied().collect();
+        self.first_from = 0;
+        self.generation += 1;
     }
 
     /// A reader plays from here, or streaming has ended.
@@ -286,6 +312,7 @@ impl Picker {
     /// New priorities, one a piece; missing ones count as unwanted.
     pub fn prioritise(&mut self, priorities: &[u8]) {
         (self.wanted_missing, self.left_bytes, self.sequential_from) = (0, 0, 0);
+        self.first_from = 0;
         for piece in self.grid.pieces() {
             let priority = priorities.get(piece.as_usize()).copied().unwrap_or(0);
             self.priorities[piece.as_usize()] = priority.min(PRIORITY_MAX);
@@ -427,6 +454,7 @@ impl Picker {
             self.left_bytes += u64::from(self.grid.piece_bytes(piece));
         }
         self.sequential_from = self.sequential_from.min(piece.get());
+        self.first_from = 0;
         self.reopen(piece);
         had
     }

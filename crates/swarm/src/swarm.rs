@@ -17,10 +17,10 @@ use crate::rate::Meter;
 use crate::smart_ban::SmartBan;
 use crate::super_seed::SuperSeed;
 use crate::uplink::{Uplink, UplinkConfig};
-use crate::view::{PeerView, View};
+use crate::view::{PeerView, PieceState, View};
 use crate::web_fault::WebSeedEnd;
 use crate::web_seeds::{FetchId, WebSeedId, WebSeeds};
-use piecework_types::{BLOCK_BYTES, Bitfield, PeerSlot, Rng, Time};
+use piecework_types::{BLOCK_BYTES, Bitfield, PeerSlot, PieceIndex, Rng, Time};
 use piecework_wire::{Message, Request};
 use std::collections::VecDeque;
 
@@ -74,6 +74,8 @@ pub struct Swarm {
     is_complete: bool,
     is_storage_writable: bool,
     is_sequential: bool,
+    /// Pieces that go before all others.
+    first: Vec<PieceIndex>,
     stream: Option<StreamWindow>,
     is_end_game: bool,
     is_super_seed_wanted: bool,
@@ -124,6 +126,7 @@ impl Swarm {
             is_complete: false,
             is_storage_writable: true,
             is_sequential: false,
+            first: Vec::new(),
             stream: None,
             is_end_game: false,
             is_super_seed_wanted: false,
@@ -184,6 +187,10 @@ impl Swarm {
             Input::Sequential(sequential) => {
                 self.is_sequential = sequential;
                 self.picker.iter_mut().for_each(|picker| picker.set_sequential(sequential));
+            }
+            Input::AskFirst(pieces) => {
+                self.picker.iter_mut().for_each(|picker| picker.set_first(&pieces));
+                self.first = pieces;
             }
             Input::Stream(window) => {
                 self.stream = window;
@@ -274,6 +281,13 @@ impl Swarm {
     /// rarest piece, and behind the point the share of pieces that more have. `None` without metadata.
     pub fn availability_milli(&self) -> Option<u32> {
         self.picker.as_ref().map(|picker| picker.copies_milli())
+    }
+
+    /// How far each piece is; nothing without metadata.
+    pub fn piece_states(&self) -> impl Iterator<Item = PieceState> + '_ {
+        self.picker
+            .iter()
+            .flat_map(|picker| picker.grid().pieces().map(|piece| picker.state(piece)))
     }
 
     /// Figures of each peer.

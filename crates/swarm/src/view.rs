@@ -74,3 +74,14 @@ pub struct PeerView<'a> {
     /// Payload sent to it.
     pub up_bytes: u64,
 }
+
+/// How far a piece is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PieceState {
+    /// Not there, and not asked for.
+    Missing,
+    /// Some of it is asked for, or came and is not verified.
+    Fetching,
+    /// Verified and stored.
+    Have,
+}

@@ -27,8 +27,9 @@ impl Engine {
     /// a second at most, and not at all while nothing happens.
     pub fn changed(&self) -> Vec<TorrentKey> {
         let changed = self.board.take_changed();
-        let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        let still_there = |key: &TorrentKey| statuses.get(key).map(StatusCell::looked).is_some();
+        let torrents = self.torrents.lock().unwrap_or_else(PoisonError::into_inner);
+        let still_there =
+            |key: &TorrentKey| torrents.get(key).map(|it| it.status.looked()).is_some();
         changed.into_iter().filter(still_there).collect()
     }
 
@@ -38,7 +39,7 @@ impl Engine {
     }
 
     fn cell(&self, key: TorrentKey) -> Option<StatusCell> {
-        let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        statuses.get(&key).cloned()
+        let torrents = self.torrents.lock().unwrap_or_else(PoisonError::into_inner);
+        torrents.get(&key).map(|loaded| loaded.status.clone())
     }
 }

@@ -9,7 +9,7 @@ use crate::config::Playback;
 use crate::event::{Phase, TorrentKey, What};
 use crate::prepare::{Jobs, Metadata, Outcome};
 use crate::setup::Prepared;
-use crate::torrent::{NewTorrent, Rest, Torrent};
+use crate::torrent::{NewTorrent, Rest, Torrent, wanted_bytes};
 use piecework_disk::{CheckScope, LocalFault, PieceStore, TorrentKey as StoreKey};
 use piecework_metainfo::{Info, PieceLayers};
 use piecework_swarm::{Content, Input, Source as Gossip, Voter};
@@ -204,19 +204,17 @@ impl Shard {
     /// Existing data is known: join the swarm.
     pub(super) fn activate(&mut self, key: TorrentKey, have: Bitfield, now: Time) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
-        let Some(content) = &torrent.content else { return };
         if torrent.phase == Phase::Stopping {
             return;
         }
+        // They may have been chosen anew while the files were looked at.
+        torrent.take_priorities();
+        let Some(content) = &torrent.content else { return };
         // For tests that kill us: what this run begins with.
         tracing::debug!(have = %Hex(&have.to_wire()), "ready");
-        let info = &content.info;
-        let priorities = match torrent.spec.is_seed_only {
-            true => vec![0; info.grid().piece_count() as usize],
-            false => info.layout().piece_priorities(&content.priorities),
-        };
-        let wanted = info.grid().pieces().filter(|piece| priorities[piece.as_usize()] > 0);
-        torrent.wanted_bytes = wanted.map(|piece| u64::from(info.grid().piece_bytes(piece))).sum();
+        let info = Arc::clone(&content.info);
+        let priorities = torrent.piece_priorities(&info, &content.priorities);
+        torrent.wanted_bytes = wanted_bytes(&info, &priorities);
         let machine_content = Content {
             grid: info.grid().clone(),
             have,
@@ -226,6 +224,7 @@ impl Shard {
         };
         torrent.phase = Phase::Active;
         torrent.stream(now);
+        torrent.order_edges(now);
         torrent.swarm.handle(Input::ContentReady(machine_content), now);
         self.introduce_web_seeds(key, now);
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
@@ -394,7 +393,7 @@ impl Shard {
         }
     }
 
-    fn poll_announcer(&mut self, key: TorrentKey) {
+    pub(super) fn poll_announcer(&mut self, key: TorrentKey) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         let facts = torrent.facts(&self.shared);
         let handle = self.handle.clone();

@@ -43,6 +43,12 @@ impl Shard {
             }
             torrent.dialer.handle(DialerInput::Granted { dials: 1 }, now);
             let Some(dial) = torrent.dialer.poll() else { return };
+            if self.shared.bans.contains(dial.address.ip()) {
+                let address = dial.address;
+                torrent.dialer.handle(DialerInput::Banned { address }, now);
+                torrent.dialer.handle(DialerInput::Failed { address }, now);
+                continue;
+            }
             let started = self.connect(key, dial.address, now, |connection| {
                 connection.permit = Some(peer);
                 connection.half_open = Some(half_open);
@@ -141,7 +147,7 @@ impl Shard {
             Stage::Handshake { .. } if connection.is_outgoing && !connection.is_encrypted => false,
             Stage::Connecting | Stage::Handshake { .. } | Stage::Open(_) => return false,
         };
-        if !torrent.takes_peers() {
+        if !torrent.takes_peers() || self.shared.bans.contains(address.ip()) {
             return false;
         }
         torrent.greetings.failed(address, was_encrypted);

@@ -28,7 +28,8 @@ impl Shard {
     /// A stranger named one of our torrents.
     pub(super) fn arrive(&mut self, arrival: Arrival, key: TorrentKey, now: Time) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
-        if !torrent.takes_peers() || !self.makes_room(&arrival, key, now) {
+        let is_banned = self.shared.bans.contains(arrival.address.ip());
+        if is_banned || !torrent.takes_peers() || !self.makes_room(&arrival, key, now) {
             return;
         }
         if arrival.encrypted.is_none() && self.shared.encryption == Encryption::Require {
@@ -217,6 +218,7 @@ impl Shard {
         torrent.encrypted += u32::from(connection.is_encrypted);
         self.deadlines.remove(&(connection.deadline, id));
         connection.stage = Stage::Open(slot);
+        connection.opened_at = now;
         connection.half_open = None;
         // Behind an encrypted handshake libtorrent takes BEP 52 at its word: only the names decide.
         let knows_v2 = match connection.is_encrypted {

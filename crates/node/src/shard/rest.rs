@@ -77,7 +77,7 @@ impl Shard {
             torrent.store = None;
             torrent.rest = Rest::Asleep;
             torrent.publish(now);
-            if !torrent.waiting.is_empty() {
+            if std::mem::take(&mut torrent.wakes_at_once) || !torrent.waiting.is_empty() {
                 self.wake(key);
             }
         }

@@ -1,7 +1,6 @@
 //! `piecework vault`: money put aside for cheques, and cheques.
 
 mod cheque;
-mod cheque_file;
 mod delegate;
 mod exit;
 mod lock;

@@ -5,11 +5,14 @@ use crate::error::SettleError;
 use crate::eth::quantity;
 use crate::receipt::Log;
 use crate::rpc::RpcFault;
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use serde_json::{Value, json};
 
 /// Blocks asked for at once; several operators allow no more. Halved where one refuses or says too much.
 pub const LOG_BLOCKS: u64 = 10_000;
+
+/// Stretches of one search at most: a thousand million blocks, of what a server gives at once at best.
+const STRETCHES_MAX: u64 = 100_000;
 
 /// Logs of one search at most; more are an error, not a part of the truth.
 const FOUND_MAX: usize = 100_000;
@@ -19,7 +22,7 @@ impl Client {
     /// those of Ethereum's filters: for each place one value or none for any; the first place takes several.
     ///
     /// # Errors
-    /// When the servers do not tell, or not the same, or there are over 100,000.
+    /// When the servers do not tell, or not the same, there are over 100,000, or too many blocks.
     pub fn logs(
         &self,
         address: Address,
@@ -27,14 +30,18 @@ impl Client {
         indexed: &[Option<B256>],
         (from, to): (u64, u64),
     ) -> Result<Vec<Log>, SettleError> {
-        let mut topics = vec![json!(events)];
-        topics.extend(indexed.iter().map(|topic| json!(topic)));
+        let wanted = Wanted { address, events, indexed };
         let (mut found, mut at, mut span) = (Vec::new(), from, LOG_BLOCKS);
         while at <= to {
+            // A server that names a height which no chain has would be asked for years.
+            if (to - at) / span > STRETCHES_MAX {
+                let most = U256::from(STRETCHES_MAX) * U256::from(span);
+                return Err(SettleError::TooLarge { what: "the number of blocks to search", most });
+            }
             let until = to.min(at.saturating_add(span - 1));
-            match self.logs_between(&filter(address, &topics, at, until)) {
+            match self.logs_between(&wanted.filter(at, until)) {
                 Ok(logs) => {
-                    self.demand_asked_for(&logs, address, events, (at, until))?;
+                    self.demand_asked_for(&logs, &wanted, (at, until))?;
                     found.extend(logs);
                     at = until.saturating_add(1);
                 }
@@ -57,14 +64,10 @@ impl Client {
     fn demand_asked_for(
         &self,
         logs: &[Log],
-        address: Address,
-        events: &[B256],
+        wanted: &Wanted<'_>,
         (from, to): (u64, u64),
     ) -> Result<(), SettleError> {
-        let is_asked_for = |log: &Log| {
-            let is_event = log.topics.first().is_some_and(|topic| events.contains(topic));
-            log.address == address && is_event && (from..=to).contains(&log.block)
-        };
+        let is_asked_for = |log: &Log| wanted.is_met(log) && (from..=to).contains(&log.block);
         let Some(other) = logs.iter().find(|log| !is_asked_for(log)) else { return Ok(()) };
         let got = format!("one of {} in block {}", other.address, other.block);
         let fault = RpcFault::Field { what: "a log", expected: "one that was asked for", got };
@@ -72,13 +75,31 @@ impl Client {
     }
 }
 
-fn filter(address: Address, topics: &[Value], from: u64, to: u64) -> Value {
-    json!({
-        "address": address,
-        "fromBlock": quantity(from),
-        "toBlock": quantity(to),
-        "topics": topics,
-    })
+/// Whose logs, of which events, with which indexed fields.
+struct Wanted<'a> {
+    address: Address,
+    events: &'a [B256],
+    indexed: &'a [Option<B256>],
+}
+
+impl Wanted<'_> {
+    fn filter(&self, from: u64, to: u64) -> Value {
+        let mut topics = vec![json!(self.events)];
+        topics.extend(self.indexed.iter().map(|topic| json!(topic)));
+        json!({
+            "address": self.address,
+            "fromBlock": quantity(from),
+            "toBlock": quantity(to),
+            "topics": topics,
+        })
+    }
+
+    fn is_met(&self, log: &Log) -> bool {
+        let Some((event, fields)) = log.topics.split_first() else { return false };
+        let mut indexed = self.indexed.iter().enumerate();
+        let has_fields = indexed.all(|(at, it)| it.is_none_or(|it| fields.get(at) == Some(&it)));
+        log.address == self.address && self.events.contains(event) && has_fields
+    }
 }
 
 /// Whether fewer blocks may help.

@@ -1,8 +1,8 @@
 //! From what came over HTTP to the result of one question.
 
-use super::Received;
 use super::fault::RpcFault;
 use super::field::{cleaned, excerpt};
+use super::transport::Received;
 use alloy_primitives::Bytes;
 use serde_json::{Map, Value};
 

@@ -73,7 +73,7 @@ pub struct DelegationState {
 }
 
 /// A cheque as it is cashed: with its best link, and the delegation if a session key signed it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Claim {
     /// The cheque.
     pub cheque: Cheque,

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod check;
+mod logs;
 mod proxy;
 mod rpc;
 

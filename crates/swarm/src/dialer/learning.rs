@@ -28,9 +28,9 @@ impl Dialer {
         let rank = self.rank(address);
         let turn = Turn { not_given: !given, failures: 0, tried: false, rank, shuffle };
         self.place(address, turn, State::Ready);
-        if let (Some(teller), Some(candidate)) =
-            (source.teller(), self.candidates.get_mut(&address))
-        {
+        let Some(candidate) = self.candidates.get_mut(&address) else { return };
+        candidate.source = source.kind();
+        if let Some(teller) = source.teller() {
             candidate.teller = Some(teller);
             *self.told.entry(teller).or_insert(0) += 1;
         }

@@ -463,3 +463,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn who_told_an_address_first_is_remembered_unless_the_user_tells_it_too() {
+    let mut dialer = dialer(200, 100);
+    learn(&mut dialer, peer(1), Source::Dht { is_local: false });
+    learn(&mut dialer, peer(1), Source::Tracker);
+    learn(&mut dialer, peer(2), told_by(1));
+    dials(&mut dialer);
+    dialer.handle(DialerInput::Connected { address: peer(1) }, dialer.now);
+    dialer.handle(DialerInput::Failed { address: peer(2) }, dialer.now);
+    learn(&mut dialer, peer(3), Source::Tracker);
+    learn(&mut dialer, peer(3), Source::Given);
+    assert_eq!(dialer.known_at(peer(2).ip()), [peer(2)]);
+    assert_eq!(dialer.known_at(peer(4).ip()), []);
+    let sources = [1, 2, 3, 4].map(|number| dialer.source_of(peer(number)));
+    let expected = [SourceKind::Dht, SourceKind::Exchange, SourceKind::Given];
+    assert_eq!(sources[..3], expected.map(Some));
+    assert_eq!(sources[3], None);
+}

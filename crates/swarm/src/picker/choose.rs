@@ -220,6 +220,9 @@ impl Picker {
         if self.rarity.available_count() == 0 {
             return None;
         }
+        if let Some(piece) = self.choose_preferred(asker) {
+            return Some(piece);
+        }
         if self.sequential {
             return self.choose_first(asker);
         }
@@ -230,6 +233,15 @@ impl Picker {
             |piece: &PieceIndex| self.rarity.is_open(*piece) && asker.have.contains(*piece);
         let suggested = asker.suggested.iter().copied().find(is_open);
         suggested.or_else(|| self.rarity.rarest().find(|&piece| asker.have.contains(piece)))
+    }
+
+    /// The next of the pieces that go before all others.
+    fn choose_preferred(&mut self, asker: &Asker<'_>) -> Option<PieceIndex> {
+        let rest = self.first.get(self.first_from..)?;
+        self.first_from += rest.iter().take_while(|&&piece| !self.wants(piece)).count();
+        let is_open =
+            |piece: &&PieceIndex| self.rarity.is_open(**piece) && asker.have.contains(**piece);
+        self.first.get(self.first_from..)?.iter().find(is_open).copied()
     }
 
     /// The first open piece in order.

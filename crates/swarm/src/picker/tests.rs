@@ -64,6 +64,41 @@ fn the_rarest_piece_comes_first() {
 }
 
 #[test]
+fn pieces_that_go_before_all_others_do_whatever_the_order_is_and_unwanted_ones_do_not() {
+    for is_sequential in [false, true] {
+        // Not past its first random pieces either.
+        let mut picker = picker(8, 1);
+        picker.set_sequential(is_sequential);
+        let all = Bitfield::full(8);
+        picker.peer_joined(&all);
+        picker.prioritise(&[7, 7, 7, 7, 7, 1, 1, 0]);
+        picker.set_first(&[5, 7, 6, 99].map(PieceIndex::trusted));
+        let mut work = Work::default();
+        assert_eq!(pick_pieces(&mut picker, &asker(0, &all), &mut work, 2), [5, 6]);
+        let rest = pick_pieces(&mut picker, &asker(0, &all), &mut work, 9);
+        assert_eq!(rest.into_iter().collect::<BTreeSet<_>>(), (0..5).collect());
+        // One that is lost is the first again.
+        picker.verified(PieceIndex::trusted(5), &mut Vec::new());
+        picker.lost(PieceIndex::trusted(5));
+        picker.prioritise(&[4; 8]);
+        assert_eq!(pick_pieces(&mut picker, &asker(0, &all), &mut work, 2), [5, 7]);
+    }
+}
+
+#[test]
+fn a_piece_is_missing_then_fetched_then_there() {
+    let mut picker = picker(2, 2);
+    let all = Bitfield::full(2);
+    picker.peer_joined(&all);
+    let piece = picker.pick(&asker(0, &all), &mut Work::default()).expect("a block").piece;
+    let other = PieceIndex::trusted(1 - piece.get());
+    let states = |picker: &Picker| [piece, other].map(|piece| picker.state(piece));
+    assert_eq!(states(&picker), [PieceState::Fetching, PieceState::Missing]);
+    picker.verified(piece, &mut Vec::new());
+    assert_eq!(states(&picker), [PieceState::Have, PieceState::Missing]);
+}
+
+#[test]
 fn the_first_pieces_are_random() {
     let firsts: BTreeSet<u32> = (0..20)
         .map(|seed| {

@@ -23,6 +23,7 @@ impl Swarm {
         let mut picker = Picker::new(grid, have, &priorities, Rng::new(self.rng.next_u64()));
         picker.set_now(self.now);
         picker.set_sequential(self.is_sequential);
+        picker.set_first(&self.first);
         picker.set_stream(self.stream);
         picker.set_peer_count(self.peers.len());
         self.hashes = layers.map(|layers| Box::new(HashExchange::new(layers, picker.grid())));

@@ -1,6 +1,5 @@
 //! `piecework vault cheque`, `cash` and `repay`.
 
-use super::cheque_file::ChequeFile;
 use super::promises::{Taking, demand_room};
 use super::written::Written;
 use crate::args::vault::{CashArgs, ChequeArgs};
@@ -9,9 +8,12 @@ use crate::out::Out;
 use crate::purse::{Purse, address, agree, amount};
 use alloy_primitives::{B256, U256};
 use piecework_pay::{Cheque, Typed};
-use piecework_settle::{Claim, format_amount};
+use piecework_settle::{CHEQUE_FILE_BYTES_MAX, ChequeFile, Claim, format_amount};
 use piecework_wallet::random;
 use serde_json::json;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 /// Writes a cheque. It is recorded on the disk before it is given to anybody.
 pub(super) fn write(args: &ChequeArgs, purse: &Purse, out: Out) -> Result<(), Failure> {
@@ -105,7 +107,7 @@ fn read(args: &CashArgs, purse: &Purse) -> Result<Vec<Claim>, Failure> {
     let domain = purse.client.domain();
     let mut claims: Vec<Claim> = Vec::new();
     for path in &args.cheques {
-        let file = ChequeFile::read(path)?;
+        let file = read_one(path)?;
         if file.domain != domain {
             return Err(Failure::new(format!(
                 "{} is for chain {} and vault {}, this network is chain {} with vault {}: join that one",
@@ -124,4 +126,12 @@ fn read(args: &CashArgs, purse: &Purse) -> Result<Vec<Claim>, Failure> {
         claims.push(file.claim);
     }
     Ok(claims)
+}
+
+fn read_one(path: &Path) -> Result<ChequeFile, Failure> {
+    let doing = format!("{} is no cheque", path.display());
+    let opened = File::open(path).context(format_args!("cannot read {}", path.display()))?;
+    let mut text = String::new();
+    opened.take(CHEQUE_FILE_BYTES_MAX as u64 + 1).read_to_string(&mut text).context(&doing)?;
+    ChequeFile::parse(&text).context(&doing)
 }

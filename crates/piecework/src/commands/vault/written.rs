@@ -1,13 +1,12 @@
 //! The cheques that this wallet has written: on the disk before anybody gets them, so that no more is
 //! promised than is there.
 
-use super::cheque_file::ChequeFile;
 use crate::failure::{Context, Failure};
 use crate::purse::Purse;
 use alloy_primitives::{Address, U256};
 use piecework_pay::Domain;
+use piecework_settle::ChequeFile;
 use piecework_wallet::write_over;
-use serde_json::Value;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -32,8 +31,7 @@ impl Written {
         };
         let mut cheques = Vec::new();
         for line in text.lines() {
-            let value: Value = serde_json::from_str(line).context(&doing)?;
-            cheques.push(ChequeFile::parse(&value).context(&doing)?);
+            cheques.push(ChequeFile::parse(line).context(&doing)?);
         }
         Ok(Self { path, cheques })
     }
