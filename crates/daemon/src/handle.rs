@@ -7,13 +7,13 @@ use crate::store::Kept;
 use crate::{payload, source};
 use piecework_catalog::{Catalog, Command, Record, Refusal, RefusalKind, Revision};
 use piecework_metainfo::Info;
-use piecework_node::{Status, TrackerStatus, WebSeedStatus};
+use piecework_node::{PeerStatus, PieceState, Status, TrackerStatus, WebSeedStatus};
 use piecework_settings::Settings;
 use piecework_types::{Bitfield, InfoHash};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLockReadGuard};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// A torrent to add.
 #[derive(Clone, Debug)]
@@ -152,6 +152,26 @@ impl Handle {
         Some(whole.unwrap_or_else(|_| Bitfield::new(status.pieces)))
     }
 
+    /// What becomes of each piece.
+    pub async fn piece_states(&self, id: InfoHash) -> Option<Vec<PieceState>> {
+        self.shared.read().get(id)?;
+        let Some((engine, key)) = self.shared.loaded(id) else { return Some(Vec::new()) };
+        let (reply, answer) = oneshot::channel();
+        engine.piece_states(key, |states| drop(reply.send(states)));
+        drop(engine);
+        Some(answer.await.unwrap_or_default())
+    }
+
+    /// The connected peers of a torrent; none of one that is not loaded.
+    pub async fn peers(&self, id: InfoHash) -> Option<Vec<PeerStatus>> {
+        self.shared.read().get(id)?;
+        let Some((engine, key)) = self.shared.loaded(id) else { return Some(Vec::new()) };
+        let (reply, answer) = oneshot::channel();
+        engine.peers(key, |peers| drop(reply.send(peers)));
+        drop(engine);
+        Some(answer.await.unwrap_or_default())
+    }
+
     /// The trackers of a torrent, whether it is loaded or not.
     pub async fn trackers(&self, id: InfoHash) -> Option<Vec<TrackerStatus>> {
         let catalog = self.shared.read();
@@ -173,6 +193,20 @@ impl Handle {
         }
         let status = |url: &String| WebSeedStatus { url: url.clone(), ..WebSeedStatus::default() };
         Some(record.web_seeds.iter().map(status).collect())
+    }
+
+    /// Peers to try, of a torrent that is loaded.
+    pub fn add_peers(&self, id: InfoHash, peers: Vec<SocketAddr>) {
+        if let Some((engine, key)) = self.shared.loaded(id) {
+            engine.add_peers(key, peers);
+        }
+    }
+
+    /// Addresses to refuse from now on, until the daemon ends.
+    pub fn ban(&self, addresses: &[IpAddr]) {
+        if let Some(engine) = self.shared.engine() {
+            addresses.iter().for_each(|address| engine.ban(*address));
+        }
     }
 
     /// Figures of the whole node.

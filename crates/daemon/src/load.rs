@@ -60,8 +60,10 @@ pub(crate) fn load(
     spec.peers = peers;
     spec.web_seeds =
         record.web_seeds.iter().filter_map(|url| WebSeed::new(url, WebSeedKind::Files)).collect();
-    spec.priorities = priorities(&record);
+    // Without any, a magnet may select files itself (BEP 53).
+    spec.priorities = (!record.priorities.is_empty()).then(|| priorities(&record));
     spec.is_sequential = record.is_sequential;
+    spec.edges_first = record.edges_first;
     spec.is_trusted = record.is_trusted;
     spec.is_seed_only = is_seed_only;
     spec.is_super_seed = record.is_super_seed;
@@ -80,14 +82,11 @@ fn magnet(record: &Record) -> Result<Magnet, String> {
     Ok(magnet)
 }
 
-/// Those of the record; `None` where it says nothing, as a magnet may select files itself.
-fn priorities(record: &Record) -> Option<FilePriorities> {
-    if record.priorities.is_empty() {
-        return None;
-    }
+/// Those of the record, for whatever files there turn out to be.
+pub(crate) fn priorities(record: &Record) -> FilePriorities {
     let chosen = record.priorities.clone();
-    Some(Arc::new(move |info: &Info| {
+    Arc::new(move |info: &Info| {
         let priority = |file| chosen.get(&file).copied().unwrap_or(NORMAL_PRIORITY);
         (0..).zip(info.files()).map(|(file, _)| priority(file)).collect()
-    }))
+    })
 }

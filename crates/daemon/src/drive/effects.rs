@@ -2,10 +2,11 @@
 
 use super::Driver;
 use super::members::{Member, Next};
-use crate::load::{Load, load};
+use crate::load::{Load, load, priorities};
 use crate::payload;
 use crate::request::Request;
-use piecework_catalog::{Effect, Moment, Outcome};
+use piecework_catalog::{Effect, Moment, Outcome, Record};
+use piecework_node::{Engine, TorrentKey};
 use piecework_types::InfoHash;
 use std::sync::Arc;
 
@@ -29,23 +30,47 @@ impl Driver {
             Effect::RenameFiles { id, files } => {
                 self.payload_job(id, move |job| payload::rename(job, &files));
             }
-            Effect::Forget { id, deletes_files, folder } => self.forget(id, deletes_files, folder),
-            Effect::Limits(id)
-            | Effect::Priorities(id)
-            | Effect::Manner(id)
-            | Effect::Trackers(id)
-            | Effect::Check(id)
-            | Effect::Reannounce(id) => self.reload(id),
-            Effect::NodeLimits { .. } => {}
+            Effect::Forget { id, deletes_files, folder, .. } => {
+                self.forget(id, deletes_files, folder);
+            }
+            Effect::Limits(id) => self.adjust(id, |engine, key, record| {
+                engine.set_torrent_limits(key, record.down_limit, record.up_limit);
+            }),
+            Effect::Priorities(id) => self.prioritise(id),
+            Effect::Manner(id) => self.adjust(id, |engine, key, record| {
+                engine.set_sequential(key, record.is_sequential);
+                engine.set_edges_first(key, record.edges_first);
+                engine.set_super_seed(key, record.is_super_seed);
+            }),
+            Effect::Trackers(id) | Effect::Check(id) => self.reload(id),
+            Effect::Reannounce(id) => self.adjust(id, |engine, key, _| engine.reannounce(key)),
+            Effect::NodeLimits { down, up } => self.engine.set_limits(down, up),
         }
+    }
+
+    /// Changes something of a torrent that is loaded.
+    fn adjust(&self, id: InfoHash, change: impl FnOnce(&Engine, TorrentKey, &Record)) {
+        let catalog = self.shared.read();
+        if let (Some(Member::Running { key, .. }), Some(torrent)) =
+            (self.members.get(&id), catalog.get(id))
+        {
+            change(&self.engine, *key, torrent.record());
+        }
+    }
+
+    fn prioritise(&mut self, id: InfoHash) {
+        if let Some(Member::Running { is_seed_only: true, .. }) = self.members.get(&id) {
+            return self.reload(id);
+        }
+        self.adjust(id, |engine, key, record| engine.set_priorities(key, priorities(record)));
     }
 
     /// The catalog wants it loaded.
     fn want(&mut self, id: InfoHash) {
         match self.members.get_mut(&id) {
             None => self.start_loading(id),
-            Some(Member::Loading { is_unwanted }) => *is_unwanted = false,
-            Some(Member::Running(_)) => {}
+            Some(Member::Loading { is_unwanted, .. }) => *is_unwanted = false,
+            Some(Member::Running { .. }) => {}
             Some(Member::Ending(next)) => *next = Next::Load,
             Some(Member::Forgetting { is_wanted }) => *is_wanted = true,
         }
@@ -67,7 +92,7 @@ impl Driver {
         let folder = torrent.folder().to_owned();
         drop(catalog);
         let peers = self.first_peers.remove(&id).unwrap_or_default();
-        self.members.insert(id, Member::Loading { is_unwanted: false });
+        self.members.insert(id, Member::Loading { is_unwanted: false, is_seed_only });
         let (shared, engine) = (Arc::clone(&self.shared), Arc::clone(&self.engine));
         self.shared.jobs.loads.push(move || {
             let what = Load { id, record, folder, peers, is_seed_only };
@@ -80,9 +105,9 @@ impl Driver {
 
     fn unload(&mut self, id: InfoHash, moment: Moment) {
         match self.members.get_mut(&id) {
-            Some(Member::Loading { is_unwanted }) => *is_unwanted = true,
-            Some(member @ Member::Running(_)) => {
-                let Member::Running(key) = *member else { return };
+            Some(Member::Loading { is_unwanted, .. }) => *is_unwanted = true,
+            Some(member @ Member::Running { .. }) => {
+                let Member::Running { key, .. } = *member else { return };
                 *member = Member::Ending(Next::Unloaded);
                 self.let_go(id, key, moment);
             }
@@ -97,8 +122,8 @@ impl Driver {
 
     /// Takes it out of the engine and in again, as its record says now.
     pub(super) fn reload(&mut self, id: InfoHash) {
-        if let Some(member @ Member::Running(_)) = self.members.get_mut(&id) {
-            let Member::Running(key) = *member else { return };
+        if let Some(member @ Member::Running { .. }) = self.members.get_mut(&id) {
+            let Member::Running { key, .. } = *member else { return };
             *member = Member::Ending(Next::Load);
             let moment = self.clock.moment();
             self.let_go(id, key, moment);

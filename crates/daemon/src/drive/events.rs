@@ -141,7 +141,7 @@ impl Driver {
         }
         self.shared.news.tell(Level::Error, Some(id), code::TORRENT_FAILED, text.clone());
         // The engine ends it by itself.
-        if let Some(member @ Member::Running(_)) = self.members.get_mut(&id) {
+        if let Some(member @ Member::Running { .. }) = self.members.get_mut(&id) {
             *member = Member::Ending(Next::Nothing);
             self.shared.set_key(id, None);
         }
@@ -164,7 +164,7 @@ impl Driver {
                     self.catalog().report(id, Outcome::Unloaded, moment);
                 }
             }
-            Some(Member::Running(_)) => drop(self.members.remove(&id)),
+            Some(Member::Running { .. }) => drop(self.members.remove(&id)),
             Some(Member::Loading { .. } | Member::Forgetting { .. }) | None => {}
         }
     }
@@ -176,7 +176,10 @@ impl Driver {
         result: Result<TorrentKey, String>,
         moment: Moment,
     ) {
-        let Some(Member::Loading { is_unwanted }) = self.members.get(&id).copied() else { return };
+        let Some(Member::Loading { is_unwanted, is_seed_only }) = self.members.get(&id).copied()
+        else {
+            return;
+        };
         match result {
             Ok(key) if self.ended_early.remove(&key) => {
                 self.members.remove(&id);
@@ -190,7 +193,7 @@ impl Driver {
                 self.engine.remove(key);
             }
             Ok(key) => {
-                self.members.insert(id, Member::Running(key));
+                self.members.insert(id, Member::Running { key, is_seed_only });
                 self.ids.insert(key, id);
                 self.shared.set_key(id, Some(key));
                 self.observe_one(id, key, moment);
@@ -232,9 +235,18 @@ impl Driver {
 
     /// Nothing is left to do for a torrent that was removed.
     pub(super) fn forgotten(&mut self, id: InfoHash, result: Result<(), String>) {
-        if let Err(text) = result {
-            let text = format!("files of a removed torrent stay: {text}");
-            self.shared.news.tell(Level::Error, Some(id), code::DELETE_FAILED, text);
+        let deleted = matches!(self.members.get(&id), Some(Member::Forgetting { .. }));
+        let news = &self.shared.news;
+        match result {
+            Ok(()) if deleted => {
+                let text = "the files of a removed torrent are deleted".to_owned();
+                news.tell(Level::Info, Some(id), code::FILES_DELETED, text);
+            }
+            Ok(()) => {}
+            Err(text) => {
+                let text = format!("files of a removed torrent stay: {text}");
+                news.tell(Level::Error, Some(id), code::DELETE_FAILED, text);
+            }
         }
         self.changes.forgotten.insert(id);
         self.refetches.remove(&id);

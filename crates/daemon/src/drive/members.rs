@@ -13,9 +13,16 @@ pub(super) enum Member {
     Loading {
         /// It is to be taken out again, once that is done.
         is_unwanted: bool,
+        /// See [`Self::Running`].
+        is_seed_only: bool,
     },
     /// The engine takes part in it.
-    Running(TorrentKey),
+    Running {
+        /// What the engine calls it.
+        key: TorrentKey,
+        /// Nothing that is missing is fetched.
+        is_seed_only: bool,
+    },
     /// The engine is letting go of it.
     Ending(Next),
     /// Its files are being deleted.

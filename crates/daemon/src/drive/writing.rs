@@ -80,6 +80,8 @@ impl Driver {
                     self.changes.records.remove(&id);
                     self.changes.removed.insert(id, self.deletes.remove(&id));
                     has_gone = true;
+                    let text = "a torrent was removed".to_owned();
+                    self.shared.news.tell(Level::Info, Some(id), code::TORRENT_REMOVED, text);
                 }
             }
         }

@@ -1,2 +1,1 @@
 #![allow(clippy::unwrap_used)]
-use super::*;

@@ -1,0 +1,176 @@
+//! A torrent's life in a daemon, over real engines: added, fetched, kept from run to run, removed.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod common;
+
+use common::{Node, new, seed, wait};
+use piecework_catalog::{Command, Limit, Mode, Record, RefusalKind, Stage};
+use piecework_daemon::{New, NewSource};
+use piecework_testkit::{Fixture, FixtureBuilder};
+use std::collections::BTreeSet;
+
+fn fixture() -> Fixture {
+    FixtureBuilder::folder("content").with("a", 300_000).with("b/c", 100_000).build()
+}
+
+#[test]
+fn one_daemon_fetches_what_the_other_has() {
+    let fixture = fixture();
+    let seed = seed(&fixture);
+    let node = Node::start();
+    let id = node.add(&fixture, &[seed.address()]);
+    node.wait_stage(id, Stage::Seeding);
+    assert_eq!(fixture.faults(&node.data()), [""; 0]);
+    node.wait_news("torrent_done");
+    assert!(node.record(id).completed_at.is_some());
+    assert_eq!(wait(node.handle().metainfo(id)).as_deref(), Some(fixture.torrent()));
+    assert_eq!(wait(node.handle().info(id)).unwrap().hashes(), fixture.info().hashes());
+    let pieces = wait(node.handle().bitfield(id)).unwrap();
+    assert_eq!(pieces.len(), fixture.grid().piece_count());
+}
+
+#[test]
+fn a_magnet_becomes_a_torrent_with_files() {
+    let fixture = fixture();
+    let seed = seed(&fixture);
+    let node = Node::start();
+    let source = NewSource::Link(fixture.magnet(&[seed.address()]).to_string());
+    let magnet = New { source, ..new(&fixture, &[]) };
+    let id = wait(node.handle().add(magnet)).unwrap().id;
+    node.wait_stage(id, Stage::Seeding);
+    assert_eq!(fixture.faults(&node.data()), [""; 0]);
+    let record = node.record(id);
+    assert_eq!((record.name.as_str(), record.has_metainfo), ("content", true));
+    assert!(wait(node.handle().metainfo(id)).is_some());
+}
+
+#[test]
+fn a_restart_keeps_everything() {
+    let fixture = fixture();
+    let mut node = seed(&fixture);
+    let id = fixture.info_hash();
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<BTreeSet<_>>();
+    node.command(Command::AddTags(vec![id], words(&["one", "two"])));
+    node.command(Command::CreateCategory("films".into(), Default::default()));
+    node.command(Command::SetShareLimits {
+        ids: vec![id],
+        ratio_milli: Some(Limit::Of(1500)),
+        seeding_minutes: None,
+        inactive_minutes: None,
+        action: None,
+    });
+    node.command(Command::Rename(id, "another".into()));
+    node.command(Command::SetUpLimit(vec![id], Some(100_000)));
+    let known = |record: Record| {
+        let Record { name, tags, share, up_limit, added_at, completed_at, save_path, .. } = record;
+        (name, tags, share, up_limit, added_at, completed_at, save_path)
+    };
+    let before = known(node.record(id));
+    node.stop();
+    node.go_on();
+    node.wait_stage(id, Stage::Seeding);
+    assert_eq!(known(node.record(id)), before);
+    assert_eq!(before.1, words(&["one", "two"]));
+    let handle = node.handle();
+    let catalog = handle.catalog();
+    assert_eq!(catalog.tags(), &words(&["one", "two"]));
+    assert_eq!(catalog.categories().keys().collect::<Vec<_>>(), ["films"]);
+}
+
+#[test]
+fn a_torrent_that_is_stopped_is_stopped_after_a_restart_and_can_be_started() {
+    let fixture = fixture();
+    let mut node = seed(&fixture);
+    let id = fixture.info_hash();
+    node.command(Command::SetMode(vec![id], Mode::Stopped));
+    node.wait_stage(id, Stage::Stopped);
+    node.stop();
+    node.go_on();
+    node.wait_stage(id, Stage::Stopped);
+    assert_eq!(wait(node.handle().peers(id)), Some(Vec::new()));
+    node.command(Command::SetMode(vec![id], Mode::Queued));
+    node.wait_stage(id, Stage::Seeding);
+}
+
+#[test]
+fn a_torrent_added_twice_is_one_with_the_trackers_of_both() {
+    let node = Node::start();
+    let tracker = |name: &str| format!("http://{name}.invalid:1/announce");
+    let with = |name: &str| FixtureBuilder::file("content", 50_000).tracker(&tracker(name)).build();
+    let (first, second) = (with("one"), with("two"));
+    let id = node.add(&first, &[]);
+    let added = wait(node.handle().add(new(&second, &[]))).unwrap();
+    assert_eq!((added.id, added.was_there), (id, true));
+    assert_eq!(node.handle().catalog().torrents().len(), 1);
+    let trackers: Vec<_> = node.record(id).trackers.into_iter().flatten().flatten().collect();
+    assert_eq!(trackers, [tracker("one"), tracker("two")]);
+    let shown = wait(node.handle().trackers(id)).unwrap();
+    assert_eq!(shown[0].url.as_str(), tracker("one"));
+}
+
+#[test]
+fn a_hybrid_torrent_is_known_by_both_of_its_names() {
+    let node = Node::start();
+    let fixture = FixtureBuilder::file("content", 50_000)
+        .version(piecework_metainfo::Version::Hybrid)
+        .build();
+    let id = node.add(&fixture, &[]);
+    let v2 = fixture.info().hashes().v2.unwrap().to_string();
+    for link in [id.to_string(), v2, format!("magnet:?xt=urn:btih:{id}")] {
+        let again = New { source: NewSource::Link(link), ..new(&fixture, &[]) };
+        let added = wait(node.handle().add(again)).unwrap();
+        assert_eq!((added.id, added.was_there), (id, true));
+    }
+}
+
+#[test]
+fn what_is_no_torrent_is_refused_and_leaves_nothing() {
+    let node = Node::start();
+    let sources = [
+        NewSource::Metainfo(b"d4:infode".to_vec()),
+        NewSource::Metainfo(Vec::new()),
+        NewSource::Link("magnet:?xt=urn:btih:12".into()),
+        NewSource::Link("ftp://example.org/x.torrent".into()),
+        NewSource::Link(String::new()),
+    ];
+    for source in sources {
+        let new = New { source, record: Record::default(), at_top: false, peers: Vec::new() };
+        let refusal = wait(node.handle().add(new)).unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Invalid, "{refusal}");
+    }
+    let fixture = fixture();
+    let mut outside = new(&fixture, &[]);
+    outside.record.save_path = "/somewhere".into();
+    assert_eq!(wait(node.handle().add(outside)).unwrap_err().kind, RefusalKind::Forbidden);
+    assert_eq!(node.handle().catalog().torrents().len(), 0);
+}
+
+#[test]
+fn removing_with_files_leaves_what_others_put_there() {
+    let fixture = fixture();
+    let node = seed(&fixture);
+    let id = fixture.info_hash();
+    let foreign = node.data().join("content/b/mine");
+    std::fs::write(&foreign, "mine").unwrap();
+    node.command(Command::Remove { ids: vec![id], deletes_files: true });
+    node.wait_news("files_deleted");
+    assert_eq!(std::fs::read_to_string(&foreign).unwrap(), "mine");
+    assert!(!node.data().join("content/a").exists() && !node.data().join("content/b/c").exists());
+    assert_eq!(wait(node.handle().metainfo(id)), None);
+    // And it can come back.
+    node.add(&fixture, &[]);
+    node.wait_stage(id, Stage::Downloading);
+}
+
+#[test]
+fn removing_alone_leaves_the_files() {
+    let fixture = fixture();
+    let mut node = seed(&fixture);
+    let id = fixture.info_hash();
+    node.command(Command::Remove { ids: vec![id], deletes_files: false });
+    assert!(node.handle().catalog().get(id).is_none());
+    node.stop();
+    assert_eq!(fixture.faults(&node.data()), [""; 0]);
+    node.go_on();
+    assert_eq!(node.handle().catalog().torrents().len(), 0);
+}
