@@ -1,9 +1,13 @@
 //! The `piecework` binary: reads the command line, runs one command, turns its end into an exit status.
 
 mod args;
+mod client;
 mod commands;
+mod complete;
 mod failure;
+mod folders;
 mod ip_filter;
+mod layers;
 mod out;
 mod progress;
 mod purse;
@@ -13,6 +17,8 @@ mod session;
 mod signals;
 mod source;
 mod terminal;
+mod torrents;
+mod up;
 
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};
@@ -42,6 +48,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli, out: Out) -> Result<(), Failure> {
     let common = &cli.common;
     match &cli.command {
+        Command::Config(command) => commands::config::run(command, out),
         Command::Get(args) => commands::get::run(args, common, out),
         Command::Seed(args) => commands::seed::run(args, common, out),
         Command::Create(args) => commands::create::run(args, out),
