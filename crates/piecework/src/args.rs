@@ -1,7 +1,6 @@
 //! What a person can ask: commands, options, their defaults and their words.
 
 pub(crate) mod chain;
-pub(crate) mod client;
 pub(crate) mod daemon;
 pub(crate) mod spend;
 pub(crate) mod token;

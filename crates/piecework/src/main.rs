@@ -1,9 +1,7 @@
 //! The `piecework` binary: reads the command line, runs one command, turns its end into an exit status.
 
 mod args;
-mod client;
 mod commands;
-mod complete;
 mod failure;
 mod folders;
 mod ip_filter;
@@ -17,8 +15,6 @@ mod session;
 mod signals;
 mod source;
 mod terminal;
-mod torrents;
-mod up;
 
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};

@@ -1,7 +1,6 @@
 //! What a person can ask of a daemon: to run, and where it is.
 
 use clap::{Args, Subcommand};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Which daemon.
@@ -39,21 +38,6 @@ impl std::str::FromStr for Assignment {
             text.split_once('=').ok_or_else(|| format!("expected KEY=VALUE, got {text:?}"))?;
         Ok(Self { key: key.trim().into(), value: value.trim().into() })
     }
-}
-
-/// `piecework up`
-#[derive(Args, Debug)]
-pub(crate) struct UpArgs {
-    #[command(flatten)]
-    pub(crate) place: PlaceArg,
-    #[command(flatten)]
-    pub(crate) set: SetArgs,
-    /// Where programs and browsers reach it: short for --set api.listen=. May be repeated.
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub(crate) listen: Vec<SocketAddr>,
-    /// Port for incoming connections of peers: short for --set net.port=.
-    #[arg(long, value_name = "N")]
-    pub(crate) port: Option<u16>,
 }
 
 /// `piecework config`
