@@ -1,10 +1,9 @@
 //! The daemon in the dialect of qBittorrent's web API (version 2), for the many programs that speak it.
 //!
-//! [`router`] gives an axum router over a [`piecework_daemon::Handle`] and the gate of
-//! `piecework_api`. A request passes
-//! `serve` (the gate, the parameters), is found in [`ENDPOINTS`], and is translated: reads become reads of
-//! the catalog, writes become its commands. An endpoint that is not in the table is answered 404, as is a name
-//! of qBittorrent's that we have nothing behind.
+//! [`router`] gives an axum router over a [`piecework_daemon::Handle`] and the gate of `piecework_api`. A
+//! request passes `serve` (the gate, the parameters), is found in [`ENDPOINTS`], and is translated: reads
+//! become reads of the catalog, writes become its commands. An endpoint that is not in the table is answered
+//! 404, as is a name of qBittorrent's that we have nothing behind.
 //!
 //! What is kept between requests belongs to a login: which number of `sync/maindata` stood for which revision
 //! of the catalog. A number that the session does not know gets everything.

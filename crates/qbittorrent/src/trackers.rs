@@ -86,7 +86,7 @@ const fn status(state: TrackerState) -> i64 {
     }
 }
 
-/// `torrents/webseeds`.
+/// The web seeds of a torrent.
 pub(crate) async fn web_seeds(server: &Server, call: &Call) -> Answer {
     let id = call.torrent(&server.daemon.catalog())?;
     let seeds = server.daemon.web_seeds(id).await.unwrap_or_default();
