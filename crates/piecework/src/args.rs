@@ -1,6 +1,7 @@
 //! What a person can ask: commands, options, their defaults and their words.
 
 pub(crate) mod chain;
+pub(crate) mod daemon;
 pub(crate) mod spend;
 pub(crate) mod token;
 pub(crate) mod vault;
@@ -55,6 +56,9 @@ pub(crate) struct Common {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Check and show the settings of a daemon.
+    #[command(subcommand)]
+    Config(daemon::ConfigCommand),
     /// Download a torrent.
     Get(GetArgs),
     /// Serve torrents whose data is here.

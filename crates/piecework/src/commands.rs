@@ -2,6 +2,7 @@
 
 pub(crate) mod chain;
 pub(crate) mod check;
+pub(crate) mod config;
 pub(crate) mod create;
 pub(crate) mod follow;
 pub(crate) mod get;

@@ -3,7 +3,9 @@
 mod args;
 mod commands;
 mod failure;
+mod folders;
 mod ip_filter;
+mod layers;
 mod out;
 mod progress;
 mod purse;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli, out: Out) -> Result<(), Failure> {
     let common = &cli.common;
     match &cli.command {
+        Command::Config(command) => commands::config::run(command, out),
         Command::Get(args) => commands::get::run(args, common, out),
         Command::Seed(args) => commands::seed::run(args, common, out),
         Command::Create(args) => commands::create::run(args, out),

@@ -19,7 +19,7 @@ mod value;
 pub use bytes::{ByteRate, ByteSize, human};
 pub use page::page;
 pub use problem::{Origin, Problem};
-pub use settings::{Change, Entry, Layer, Settings, Sources, TEXT_BYTES_MAX};
+pub use settings::{Change, Entry, Layer, OVERLAY_FILE, Settings, Sources, TEXT_BYTES_MAX};
 pub use table::{
     Api, Dht, Disk, Log, Net, Queue, SETTINGS, Schedule, Setting, Share, Speed, Torrents, Watch,
 };

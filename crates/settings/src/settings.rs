@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 /// Bytes of a settings file.
 pub const TEXT_BYTES_MAX: usize = 1 << 20;
 
+/// The file in the data folder that [`Settings::overlay`] is kept in.
+pub const OVERLAY_FILE: &str = "run-time.toml";
+
 /// Problems that are told of one reading.
 const PROBLEMS_MAX: usize = 100;
 

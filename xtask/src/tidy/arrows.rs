@@ -24,7 +24,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
         Layer::Pure,
         &[
             "types", "bencode", "metainfo", "wire", "tracker", "hash", "filter", "mse", "gateway",
-            "swarm", "dht", "utp", "pay", "catalog", "settings", "access", "feeds",
+            "swarm", "dht", "utp", "pay", "catalog", "settings", "access", "feeds", "profiles",
         ],
     ),
     (Layer::Effect, &["disk", "net", "wallet", "chain", "rpc", "settle"]),

@@ -1,0 +1,161 @@
+//! Trackers and web seeds of a torrent.
+
+use crate::call::Call;
+use crate::json::{Datum, Object, write_list};
+use crate::reply::{Answer, Fault, Reply};
+use crate::serve::Server;
+use piecework_catalog::{Command, TrackerEdit};
+use piecework_node::{TrackerState, TrackerStatus};
+
+/// "Not known" as a count of peers.
+const UNKNOWN: i64 = -1;
+
+/// Where peers come from besides trackers. Programs skip the first three entries by their names.
+const OTHERS: [&str; 3] = ["** [DHT] **", "** [PeX] **", "** [LSD] **"];
+
+/// `torrents/trackers`.
+pub(crate) async fn trackers(server: &Server, call: &Call) -> Answer {
+    let (id, is_private) = {
+        let catalog = server.daemon.catalog();
+        let id = call.torrent(&catalog)?;
+        (id, catalog.get(id).is_some_and(|torrent| torrent.record().is_private))
+    };
+    let trackers = server.daemon.trackers(id).await.unwrap_or_default();
+    let has_dht = server.daemon.node().dht_nodes.is_some();
+    let mut out = Vec::new();
+    let others = OTHERS.iter().enumerate().map(|(at, name)| {
+        let works = !is_private && (at > 0 || has_dht);
+        (*name, works)
+    });
+    let all = others.map(Entry::Other).chain(trackers.iter().map(Entry::Tracker));
+    write_list(&mut out, all, |out, entry| entry.write(out));
+    Ok(Reply::Json(out))
+}
+
+enum Entry<'a> {
+    /// Its name, and whether it is used for this torrent.
+    Other((&'a str, bool)),
+    Tracker(&'a TrackerStatus),
+}
+
+impl Entry<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        let count = |count: Option<u32>| count.map_or(UNKNOWN, i64::from);
+        let mut object = Object::new(out);
+        match self {
+            Self::Other((name, works)) => {
+                object.text("msg", if *works { "" } else { "This torrent is private" });
+                for key in ["num_downloaded", "num_leeches", "num_peers", "num_seeds"] {
+                    object.number(key, 0);
+                }
+                object.number("status", if *works { 2 } else { 0 });
+                object.number("tier", -1);
+                object.text("url", name);
+            }
+            Self::Tracker(tracker) => {
+                object.text("msg", message(tracker));
+                object.number("num_downloaded", count(tracker.downloaded));
+                object.number("num_leeches", count(tracker.leechers));
+                let peers = tracker.seeds.zip(tracker.leechers);
+                object.number("num_peers", count(peers.map(|(one, two)| one.saturating_add(two))));
+                object.number("num_seeds", count(tracker.seeds));
+                object.number("status", status(tracker.state));
+                object.number("tier", tracker.tier.into());
+                object.text("url", tracker.url.as_str());
+            }
+        }
+        object.end();
+    }
+}
+
+/// Programs search the message for reasons such as "unregistered", which a success has none of.
+fn message(tracker: &TrackerStatus) -> &str {
+    match tracker.state {
+        TrackerState::Failing | TrackerState::Updating => &tracker.message,
+        TrackerState::NotContacted | TrackerState::Working => "",
+    }
+}
+
+/// 1 not contacted, 2 working, 3 updating, 4 not working. Programs announce again until it is 2.
+const fn status(state: TrackerState) -> i64 {
+    match state {
+        TrackerState::NotContacted => 1,
+        TrackerState::Working => 2,
+        TrackerState::Updating => 3,
+        TrackerState::Failing => 4,
+    }
+}
+
+/// The web seeds of a torrent.
+pub(crate) async fn web_seeds(server: &Server, call: &Call) -> Answer {
+    let id = call.torrent(&server.daemon.catalog())?;
+    let seeds = server.daemon.web_seeds(id).await.unwrap_or_default();
+    let mut out = Vec::new();
+    write_list(&mut out, seeds.iter(), |out, seed| {
+        let mut object = Object::new(out);
+        object.set("url", &Datum::Text(seed.url.as_str().into()));
+        object.end();
+    });
+    Ok(Reply::Json(out))
+}
+
+/// `torrents/addTrackers`: addresses on lines; an empty line begins another tier.
+pub(crate) async fn add(server: &Server, call: &Call) -> Answer {
+    let id = call.torrent(&server.daemon.catalog())?;
+    let urls = call.required("urls")?;
+    let mut tiers = vec![Vec::new()];
+    for line in urls.lines().map(str::trim) {
+        match (line.is_empty(), tiers.last_mut()) {
+            (false, Some(tier)) => tier.push(line.to_owned()),
+            _ => tiers.push(Vec::new()),
+        }
+    }
+    tiers.retain(|tier| !tier.is_empty());
+    edited(server, id, TrackerEdit::Add(tiers)).await
+}
+
+/// `torrents/editTracker`.
+pub(crate) async fn edit(server: &Server, call: &Call) -> Answer {
+    let from = call.required("origUrl")?.to_owned();
+    let to = call.required("newUrl")?.trim().to_owned();
+    let id = {
+        let catalog = server.daemon.catalog();
+        let id = call.torrent(&catalog)?;
+        let has = |url: &str| {
+            catalog.get(id).is_some_and(|torrent| torrent.trackers().any(|there| there == url))
+        };
+        if !has(&from) {
+            return Err(Fault::conflict("origUrl is no tracker of this torrent"));
+        }
+        if from == to {
+            return Ok(Reply::Empty);
+        }
+        if has(&to) {
+            return Err(Fault::conflict("newUrl is a tracker of this torrent already"));
+        }
+        id
+    };
+    edited(server, id, TrackerEdit::Replace { from, to }).await
+}
+
+/// `torrents/removeTrackers`: addresses between bars.
+pub(crate) async fn remove(server: &Server, call: &Call) -> Answer {
+    call.required("urls")?;
+    let (id, urls) = {
+        let catalog = server.daemon.catalog();
+        let id = call.torrent(&catalog)?;
+        let named = call.list("urls", '|');
+        let trackers = catalog.get(id).into_iter().flat_map(|torrent| torrent.trackers());
+        let there = trackers.filter(|url| named.contains(url)).map(str::to_owned);
+        (id, there.collect::<Vec<_>>())
+    };
+    if urls.is_empty() {
+        return Err(Fault::conflict("no such tracker"));
+    }
+    edited(server, id, TrackerEdit::Remove(urls)).await
+}
+
+async fn edited(server: &Server, id: piecework_types::InfoHash, edit: TrackerEdit) -> Answer {
+    server.daemon.command(Command::EditTrackers(id, edit)).await?;
+    Ok(Reply::Empty)
+}
