@@ -4,6 +4,7 @@ use crate::news::News;
 use crate::request::{NewTorrent, Request};
 use crate::shared::Shared;
 use crate::store::Kept;
+use crate::stream::Reader;
 use crate::{payload, source};
 use piecework_catalog::{Catalog, Command, Record, Refusal, RefusalKind, Revision};
 use piecework_metainfo::Info;
@@ -207,6 +208,15 @@ impl Handle {
         if let Some(engine) = self.shared.engine() {
             addresses.iter().for_each(|address| engine.ban(*address));
         }
+    }
+
+    /// A reader of one file of a torrent, complete or not. What it is about to read is fetched before anything
+    /// else for as long as it lives.
+    ///
+    /// # Errors
+    /// When there is no such file, or the torrent is stopped and the file not whole.
+    pub async fn open(&self, id: InfoHash, file: usize) -> Result<Reader, Refusal> {
+        Reader::open(Arc::clone(&self.shared), id, file).await
     }
 
     /// Figures of the whole node.

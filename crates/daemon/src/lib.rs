@@ -20,8 +20,10 @@ mod request;
 mod shared;
 mod source;
 mod store;
+mod stream;
 
 pub use daemon::{Daemon, DaemonConfig, StartError};
 pub use handle::{Added, Handle, New, NewSource, NodeFigures};
 pub use news::{Level, News};
 pub use store::StoreError;
+pub use stream::Reader;

@@ -12,8 +12,9 @@ use piecework_catalog::Record;
 use piecework_metainfo::{Info, Metainfo};
 use piecework_types::InfoHash;
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -59,6 +60,17 @@ pub(crate) fn delete_all(shared: &Shared, id: InfoHash, folder: &str) -> Result<
         1 => Err(faults.remove(0)),
         count => Err(format!("{} and {} more", faults.remove(0), count - 1)),
     }
+}
+
+/// Opens a file of a torrent to read it; `path` is below the folder that the torrent lies in.
+///
+/// # Errors
+/// When it is not there, or no file.
+pub(crate) fn open(roots: &Roots, folder: &str, path: &Path) -> io::Result<File> {
+    let base = confined(roots, folder).map_err(io::Error::other)?;
+    check_way(&base, path)?;
+    let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    File::options().read(true).custom_flags(nofollow).open(base.join(path))
 }
 
 /// The info dictionary of a torrent, if it is known.

@@ -6,6 +6,7 @@ use crate::news::Ring;
 use crate::places::Roots;
 use crate::request::{Inbox, Request};
 use crate::store::Store;
+use crate::stream::Positions;
 use piecework_catalog::{Catalog, Refusal, RefusalKind, Revision};
 use piecework_node::{Binding, Engine, TorrentKey};
 use piecework_settings::Settings;
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     inbox: Inbox,
     pub(crate) revisions: watch::Sender<Revision>,
     pub(crate) news: Ring,
+    pub(crate) positions: Positions,
     pub(crate) store: Store,
     pub(crate) jobs: Jobs,
     roots: RwLock<Arc<Roots>>,
@@ -60,6 +62,7 @@ impl Shared {
             keys: RwLock::default(),
             inbox,
             news: Ring::default(),
+            positions: Positions::default(),
             store,
             jobs: Jobs::new(),
             roots: RwLock::new(Arc::new(roots)),

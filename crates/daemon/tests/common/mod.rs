@@ -124,7 +124,8 @@ pub fn new(fixture: &Fixture, peers: &[SocketAddr]) -> New {
 /// The end of a future.
 pub fn wait<F: Future>(future: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(future)
+    let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await });
+    ended.expect("it never ends")
 }
 
 /// A node that has all of a torrent and serves it.
