@@ -5,6 +5,7 @@
 //!
 //! It must not know: what the dialects call things, terminals, the engine.
 
+mod basic;
 mod caller;
 mod front;
 mod gate;
@@ -12,6 +13,7 @@ mod patience;
 mod problem;
 mod server;
 
+pub use basic::{BasicLogins, base64, credentials};
 pub use caller::Caller;
 pub use front::Outside;
 pub use gate::{AccessGate, FirstSecrets, GateError};

@@ -117,25 +117,25 @@ impl Catalog {
     /// # Errors
     /// When it cannot be.
     pub fn command(&mut self, command: Command, moment: Moment) -> Result<(), Refusal> {
-        self.moment = Some(moment);
+        self.pass_to(moment);
         self.obey(command, moment)
     }
 
     /// The engine's figures of a loaded torrent. The same as before cost nothing.
     pub fn observe(&mut self, id: InfoHash, figures: Figures, moment: Moment) {
-        self.moment = Some(moment);
+        self.pass_to(moment);
         self.take_figures(id, figures, moment);
     }
 
     /// What became of an effect, or of a torrent in the engine.
     pub fn report(&mut self, id: InfoHash, outcome: Outcome, moment: Moment) {
-        self.moment = Some(moment);
+        self.pass_to(moment);
         self.take_outcome(id, outcome, moment);
     }
 
     /// Free space of the drive a folder lies on, bytes. Asked for the folders of [`Self::folders`].
     pub fn free_space(&mut self, folder: &str, bytes: u64, moment: Moment) {
-        self.moment = Some(moment);
+        self.pass_to(moment);
         if self.drives.report(folder, bytes, self.rules.free_space_min) {
             let here = |entry: &&Entry| entry.torrent.folder() == folder;
             let ids: Vec<_> =
@@ -146,7 +146,7 @@ impl Catalog {
 
     /// Lets time pass: queue, share limits, schedule.
     pub fn tick(&mut self, moment: Moment) {
-        self.moment = Some(moment);
+        self.pass_to(moment);
         self.follow_schedule(moment);
         if moment.now.since(self.swept_at) >= SWEEP {
             self.swept_at = moment.now;
@@ -164,6 +164,16 @@ impl Catalog {
             Some(_) => next_sweep.min(moment.now + next_minute),
             None => next_sweep,
         }
+    }
+
+    /// Time has come this far. With the first call of a run begins what an earlier one left undone.
+    fn pass_to(&mut self, moment: Moment) {
+        if self.moment.replace(moment).is_some() {
+            return;
+        }
+        let undone = self.torrents.iter().filter(|(_, entry)| entry.has_errand());
+        let ids: Vec<_> = undone.map(|(id, _)| *id).collect();
+        ids.into_iter().for_each(|id| self.settle(id));
     }
 
     /// The next thing to do. Several commands in a row share one look at the queue, which happens here.

@@ -105,7 +105,7 @@ impl Entry {
         is_due.then_some(home)
     }
 
-    fn has_errand(&self) -> bool {
+    pub(crate) fn has_errand(&self) -> bool {
         !self.torrent.record.renaming.is_empty() || self.destination().is_some()
     }
 
@@ -195,8 +195,9 @@ impl Entry {
         if self.is_in() {
             return match () {
                 () if figures.checking_milli.is_some() => Stage::Checking,
-                () if figures.is_fetching_metadata || !record.has_metainfo => Stage::Metadata,
+                () if figures.is_fetching_metadata => Stage::Metadata,
                 () if record.is_complete => Stage::Seeding,
+                () if !record.has_metainfo => Stage::Metadata,
                 () => Stage::Downloading,
             };
         }

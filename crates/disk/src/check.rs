@@ -216,7 +216,12 @@ impl Check {
 
     fn may_be_there(&self, piece: PieceIndex) -> bool {
         let storage = &self.store.storage;
-        let sizes = self.sizes.get_or_init(|| storage.sizes());
+        let sizes = self.sizes.get_or_init(|| {
+            if self.purpose == Purpose::Survey {
+                storage.look_again();
+            }
+            storage.sizes()
+        });
         let mut segments = storage.info.layout().piece_segments(piece);
         segments.all(|at| {
             at.is_pad || sizes[at.file].is_some_and(|size| size >= at.offset + u64::from(at.length))

@@ -177,6 +177,14 @@ impl StorageShared {
         self.files[file].is_there.load(Ordering::Acquire) && self.stamp(file).is_none()
     }
 
+    /// Lets go of open files, which others may have replaced, and of those that were taken away.
+    pub(crate) fn look_again(&self) {
+        self.close();
+        for file in (0..self.files.len()).filter(|&file| self.is_taken_away(file)) {
+            self.forget_file(file);
+        }
+    }
+
     /// Lets go of a file that was taken away, so that the next write makes it anew instead of going on
     /// in one that nobody can find.
     pub(crate) fn forget_file(&self, file: usize) {

@@ -224,6 +224,16 @@ impl PieceStore {
         self.check = Some(CheckStep::start(&self.shared, scope));
     }
 
+    /// Forgets all that was received and all that is known, and hashes what is on disk, whatever became
+    /// of the files meanwhile; answered as [`Self::check`] is. No block may be accepted until then.
+    pub fn check_anew(&mut self) {
+        for open in std::mem::take(&mut self.open).into_values() {
+            open.work.end();
+        }
+        self.held = 0;
+        self.check(CheckScope::All);
+    }
+
     /// Ends a check early; it answers with what it found.
     pub fn cancel_check(&mut self) {
         if let Some(flag) = self.check.take() {

@@ -10,11 +10,16 @@ use piecework_tracker::{
     TrackerIndex, TrackerUrl,
 };
 use piecework_types::{InfoHash, InfoHashes, PeerId, Rng, Time};
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+
+/// Lists of trackers that were replaced and whose last announces are under way; an older one is forgotten.
+const LEAVING_MAX: usize = 4;
 
 /// The answer to one announce, on its way back to the torrent.
 #[derive(Debug)]
 pub(crate) struct Announced {
+    generation: u32,
     line: usize,
     tracker: TrackerIndex,
     number: u32,
@@ -55,6 +60,10 @@ pub(crate) struct Announcer {
     urls: Vec<TrackerUrl>,
     lines: Vec<Line>,
     statuses: Vec<TrackerStatus>,
+    /// How often the trackers were replaced.
+    generation: u32,
+    /// Those who were replaced and hear of the end.
+    leaving: VecDeque<Self>,
 }
 
 impl Announcer {
@@ -103,7 +112,47 @@ impl Announcer {
             asked: vec![Asked::default(); urls.len()],
             is_running: false,
         });
-        Self { lines: lines.collect(), urls, statuses }
+        let (lines, leaving) = (lines.collect(), VecDeque::new());
+        Self { lines, urls, statuses, generation: 0, leaving }
+    }
+
+    /// Other trackers from now on. Those that stay hear nothing of it, the others that the torrent stops.
+    pub(crate) fn replace(
+        &mut self,
+        info_hashes: &InfoHashes,
+        tiers: &[Vec<String>],
+        rng: &mut Rng,
+        now: Time,
+    ) {
+        let mut next = Self::new(info_hashes, tiers, rng);
+        next.generation = self.generation.wrapping_add(1);
+        let index_of = |url: &TrackerUrl| self.urls.iter().position(|old| old == url);
+        let kept: Vec<Option<usize>> = next.urls.iter().map(index_of).collect();
+        let places: Vec<_> = kept.iter().map(|old| old.map(|at| TrackerIndex(at as u32))).collect();
+        // Of the tiers only the sizes count: those of what can be used of each.
+        let usable = &next.statuses[..next.urls.len()];
+        let sizes: Vec<usize> = usable.chunk_by(|a, b| a.tier == b.tier).map(<[_]>::len).collect();
+        for (old, new) in self.lines.iter_mut().zip(&mut next.lines) {
+            new.schedule = old.schedule.succeed(sizes.iter().copied(), &places, now);
+            new.is_running = old.is_running;
+            for (asked, old_at) in new.asked.iter_mut().zip(&kept) {
+                asked.tracker_id = old_at.and_then(|at| old.asked[at].tracker_id.clone());
+            }
+        }
+        for (status, old_at) in next.statuses.iter_mut().zip(&kept) {
+            let Some(old) = old_at.map(|at| &self.statuses[at]) else { continue };
+            let (url, tier) = (status.url.clone(), status.tier);
+            *status = TrackerStatus { url, tier, ..old.clone() };
+        }
+        let mut old = std::mem::replace(self, next);
+        self.leaving = std::mem::take(&mut old.leaving);
+        if old.lines.iter().any(|line| line.is_running) {
+            self.leaving.push_back(old);
+        }
+        if self.leaving.len() > LEAVING_MAX {
+            self.leaving.pop_front();
+        }
+        self.tell(Input::Timeout, now);
     }
 
     /// What is known of the trackers now.
@@ -135,7 +184,7 @@ impl Announcer {
 
     /// Whether nothing has to be told to anybody any more.
     pub(crate) fn is_finished(&self) -> bool {
-        self.lines.iter().all(|line| !line.is_running)
+        self.leaving.is_empty() && self.lines.iter().all(|line| !line.is_running)
     }
 
     pub(crate) fn poll_timeout(&self) -> Time {
@@ -150,6 +199,18 @@ impl Announcer {
         facts: &Facts,
         reply: impl Fn(Announced) + Clone + Send + 'static,
     ) {
+        self.leaving.iter_mut().for_each(|old| old.announce(client, facts, reply.clone()));
+        self.leaving.retain(|old| !old.is_finished());
+        self.announce(client, facts, reply);
+    }
+
+    fn announce(
+        &mut self,
+        client: &TrackerClient,
+        facts: &Facts,
+        reply: impl Fn(Announced) + Clone + Send + 'static,
+    ) {
+        let generation = self.generation;
         for (at, line) in self.lines.iter_mut().enumerate() {
             while let Some(output) = line.schedule.poll() {
                 let Output::Announce { tracker, event, peers_wanted } = output else {
@@ -178,11 +239,12 @@ impl Announcer {
                 let reply = reply.clone();
                 client.announce(AnnounceJob {
                     torrent: line.info_hash,
-                    tracker,
+                    // An announce supersedes another of the same number.
+                    tracker: TrackerIndex(generation.wrapping_mul(TRACKERS_MAX as u32) + tracker.0),
                     url: url.clone(),
                     announce,
                     reply: Box::new(move |answer| {
-                        reply(Announced { line: at, tracker, number, answer });
+                        reply(Announced { generation, line: at, tracker, number, answer });
                     }),
                 });
             }
@@ -191,6 +253,9 @@ impl Announcer {
 
     /// Our address as the tracker sees it, and the tracker (BEP 24).
     pub(crate) fn external_ip(&self, announced: &Announced) -> Option<(String, IpAddr)> {
+        if announced.generation != self.generation {
+            return None;
+        }
         let ours = announced.answer.as_ref().ok()?.external_ip?;
         let tracker = self.statuses.get(announced.tracker.0 as usize)?;
         Some((tracker.host.clone(), ours))
@@ -198,7 +263,12 @@ impl Announcer {
 
     /// Takes an answer; gives the peers it named.
     pub(crate) fn answered(&mut self, announced: Announced, now: Time) -> Vec<SocketAddr> {
-        let Announced { line, tracker, number, answer } = announced;
+        let Announced { generation, line, tracker, number, answer } = announced;
+        if generation != self.generation {
+            let old = self.leaving.iter_mut().find(|old| old.generation == generation);
+            let announced = Announced { generation, line, tracker, number, answer };
+            return old.map_or_else(Vec::new, |old| old.answered(announced, now));
+        }
         let Some(line) = self.lines.get_mut(line) else { return Vec::new() };
         let asked = &mut line.asked[tracker.0 as usize];
         if asked.number != number {
@@ -244,6 +314,7 @@ mod tests {
     use super::*;
     use piecework_net::{Binding, TrackerDns};
     use piecework_testkit::{FakeTracker, PATIENCE, TrackerAnswer};
+    use piecework_tracker::Event;
     use piecework_types::Sha1Digest;
     use std::sync::mpsc;
 
@@ -283,5 +354,57 @@ mod tests {
         poll(&mut announcer);
         assert!(announcer.is_finished());
         assert_eq!(tracker.announces().len(), 2);
+    }
+    #[test]
+    fn trackers_that_are_replaced_hear_of_the_end_and_new_ones_of_the_start() {
+        let trackers: Vec<FakeTracker> =
+            (0..3).map(|_| FakeTracker::http(TrackerAnswer::Peers(Vec::new(), 1800))).collect();
+        let [gone, kept, new] = &trackers[..] else { panic!("three trackers") };
+        let client =
+            TrackerClient::start(1, Binding::default(), TrackerDns::Off).expect("a thread");
+        let hashes = InfoHashes { v1: Some(Sha1Digest([7; 20])), v2: None };
+        let urls = |trackers: &[&FakeTracker]| -> Vec<Vec<String>> {
+            trackers.iter().map(|tracker| vec![tracker.url().to_owned()]).collect()
+        };
+        let mut announcer = Announcer::new(&hashes, &urls(&[gone, kept]), &mut Rng::new(1));
+        let (sender, answers) = mpsc::channel();
+        let poll = |announcer: &mut Announcer| {
+            let sender = sender.clone();
+            announcer.poll(&client, &FACTS, move |answer| drop(sender.send(answer)));
+        };
+        let answer = || answers.recv_timeout(PATIENCE).expect("an answer");
+        announcer.start(&FACTS, Time::ZERO);
+        poll(&mut announcer);
+        let mut first = answer();
+        first.answer =
+            Err(AnnounceError::Tracker(TrackerFault::TooLong { most_bytes: 1, got_bytes: 2 }));
+        // The first tier fails, so the second is told of the start as well.
+        announcer.answered(first, Time::ZERO);
+        poll(&mut announcer);
+        announcer.answered(answer(), Time::ZERO);
+        announcer.replace(&hashes, &urls(&[new, kept]), &mut Rng::new(2), Time::ZERO);
+        let states = |announcer: &Announcer| -> Vec<(String, TrackerState)> {
+            let statuses = announcer.statuses(Time::ZERO);
+            statuses.iter().map(|status| (status.url.to_string(), status.state)).collect()
+        };
+        let shown = |tracker: &FakeTracker, state| (tracker.url().to_owned(), state);
+        let fresh = shown(new, TrackerState::NotContacted);
+        assert_eq!(states(&announcer), [fresh, shown(kept, TrackerState::Working)]);
+        let events = |tracker: &FakeTracker| -> Vec<Event> {
+            tracker.announces().iter().map(|announce| announce.event).collect()
+        };
+        assert_eq!(events(kept), [Event::Started], "it hears nothing of the change");
+        announcer.replace(&hashes, &urls(&[new]), &mut Rng::new(3), Time::ZERO);
+        poll(&mut announcer);
+        announcer.answered(answer(), Time::ZERO);
+        announcer.answered(answer(), Time::ZERO);
+        assert_eq!(events(kept), [Event::Started, Event::Stopped]);
+        assert_eq!(events(new), [Event::Started]);
+        assert_eq!(states(&announcer), [shown(new, TrackerState::Working)]);
+        announcer.stop(Time::ZERO);
+        poll(&mut announcer);
+        announcer.answered(answer(), Time::ZERO);
+        poll(&mut announcer);
+        assert!(announcer.is_finished());
     }
 }

@@ -15,6 +15,8 @@ pub(crate) enum Control {
     SuperSeed(bool),
     EdgesFirst(bool),
     Reannounce,
+    Recheck,
+    Trackers(Vec<Vec<String>>),
     AddPeers(Vec<SocketAddr>),
     Peers(Reply<PeerStatus>),
     PieceStates(Reply<PieceState>),

@@ -115,6 +115,10 @@ pub(crate) struct Torrent {
     pub(crate) is_known_complete: bool,
     /// It is to wake as soon as it sleeps.
     pub(crate) wakes_at_once: bool,
+    /// Checks that were started and have not said that they ended.
+    pub(crate) checks_due: u32,
+    /// Everything is to be hashed again as soon as it is loaded.
+    pub(crate) is_recheck_due: bool,
     /// Why it could not wake the last time.
     pub(crate) trouble: Option<String>,
     /// Strangers that came while it slept.
@@ -192,6 +196,8 @@ impl Torrent {
             rest_at: Time::NEVER,
             is_known_complete: false,
             wakes_at_once: false,
+            is_recheck_due: false,
+            checks_due: 0,
             trouble: None,
             waiting: Vec::new(),
             lock: None,

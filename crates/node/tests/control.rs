@@ -3,10 +3,10 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use piecework_node::{
-    AddTorrent, Engine, EngineConfig, Figures, FilePriorities, PeerSource, PeerStatus, PieceState,
-    PortChoice, Source, TorrentKey, What,
+    AddTorrent, Engine, EngineConfig, Figures, FilePriorities, PeerSource, PeerStatus, Phase,
+    PieceState, PortChoice, Source, TorrentKey, What,
 };
-use piecework_testkit::{Behaviour, FakePeer, Fixture, FixtureBuilder, PATIENCE};
+use piecework_testkit::{Behaviour, FakePeer, Fixture, FixtureBuilder, PATIENCE, corrupt};
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -242,4 +242,58 @@ fn a_banned_address_is_dropped_and_neither_let_in_nor_called_again() {
     leech.add_peers(key, vec![address(&seed)]);
     wait(&leech, key, |figures| figures.known == 0);
     assert_eq!(peers(&leech, key), []);
+}
+
+#[test]
+fn everything_is_hashed_again_when_that_is_asked_and_what_is_damaged_is_fetched_again() {
+    let (fixture, folder) = (fixture(), tempfile::tempdir().unwrap());
+    let (engine, seed) = (engine(folder.path()), FakePeer::seed(&fixture));
+    fixture.write_payload(folder.path()).unwrap();
+    // Damaged in one file, and the other is gone: nobody looks, for they are trusted.
+    corrupt(&folder.path().join("content/first"), 5 * PIECE_BYTES as usize).unwrap();
+    let trusted = AddTorrent { is_trusted: true, ..spec(&fixture, folder.path()) };
+    let key = engine.add(trusted).unwrap();
+    wait(&engine, key, |figures| figures.is_resting && figures.have == PIECES);
+    fs::remove_file(folder.path().join("content/second")).unwrap();
+    while engine.next_event(Duration::ZERO).is_some() {}
+    engine.recheck(key);
+    while !matches!(engine.next_event(PATIENCE).unwrap().what, What::Ready { .. }) {}
+    let checked = wait(&engine, key, |figures| !figures.is_complete);
+    assert_eq!((checked.phase, checked.have), (Phase::Active, PIECES / 2 - 1));
+    engine.add_peers(key, vec![seed.address()]);
+    wait_done(&engine);
+    assert_eq!(fixture.faults(folder.path()), [""; 0]);
+
+    // Once more while it is awake, with a peer: all is there, so that it is done is no news.
+    engine.recheck(key);
+    engine.recheck(key);
+    let mut told = Vec::new();
+    while !matches!(told.last(), Some(What::Ready { .. })) {
+        told.push(engine.next_event(PATIENCE).unwrap().what);
+    }
+    wait(&engine, key, |figures| figures.is_complete && figures.phase == Phase::Active);
+    engine.remove(key);
+    while !matches!(told.last(), Some(What::Stopped)) {
+        told.push(engine.next_event(PATIENCE).unwrap().what);
+    }
+    assert!(!told.iter().any(|what| matches!(what, What::Done)), "{told:?}");
+}
+
+#[test]
+fn a_check_that_is_asked_for_while_pieces_come_ends_and_the_rest_follows() {
+    let (fixture, folder) = (fixture(), tempfile::tempdir().unwrap());
+    let engine = engine(folder.path());
+    let held = 20 * u64::from(PIECE_BYTES) + 5_000;
+    let seed = FakePeer::builder(&fixture, Behaviour::Honest).hold_after(held).start();
+    let wanted = AddTorrent { peers: vec![seed.address()], ..spec(&fixture, folder.path()) };
+    let key = engine.add(wanted).unwrap();
+    let before = wait(&engine, key, |figures| figures.have > 0);
+    while engine.next_event(Duration::ZERO).is_some() {}
+    engine.recheck(key);
+    while !matches!(engine.next_event(PATIENCE).unwrap().what, What::Ready { .. }) {}
+    let after = wait(&engine, key, |figures| figures.phase == Phase::Active);
+    assert!(after.have >= before.have && after.down_bytes >= before.down_bytes, "{after:?}");
+    seed.release();
+    wait_done(&engine);
+    assert_eq!(fixture.faults(folder.path()), [""; 0]);
 }

@@ -6,7 +6,7 @@ use crate::serve::Server;
 use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, COOKIE, HeaderMap};
 use piecework_access::{Face, Refused, Role, Scope};
-use piecework_api::Caller;
+use piecework_api::{Caller, credentials};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// What an address is told that failed too often.
@@ -79,75 +79,20 @@ pub(crate) async fn visitor(
     if server.gate.banned(caller.ip).is_some() {
         return Err(Fault::forbidden(BANNED));
     }
-    match authorization.and_then(|value| credentials(value, "basic")) {
-        Some(basic) => by_password(server, basic, caller.ip).await,
-        None => Ok(Visitor::Nobody),
-    }
-}
-
-/// A login that was made for the same name and password before, while it is open; else a new one. Looking at
-/// a password takes a tenth of a second, and programs that send it do so with every request.
-async fn by_password(server: &Server, basic: &str, ip: IpAddr) -> Result<Visitor, Fault> {
-    let before = server.sessions().login_of(basic);
-    if let Some(cookie) = before
-        && let Some(role) = server.gate.session(Face::QBittorrent, &cookie)
-    {
-        return Ok(Visitor::Login { cookie, role });
-    }
-    let Some((name, password)) = name_and_password(basic) else { return Ok(Visitor::Nobody) };
-    match server.gate.login(&name, &password, ip, Face::QBittorrent).await {
-        Ok(cookie) => {
-            let cookie = cookie.reveal().to_owned();
-            server.sessions().remember_login(basic, &cookie);
-            let role = server.gate.session(Face::QBittorrent, &cookie);
-            Ok(role.map_or(Visitor::Nobody, |role| Visitor::Login { cookie, role }))
-        }
-        Err(Refused::Wrong | Refused::NoPassword) => Ok(Visitor::Nobody),
+    let Some(basic) = authorization.and_then(|value| credentials(value, "basic")) else {
+        return Ok(Visitor::Nobody);
+    };
+    match server.logins.role(&server.gate, basic, caller.ip).await {
+        Ok(Some((role, cookie))) => Ok(Visitor::Login { cookie, role }),
+        Ok(None) | Err(Refused::Wrong | Refused::NoPassword) => Ok(Visitor::Nobody),
         Err(Refused::Banned(_) | Refused::Busy(_)) => Err(Fault::forbidden(BANNED)),
     }
-}
-
-/// What follows the scheme, if it is that one.
-fn credentials<'a>(value: &'a str, wanted: &str) -> Option<&'a str> {
-    let (scheme, rest) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case(wanted).then_some(rest.trim())
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|it| it.split_once('='));
     pairs.find(|(name, _)| name.trim() == SID).map(|(_, value)| value.trim())
-}
-
-/// Name and password of basic authorization (RFC 7617).
-fn name_and_password(basic: &str) -> Option<(String, String)> {
-    let text = String::from_utf8(base64(basic)?).ok()?;
-    let (name, password) = text.split_once(':')?;
-    Some((name.to_owned(), password.to_owned()))
-}
-
-/// Base64 (RFC 4648), with or without padding.
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut buffer, mut bits) = (0_u32, 0);
-    for letter in text.trim_end_matches('=').bytes() {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        buffer = buffer << 6 | u32::from(value);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push((buffer >> bits) as u8);
-            buffer &= (1 << bits) - 1;
-        }
-    }
-    Some(bytes)
 }
 
 /// `auth/login`. A wrong password is no error of HTTP: that is what this version of the API did.
@@ -171,23 +116,15 @@ pub(crate) async fn logout(server: &Server, call: &Call) -> Answer {
         server.gate.logout(cookie);
         server.sessions().forget(&call.session);
     }
-    Ok(Reply::Empty)
+    Ok(Reply::Login {
+        text: "",
+        cookie: format!("{SID}=; expires=Thu, 01 Jan 1970 00:00:00 GMT; path=/"),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_of_the_rfc_reads_back() {
-        let vectors = ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"];
-        for (length, vector) in vectors.into_iter().enumerate() {
-            assert_eq!(base64(vector), Some(b"foobar"[..length].to_vec()));
-        }
-        assert_eq!(base64("Zm9v!"), None);
-        let login = name_and_password("QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
-        assert_eq!(login, Some(("Aladdin".to_owned(), "open sesame".to_owned())));
-    }
 
     #[test]
     fn the_cookie_is_found_among_others() {

@@ -19,7 +19,7 @@ pub(crate) enum Reply {
     Json(Vec<u8>),
     /// Plain text, and the cookie of a login.
     Login {
-        /// What is said.
+        /// What is said, if anything.
         text: &'static str,
         /// The whole value of the header.
         cookie: String,
@@ -52,7 +52,9 @@ impl Reply {
             Self::Json(bytes) => ("application/json", Body::from(bytes)),
             Self::Login { text, cookie } => {
                 let mut response = Response::new(Body::from(text));
-                set(&mut response, CONTENT_TYPE, "text/plain; charset=UTF-8");
+                if !text.is_empty() {
+                    set(&mut response, CONTENT_TYPE, "text/plain; charset=UTF-8");
+                }
                 set(&mut response, SET_COOKIE, &cookie);
                 return response;
             }

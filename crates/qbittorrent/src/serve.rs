@@ -11,7 +11,8 @@ use axum::extract::{Path, Request, State};
 use axum::http::header::{CONTENT_LENGTH, HeaderMap};
 use axum::http::{Method, Response, StatusCode};
 use axum::routing::any;
-use piecework_api::{AccessGate, Caller};
+use piecework_access::Face;
+use piecework_api::{AccessGate, BasicLogins, Caller};
 use piecework_daemon::Handle;
 use std::sync::{Arc, Mutex};
 
@@ -20,12 +21,14 @@ pub(crate) struct Server {
     pub(crate) daemon: Handle,
     pub(crate) gate: Arc<AccessGate>,
     pub(crate) sessions: Mutex<Sessions>,
+    pub(crate) logins: BasicLogins,
 }
 
 /// The dialect as a router, below [`crate::PREFIX`]. Each request needs a [`Caller`] among its extensions;
 /// one without is refused. Whether its Host is ours was asked by whoever put it there.
 pub fn router(daemon: Handle, gate: Arc<AccessGate>) -> Router {
-    let server = Server { daemon, gate, sessions: Mutex::default() };
+    let logins = BasicLogins::new(Face::QBittorrent);
+    let server = Server { daemon, gate, sessions: Mutex::default(), logins };
     Router::new()
         .route(&format!("{}/{{scope}}/{{action}}", crate::PREFIX), any(serve))
         .with_state(Arc::new(server))

@@ -4,7 +4,6 @@ use crate::json::Datum;
 use crate::serve::Server;
 use piecework_catalog::Revision;
 use std::collections::{BTreeMap, VecDeque};
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 /// Sessions that are remembered; one more, and the one that was quiet longest starts from everything again.
@@ -13,9 +12,6 @@ const SESSIONS_MAX: usize = 256;
 /// Answers of one session that are remembered. More than one program may use a session, and an answer can get
 /// lost on its way.
 const SENT_MAX: usize = 8;
-
-/// Logins that are remembered for programs that send name and password each time.
-const LOGINS_MAX: usize = 16;
 
 /// An answer that was sent.
 #[derive(Clone, Debug)]
@@ -60,13 +56,7 @@ impl Session {
 pub(crate) struct Sessions {
     by_name: BTreeMap<String, Session>,
     uses: u64,
-    /// Logins of programs that send name and password each time: a print of what they send, and the cookie.
-    logins: VecDeque<(Print, String)>,
-    keys: [RandomState; 2],
 }
-
-/// Stands for what a program sends, so that no password is kept.
-type Print = [u64; 2];
 
 impl Sessions {
     /// The session of that name, a new one if there is none.
@@ -86,27 +76,6 @@ impl Sessions {
     /// Forgets a session.
     pub(crate) fn forget(&mut self, name: &str) {
         self.by_name.remove(name);
-    }
-
-    /// The cookie of the login that was made for these credentials.
-    pub(crate) fn login_of(&self, credentials: &str) -> Option<String> {
-        let print = self.print(credentials);
-        self.logins.iter().find(|(known, _)| *known == print).map(|(_, cookie)| cookie.clone())
-    }
-
-    /// Remembers the login that was made for credentials.
-    pub(crate) fn remember_login(&mut self, credentials: &str, cookie: &str) {
-        let print = self.print(credentials);
-        self.logins.retain(|(known, _)| *known != print);
-        if self.logins.len() >= LOGINS_MAX {
-            self.logins.pop_front();
-        }
-        self.logins.push_back((print, cookie.to_owned()));
-    }
-
-    /// Keyed by numbers that nobody outside knows, so that none can be made to fit.
-    fn print(&self, credentials: &str) -> Print {
-        self.keys.each_ref().map(|key| key.hash_one(credentials))
     }
 }
 

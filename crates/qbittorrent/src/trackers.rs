@@ -138,7 +138,7 @@ pub(crate) async fn edit(server: &Server, call: &Call) -> Answer {
     edited(server, id, TrackerEdit::Replace { from, to }).await
 }
 
-/// `torrents/removeTrackers`: addresses between bars.
+/// `torrents/removeTrackers`: addresses between bars. Those that are not there are left out.
 pub(crate) async fn remove(server: &Server, call: &Call) -> Answer {
     call.required("urls")?;
     let (id, urls) = {
@@ -150,7 +150,7 @@ pub(crate) async fn remove(server: &Server, call: &Call) -> Answer {
         (id, there.collect::<Vec<_>>())
     };
     if urls.is_empty() {
-        return Err(Fault::conflict("no such tracker"));
+        return Ok(Reply::Empty);
     }
     edited(server, id, TrackerEdit::Remove(urls)).await
 }

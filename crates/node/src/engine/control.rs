@@ -5,6 +5,8 @@ use super::Engine;
 use crate::config::{FilePriorities, Playback};
 use crate::control::{Control, PeerStatus};
 use crate::event::TorrentKey;
+#[cfg(doc)]
+use crate::event::What;
 use crate::shard::Command;
 use piecework_swarm::PieceState;
 use std::net::{IpAddr, SocketAddr};
@@ -45,9 +47,21 @@ impl Engine {
         self.control(key, Control::EdgesFirst(edges_first));
     }
 
+    /// Hashes everything again, whatever is known of it. Peers are let go meanwhile; [`What::Ready`] tells
+    /// the end, and what is found missing is fetched again.
+    pub fn recheck(&self, key: TorrentKey) {
+        self.control(key, Control::Recheck);
+    }
+
     /// Announces to the trackers as soon as the last announce is a minute old.
     pub fn reannounce(&self, key: TorrentKey) {
         self.control(key, Control::Reannounce);
+    }
+
+    /// Other trackers from now on, by tier. Those that stay go on as they were; the others are told that the
+    /// torrent stops. Whether it is private does not change with them.
+    pub fn set_trackers(&self, key: TorrentKey, tiers: Vec<Vec<String>>) {
+        self.control(key, Control::Trackers(tiers));
     }
 
     /// Peers to try, as [`AddTorrent::peers`](crate::AddTorrent::peers).

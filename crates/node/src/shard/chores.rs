@@ -161,6 +161,7 @@ impl Shard {
                 have.insert(piece);
             }
         }
+        torrent.checks_due = 0;
         let sender = self.mailbox.sender();
         let mut store = PieceStore::new(content.storage.clone(), sender, StoreKey(key.0), have);
         store.keep_resume(content.lock.clone());
@@ -180,6 +181,7 @@ impl Shard {
                 torrent.phase = Phase::Checking;
                 torrent.checked = (0, to_check.count());
                 store.check(CheckScope::Pieces(to_check));
+                torrent.checks_due = 1;
                 torrent.store = Some(store);
                 // It may take long.
                 torrent.waiting.clear();
@@ -229,7 +231,9 @@ impl Shard {
         self.introduce_web_seeds(key, now);
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         let has_slept = std::mem::take(&mut torrent.rest) == Rest::Waking;
-        torrent.is_known_complete = has_slept && torrent.swarm.view().is_complete;
+        let was_complete = has_slept || torrent.is_known_complete;
+        torrent.is_known_complete = was_complete && torrent.swarm.view().is_complete;
+        let is_recheck_due = std::mem::take(&mut torrent.is_recheck_due);
         torrent.publish(now);
         if !has_slept {
             self.tell(key, What::Ready { port: self.shared.port });
@@ -237,6 +241,9 @@ impl Shard {
         }
         self.admit_waiting(key, now);
         self.touch(key);
+        if is_recheck_due {
+            self.recheck(key, now);
+        }
     }
 
     fn start_announcing(&mut self, key: TorrentKey, now: Time) {
@@ -411,13 +418,7 @@ impl Shard {
         torrent.phase = Phase::Stopping;
         self.shared.tell_nearby(torrent.info_hashes, LocalInput::Left);
         torrent.stop_by = now + STOP_AFTER;
-        let ids: Vec<u32> = self
-            .connections
-            .iter()
-            .filter(|(_, connection)| connection.torrent == key)
-            .map(|(id, _)| id)
-            .collect();
-        ids.into_iter().for_each(|id| self.close(id, Ending::Lost { is_fault: false }, now));
+        self.close_all_of(key, now);
         if let Some(torrent) = self.torrents.get_mut(&key) {
             torrent.web_seeds.stop_all();
             torrent.save(true);
@@ -428,6 +429,13 @@ impl Shard {
         self.poll_announcer(key);
         self.finish_stopping(key, now);
         self.touch(key);
+    }
+
+    /// Closes the connections of a torrent.
+    pub(super) fn close_all_of(&mut self, key: TorrentKey, now: Time) {
+        let of_torrent = self.connections.iter().filter(|(_, it)| it.torrent == key);
+        let ids: Vec<u32> = of_torrent.map(|(id, _)| id).collect();
+        ids.into_iter().for_each(|id| self.close(id, Ending::Lost { is_fault: false }, now));
     }
 
     /// Lets a stopping torrent go once its writes are done and its trackers told, or time is up.

@@ -43,7 +43,9 @@ impl Shard {
             }
             StoreEvent::CheckProgress { checked, total } => torrent.checked = (checked, total),
             StoreEvent::CheckFinished { have, is_complete } => {
-                if is_complete {
+                // One that another took the place of may have ended just before.
+                torrent.checks_due = torrent.checks_due.saturating_sub(1);
+                if is_complete && torrent.checks_due == 0 {
                     self.activate(key, have, now);
                 }
             }

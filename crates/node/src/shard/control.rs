@@ -4,11 +4,11 @@ use super::Shard;
 use super::inbound::Ending;
 use crate::config::FilePriorities;
 use crate::control::{Control, PeerStatus};
-use crate::event::TorrentKey;
+use crate::event::{Phase, TorrentKey};
 use crate::torrent::Rest;
 use piecework_swarm::{DialerInput, PeerView, Source as Gossip};
 use piecework_tracker::Input as ScheduleInput;
-use piecework_types::Time;
+use piecework_types::{Rng, Time};
 use std::net::IpAddr;
 
 impl Shard {
@@ -27,6 +27,15 @@ impl Shard {
                 torrent.announcer.tell(ScheduleInput::Requested, now);
                 self.poll_announcer(key);
                 self.publish(key, now);
+            }
+            Control::Recheck => self.recheck(key, now),
+            Control::Trackers(tiers) => {
+                if torrent.phase != Phase::Stopping {
+                    let mut rng = Rng::new(self.shared.random());
+                    torrent.announcer.replace(&torrent.info_hashes, &tiers, &mut rng, now);
+                    self.poll_announcer(key);
+                    self.publish(key, now);
+                }
             }
             Control::AddPeers(peers) => {
                 torrent.learn(peers, Gossip::Given, now);
@@ -70,6 +79,39 @@ impl Shard {
             Rest::LyingDown => torrent.wakes_at_once = true,
             Rest::Asleep => self.wake(key),
         }
+    }
+
+    /// Hashes everything again, as soon as the torrent is there for it.
+    pub(super) fn recheck(&mut self, key: TorrentKey, now: Time) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        match (torrent.rest, torrent.phase) {
+            (_, Phase::Stopping) => {}
+            (Rest::Awake | Rest::Keeping, Phase::Active | Phase::Checking) => {
+                self.close_all_of(key, now);
+                self.check_anew(key, now);
+            }
+            (rest, _) => {
+                torrent.is_recheck_due = true;
+                torrent.wakes_at_once |= rest == Rest::LyingDown;
+                self.wake(key);
+            }
+        }
+    }
+
+    fn check_anew(&mut self, key: TorrentKey, now: Time) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        if torrent.store.is_none() {
+            return;
+        }
+        torrent.is_known_complete |= torrent.swarm.view().is_complete;
+        torrent.forget_machine(&self.shared, now);
+        torrent.rest = Rest::Awake;
+        torrent.phase = Phase::Checking;
+        let Some(store) = &mut torrent.store else { return };
+        store.check_anew();
+        torrent.checks_due += 1;
+        torrent.checked = (0, store.have().len());
+        torrent.publish(now);
     }
 
     /// Nobody at this address is a peer any more.

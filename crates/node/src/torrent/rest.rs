@@ -79,12 +79,8 @@ impl Torrent {
         self.publish(now);
         self.left_asleep = self.swarm.view().missing_bytes;
         self.save(true);
-        self.moved = self.moved();
-        self.wasted_bytes += self.swarm.view().wasted_bytes;
         self.is_private |= self.content.as_ref().is_some_and(|content| content.info.is_private());
-        let config = machine_config(shared, self.info_hashes, self.peer_id, self.is_private);
-        self.swarm = Swarm::new(config, now);
-        self.prepare_machines(shared, now);
+        self.forget_machine(shared, now);
         self.content = None;
         self.web_seeds.rest();
         if matches!(self.spec.source, Source::Metainfo(_)) {
@@ -92,10 +88,24 @@ impl Torrent {
             self.spec = Arc::new(AddTorrent { source, ..(*self.spec).clone() });
         }
         self.trouble = None;
+        (self.rest, self.rest_at, self.had_company) = (Rest::LyingDown, Time::NEVER, false);
+    }
+
+    /// Starts with a new machine, that waits for its content. Nobody may be connected.
+    pub(crate) fn forget_machine(&mut self, shared: &Shared, now: Time) {
+        let view = self.swarm.view();
+        self.totals.uploaded += view.up_bytes;
+        self.totals.downloaded += view.down_bytes;
+        self.wasted_bytes += view.wasted_bytes;
+        self.moved = self.moved();
+        let config = machine_config(shared, self.info_hashes, self.peer_id, self.is_private());
+        self.swarm = Swarm::new(config, now);
+        self.prepare_machines(shared, now);
+        self.web_seeds.stop_all();
         self.late_reads = BTreeMap::new();
         self.peers = Slots::default();
         self.quota = None;
-        (self.rest, self.rest_at, self.had_company) = (Rest::LyingDown, Time::NEVER, false);
+        self.done_is_due = false;
     }
 
     /// Whether nothing would be missed if it rested.
