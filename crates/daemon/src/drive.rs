@@ -36,6 +36,8 @@ const LOOKING_SECONDS: u64 = 10;
 const SPACE_AFTER: Duration = Duration::from_secs(15);
 /// Between two words to those who wait for revisions.
 const TELL_AFTER: Duration = Duration::from_millis(250);
+/// Peers that wait for their torrent to be loaded.
+const FIRST_PEERS_MAX: usize = 1_000;
 /// Requests, and events, of one turn, so that others get theirs.
 const BATCH_MAX: usize = 1_000;
 
@@ -179,6 +181,7 @@ impl Driver {
                 Request::Command { command, reply } => self.command(command, reply, moment),
                 Request::Add { new, reply } => self.add(*new, reply, moment),
                 Request::Set { changes, reply } => self.set(&changes, reply, moment),
+                Request::AddPeers { id, peers } => self.add_peers(id, peers),
                 Request::Loaded { id, result } => self.loaded(id, result, moment),
                 Request::Report { id, outcome } => self.report(id, outcome, moment),
                 Request::Forgotten { id, result } => self.forgotten(id, result),
@@ -193,6 +196,16 @@ impl Driver {
         }
         // The rest waits for the next turn, which is to come at once.
         self.shared.wake();
+    }
+
+    fn add_peers(&mut self, id: InfoHash, peers: Vec<SocketAddr>) {
+        if let Some(Member::Running { key, .. }) = self.members.get(&id) {
+            self.engine.add_peers(*key, peers);
+        } else if self.shared.read().get(id).is_some() {
+            let waiting = self.first_peers.entry(id).or_default();
+            waiting.extend(peers);
+            waiting.truncate(FIRST_PEERS_MAX);
+        }
     }
 
     fn command(&mut self, command: Command, reply: Reply<()>, moment: Moment) {

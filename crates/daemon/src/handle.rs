@@ -196,11 +196,10 @@ impl Handle {
         Some(record.web_seeds.iter().map(status).collect())
     }
 
-    /// Peers to try, of a torrent that is loaded.
+    /// Peers to try; at once, or when the torrent is loaded next.
     pub fn add_peers(&self, id: InfoHash, peers: Vec<SocketAddr>) {
-        if let Some((engine, key)) = self.shared.loaded(id) {
-            engine.add_peers(key, peers);
-        }
+        // Nobody waits for it, and an ending daemon needs no peers.
+        drop(self.shared.send(Request::AddPeers { id, peers }));
     }
 
     /// Addresses to refuse from now on, until the daemon ends.

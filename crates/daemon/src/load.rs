@@ -68,7 +68,17 @@ pub(crate) fn load(
     spec.is_seed_only = is_seed_only;
     spec.is_super_seed = record.is_super_seed;
     (spec.up_limit, spec.down_limit) = (record.up_limit, record.down_limit);
-    engine.add(spec).map_err(|error| error.to_string())
+    let given = match &spec.source {
+        Source::Metainfo(metainfo) => Some(metainfo.trackers().to_vec()),
+        Source::Magnet(_) => None,
+    };
+    let key = engine.add(spec).map_err(|error| error.to_string())?;
+    if let (Some(given), Some(trackers)) = (given, record.trackers)
+        && given != trackers
+    {
+        engine.set_trackers(key, trackers);
+    }
+    Ok(key)
 }
 
 /// A link for a torrent whose metainfo is not here, with the trackers that are wanted.

@@ -32,6 +32,10 @@ pub(crate) enum Request {
         changes: Vec<(String, String)>,
         reply: Reply<Vec<String>>,
     },
+    AddPeers {
+        id: InfoHash,
+        peers: Vec<SocketAddr>,
+    },
     /// The engine has taken a torrent, or why not.
     Loaded {
         id: InfoHash,
@@ -93,8 +97,13 @@ impl Inbox {
     /// # Errors
     /// When the daemon is ending, or too many wait.
     pub(crate) fn send(&self, request: Request) -> Result<(), Refusal> {
-        let is_asked =
-            matches!(request, Request::Command { .. } | Request::Add { .. } | Request::Set { .. });
+        let is_asked = !matches!(
+            request,
+            Request::Loaded { .. }
+                | Request::Report { .. }
+                | Request::Forgotten { .. }
+                | Request::Stop
+        );
         if self.state.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX && is_asked {
             self.state.waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(Refusal::new(

@@ -57,10 +57,15 @@ impl Positions {
 
     /// A reader is gone; what another one of its torrent reads.
     fn take(&self, number: u64, id: InfoHash) -> Option<Playback> {
-        let mut state = self.lock();
-        state.moves.remove(&number);
-        let others = state.moves.values().rev();
-        others.filter(|(of, _)| *of == id).map(|(_, playback)| *playback).next()
+        self.lock().moves.remove(&number);
+        self.latest(id)
+    }
+
+    /// What is read of a torrent, if anything is.
+    pub(crate) fn latest(&self, id: InfoHash) -> Option<Playback> {
+        let state = self.lock();
+        let latest = state.moves.values().rev().find(|(of, _)| *of == id);
+        latest.map(|(_, playback)| *playback)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

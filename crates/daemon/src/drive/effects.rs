@@ -42,7 +42,10 @@ impl Driver {
                 engine.set_edges_first(key, record.edges_first);
                 engine.set_super_seed(key, record.is_super_seed);
             }),
-            Effect::Trackers(id) | Effect::Check(id) => self.reload(id),
+            Effect::Trackers(id) => self.adjust(id, |engine, key, record| {
+                engine.set_trackers(key, record.trackers.clone().unwrap_or_default());
+            }),
+            Effect::Check(id) => self.check(id),
             Effect::Reannounce(id) => self.adjust(id, |engine, key, _| engine.reannounce(key)),
             Effect::NodeLimits { down, up } => self.engine.set_limits(down, up),
         }
@@ -56,6 +59,15 @@ impl Driver {
         {
             change(&self.engine, *key, torrent.record());
         }
+    }
+
+    /// A seed that could not fetch what it finds missing is loaded anew, to check and to fetch.
+    fn check(&mut self, id: InfoHash) {
+        if let Some(Member::Running { is_seed_only: true, .. }) = self.members.get(&id) {
+            self.refetches.insert(id);
+            return self.reload(id);
+        }
+        self.adjust(id, |engine, key, _| engine.recheck(key));
     }
 
     fn prioritise(&mut self, id: InfoHash) {

@@ -103,12 +103,14 @@ impl Driver {
 
     fn ready(&mut self, id: InfoHash, key: TorrentKey, moment: Moment) {
         self.observe_one(id, key, moment);
-        let catalog = self.shared.read();
-        let Some(torrent) = catalog.get(id) else { return };
-        let was_complete = torrent.record().is_complete;
+        let is_seed_only = match self.members.get(&id) {
+            Some(Member::Loading { is_seed_only, .. } | Member::Running { is_seed_only, .. }) => {
+                *is_seed_only
+            }
+            Some(Member::Ending(_) | Member::Forgetting { .. }) | None => false,
+        };
         let left_bytes = self.engine.figures(key).map_or(0, |figures| figures.left_bytes);
-        drop(catalog);
-        if was_complete && left_bytes > 0 && !self.refetches.contains(&id) {
+        if is_seed_only && left_bytes > 0 {
             self.refetches.insert(id);
             let text = format!(
                 "{left_bytes} bytes of it are gone from the drive or were changed: put the files back and check it, or \
@@ -196,6 +198,17 @@ impl Driver {
                 self.members.insert(id, Member::Running { key, is_seed_only });
                 self.ids.insert(key, id);
                 self.shared.set_key(id, Some(key));
+                let wants_check =
+                    |torrent: &piecework_catalog::Torrent| torrent.record().wants_check;
+                if self.shared.read().get(id).is_some_and(wants_check) {
+                    self.engine.recheck(key);
+                }
+                if let Some(playback) = self.shared.positions.latest(id) {
+                    self.engine.stream(key, Some(playback));
+                }
+                if let Some(peers) = self.first_peers.remove(&id) {
+                    self.engine.add_peers(key, peers);
+                }
                 self.observe_one(id, key, moment);
             }
             Err(text) => {

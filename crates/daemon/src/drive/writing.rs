@@ -80,6 +80,7 @@ impl Driver {
                     self.changes.records.remove(&id);
                     self.changes.removed.insert(id, self.deletes.remove(&id));
                     has_gone = true;
+                    self.first_peers.remove(&id);
                     let text = "a torrent was removed".to_owned();
                     self.shared.news.tell(Level::Info, Some(id), code::TORRENT_REMOVED, text);
                 }
