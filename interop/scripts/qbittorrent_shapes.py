@@ -6,8 +6,8 @@ A shape is the status, the content type, and for JSON the keys with the kinds of
 library alone.
 """
 
-import hashlib
 import json
+import os
 import re
 import sys
 import time
@@ -15,48 +15,15 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-OTHER = "c" * 40
 BOUNDARY = "----shapes"
 
 
-def bencode(value):
-    if isinstance(value, int):
-        return b"i%de" % value
-    if isinstance(value, bytes):
-        return b"%d:%s" % (len(value), value)
-    if isinstance(value, list):
-        return b"l" + b"".join(map(bencode, value)) + b"e"
-    return b"d" + b"".join(bencode(key) + bencode(value[key]) for key in sorted(value)) + b"e"
-
-
-def torrent():
-    """Two files of which nobody has a byte."""
-    info = {
-        b"files": [
-            {b"length": 20000, b"path": [b"a.txt"]},
-            {b"length": 30000, b"path": [b"sub", b"deep.bin"]},
-        ],
-        b"name": b"multi",
-        b"piece length": 16384,
-        b"pieces": b"".join(hashlib.sha1(b"%d" % piece).digest() for piece in range(4)),
-    }
-    whole = {
-        b"announce": b"http://127.0.0.1:9/announce",
-        b"comment": b"a comment",
-        b"created by": b"shapes",
-        b"creation date": 1700000000,
-        b"info": info,
-        b"url-list": [b"http://127.0.0.1:9/seed/"],
-    }
-    return bencode(whole), hashlib.sha1(bencode(info)).hexdigest()
-
-
 class Server:
-    def __init__(self, base, names):
+    def __init__(self, base, names, torrent):
         self.base = base.rstrip("/")
         self.names = names
         self.cookie = None
-        self.files = {"broken": b"no torrent", "multi": torrent()[0]}
+        self.files = {"broken": b"no torrent", "multi": torrent}
 
     def filled(self, text):
         for name, value in self.names.items():
@@ -138,12 +105,14 @@ def settle(server, hash):
 
 def main():
     path, base, user, password, save = sys.argv[1:]
-    names = {"user": user, "password": password, "save": save, "hash": torrent()[1], "other": OTHER}
-    server = Server(base, names)
     with open(path, encoding="utf-8") as file:
-        calls = json.load(file)
+        listed = json.load(file)
+    with open(os.path.join(os.path.dirname(path), "multi.torrent"), "rb") as file:
+        torrent = file.read()
+    names = {**listed["names"], "user": user, "password": password, "save": save}
+    server = Server(base, names, torrent)
     shapes = {}
-    for call in calls:
+    for call in listed["calls"]:
         status, headers, content = server.answer(call)
         shapes[call["name"]] = recorded(status, headers, content)
         if call.get("login") and headers.get("Set-Cookie"):

@@ -1,6 +1,7 @@
 //! Starting and ending a daemon.
 
 use crate::drive::Driver;
+use crate::feeds;
 use crate::handle::Handle;
 use crate::places::Roots;
 use crate::request::{Request, inbox};
@@ -61,6 +62,8 @@ pub enum StartError {
 pub struct Daemon {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    /// Asks servers of feeds.
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Daemon {
@@ -88,7 +91,10 @@ impl Daemon {
         let mut driver = Driver::new(Arc::clone(&shared), engine, requests, lists);
         driver.resume_forgetting(gone);
         let thread = thread::Builder::new().name("daemon".to_owned()).spawn(move || driver.run());
-        Ok(Self { shared, thread: Some(thread.map_err(io)?) })
+        let mut daemon = Self { shared, thread: Some(thread.map_err(io)?), reader: None };
+        daemon.shared.feeds.load(&daemon.shared)?;
+        daemon.reader = Some(feeds::start(Arc::clone(&daemon.shared)).map_err(io)?);
+        Ok(daemon)
     }
 
     /// What faces hold of it.
@@ -120,10 +126,13 @@ impl Daemon {
 
     fn end(&mut self, jobs_until: Instant) {
         let Some(thread) = self.thread.take() else { return };
+        self.shared.feeds.end();
         drop(self.shared.send(Request::Stop));
         // What it met has been said by its panic.
         drop(thread.join());
         self.shared.jobs.stop(jobs_until);
+        // One that asks a server is left behind: what it has not taken is offered again.
+        drop(self.reader.take_if(|reader| reader.is_finished()).map(JoinHandle::join));
         self.shared.store.close();
     }
 }

@@ -7,6 +7,7 @@ use crate::store::Kept;
 use crate::stream::Reader;
 use crate::{payload, source};
 use piecework_catalog::{Catalog, Command, Record, Refusal, RefusalKind, Revision};
+use piecework_feeds::{FeedError, Feeds};
 use piecework_metainfo::Info;
 use piecework_node::{PeerStatus, PieceState, Status, TrackerStatus, WebSeedStatus};
 use piecework_settings::Settings;
@@ -263,6 +264,23 @@ impl Handle {
     /// When a key is unknown or a value makes no sense; nothing has changed then.
     pub async fn set(&self, changes: Vec<(String, String)>) -> Result<Vec<String>, Refusal> {
         self.shared.ask(|reply| Request::Set { changes, reply }).await
+    }
+
+    /// Reads the feeds and their rules.
+    pub fn feeds<T>(&self, read: impl FnOnce(&Feeds) -> T) -> T {
+        self.shared.feeds.read(read)
+    }
+
+    /// Changes feeds or rules; written down when this returns.
+    ///
+    /// # Errors
+    /// When the change makes no sense or cannot be written down; nothing has changed then.
+    pub async fn change_feeds(
+        &self,
+        change: impl FnOnce(&mut Feeds) -> Result<(), FeedError> + Send + 'static,
+    ) -> Result<(), Refusal> {
+        let shared = Arc::clone(&self.shared);
+        self.shared.aside(move || shared.feeds.change(&shared, change)).await?
     }
 
     /// The folders that payload may be saved in.

@@ -10,6 +10,7 @@
 mod clock;
 mod daemon;
 mod drive;
+mod feeds;
 mod handle;
 mod jobs;
 mod load;

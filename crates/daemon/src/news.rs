@@ -49,6 +49,10 @@ pub mod code {
     pub const STORE_FAILED: &str = "store_failed";
     /// Changes are written down again.
     pub const STORE_RECOVERED: &str = "store_recovered";
+    /// A feed cannot be read, or what it offers cannot be had.
+    pub const FEED_FAILED: &str = "feed_failed";
+    /// A rule took something from a feed.
+    pub const FEED_TAKEN: &str = "feed_taken";
     /// A file of the watch folder cannot be used.
     pub const WATCH_FAILED: &str = "watch_failed";
 }

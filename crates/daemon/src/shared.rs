@@ -1,6 +1,7 @@
 //! What the daemon's thread and all handles share.
 
 use crate::clock;
+use crate::feeds::FeedRoom;
 use crate::jobs::Jobs;
 use crate::news::Ring;
 use crate::places::Roots;
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) positions: Positions,
     pub(crate) store: Store,
     pub(crate) jobs: Jobs,
+    pub(crate) feeds: FeedRoom,
     roots: RwLock<Arc<Roots>>,
     pub(crate) settings: watch::Sender<Arc<Settings>>,
     /// Where changed settings are written down.
@@ -65,6 +67,7 @@ impl Shared {
             positions: Positions::default(),
             store,
             jobs: Jobs::new(),
+            feeds: FeedRoom::default(),
             roots: RwLock::new(Arc::new(roots)),
             settings: watch::Sender::new(Arc::new(settings)),
             overlay,

@@ -219,6 +219,30 @@ impl Store {
         })
     }
 
+    /// An entry beside the torrents, if it is there.
+    ///
+    /// # Errors
+    /// redb's; an entry that cannot be read.
+    pub(crate) fn entry<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        self.read(|read| {
+            let entry = read.open_table(LISTS)?.get(name)?;
+            entry.map(|entry| decode(entry.value())).transpose()
+        })
+    }
+
+    /// Writes an entry beside the torrents, and flushes.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub(crate) fn keep<T: Serialize>(&self, name: &str, entry: &T) -> Result<(), StoreError> {
+        let bytes = encode(entry)?;
+        self.with_database(|database| {
+            let write = database.begin_write()?;
+            write.open_table(LISTS)?.insert(name, &*bytes)?;
+            Ok(write.commit()?)
+        })
+    }
+
     /// Closes the file, so that another program may open it. Nothing can be read or written afterwards.
     pub(crate) fn close(&self) {
         drop(self.database.write().unwrap_or_else(PoisonError::into_inner).take());
@@ -229,13 +253,21 @@ impl Store {
     /// # Errors
     /// redb's; nothing is written then.
     pub(crate) fn commit(&self, changes: &Changes) -> Result<(), StoreError> {
+        self.with_database(|database| write(database, changes))
+    }
+
+    /// Writes; opens the file anew if the last try failed.
+    fn with_database(
+        &self,
+        write: impl FnOnce(&Database) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let mut slot = self.database.write().unwrap_or_else(PoisonError::into_inner);
         let database = match slot.take() {
             Some(database) => database,
             None => (self.open)()?,
         };
         // Left closed where this fails.
-        write(&database, changes)?;
+        write(&database)?;
         *slot = Some(database);
         Ok(())
     }

@@ -21,6 +21,9 @@ const NAME_CHARS_MAX: usize = 255;
 const INTERVAL_MIN: u64 = 60;
 const BACKOFF_MAX: u64 = 6 * 3600;
 
+/// How often a link is tried that cannot be had.
+const TRIES_MAX: u32 = 3;
+
 const DAY: u64 = 24 * 3600;
 
 /// A feed.
@@ -45,6 +48,8 @@ pub struct Feed {
     pub due_at: u64,
     /// The ids of items that have been seen, oldest first, as 64-bit fingerprints.
     pub seen: VecDeque<u64>,
+    /// Fingerprints of items that could not be had, and how often that was.
+    pub tries: BTreeMap<u64, u32>,
     /// What it offered last, newest first, for people to choose from.
     #[serde(skip)]
     pub items: Vec<Item>,
@@ -71,6 +76,8 @@ pub enum Answer {
 /// A link that a rule wants.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Wanted {
+    /// What the feed knows it by.
+    pub id: String,
     /// Where it leads.
     pub link: String,
     /// What people call it.
@@ -269,7 +276,23 @@ impl Feeds {
         }
         let surplus = feed.seen.len().saturating_sub(SEEN_MAX);
         feed.seen.drain(..surplus);
+        let still: BTreeSet<u64> = feed.seen.iter().copied().collect();
+        feed.tries.retain(|print, _| still.contains(print));
         fresh.into_iter().filter_map(|item| self.choose(name, item, unix)).collect()
+    }
+
+    /// A wanted link could not be had: it is given again with the feed's next answer, a few times.
+    pub fn failed(&mut self, wanted: &Wanted) {
+        let Some(feed) = self.feeds.get_mut(&wanted.feed) else { return };
+        let print = fingerprint(&wanted.id);
+        let tries = feed.tries.entry(print).or_default();
+        *tries += 1;
+        if *tries < TRIES_MAX {
+            feed.seen.retain(|seen| *seen != print);
+            // An answer that has not changed would not name it again.
+            (feed.etag, feed.modified) = (None, None);
+            self.taken_at.remove(&wanted.rule);
+        }
     }
 
     /// What the rules, as they are now, would take of what a feed offered last. Nothing is marked as seen.
@@ -296,7 +319,13 @@ impl Feeds {
         })?;
         let rule = rule.clone();
         self.taken_at.insert(rule.clone(), unix);
-        Some(Wanted { link: item.link, title: item.title, rule, feed: feed.to_owned() })
+        Some(Wanted {
+            id: item.id,
+            link: item.link,
+            title: item.title,
+            rule,
+            feed: feed.to_owned(),
+        })
     }
 }
 

@@ -27,11 +27,41 @@ pub enum FetchError {
     TooLong(u64),
 }
 
+/// What a server called a version of a file, to ask for newer ones only (RFC 9110, 13.1).
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Validators {
+    /// `ETag`.
+    pub etag: Option<String>,
+    /// `Last-Modified`.
+    pub modified: Option<String>,
+}
+
+/// Bytes of a validator; a longer one is not kept.
+const VALIDATOR_BYTES_MAX: usize = 1024;
+
 /// Fetches `url` by way of `binding`, following a few redirects. Blocks; for programs, not for shards.
 ///
 /// # Errors
 /// When the server cannot be reached, answers with another status than 200, or sends too much.
 pub fn fetch(url: &str, bytes_max: u64, binding: &Binding) -> Result<Vec<u8>, FetchError> {
+    let fetched = fetch_newer(url, bytes_max, binding, &Validators::default())?;
+    let (bytes, _) = fetched.ok_or(FetchError::Status(NOT_MODIFIED))?;
+    Ok(bytes)
+}
+
+/// Status 304: there is nothing newer.
+const NOT_MODIFIED: u16 = 304;
+
+/// The same for a version newer than the one named; `None` if there is none.
+///
+/// # Errors
+/// As [`fetch`].
+pub fn fetch_newer(
+    url: &str,
+    bytes_max: u64,
+    binding: &Binding,
+    than: &Validators,
+) -> Result<Option<(Vec<u8>, Validators)>, FetchError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let fetched = runtime.block_on(async {
         let transport = |error: reqwest::Error| FetchError::Transport(describe(&error));
@@ -43,10 +73,24 @@ pub fn fetch(url: &str, bytes_max: u64, binding: &Binding) -> Result<Vec<u8>, Fe
         let builder =
             reqwest::Client::builder().connect_timeout(QUIET_AFTER).read_timeout(QUIET_AFTER);
         let client = Binding::http(place.as_ref(), builder, REDIRECTS_MAX).map_err(transport)?;
-        let mut response = client.get(url).send().await.map_err(transport)?;
-        if response.status() != reqwest::StatusCode::OK {
-            return Err(FetchError::Status(response.status().as_u16()));
+        let mut request = client.get(url);
+        if let Some(etag) = &than.etag {
+            request = request.header("if-none-match", etag);
         }
+        if let Some(modified) = &than.modified {
+            request = request.header("if-modified-since", modified);
+        }
+        let mut response = request.send().await.map_err(transport)?;
+        match response.status().as_u16() {
+            200 => {}
+            NOT_MODIFIED if *than != Validators::default() => return Ok(None),
+            other => return Err(FetchError::Status(other)),
+        }
+        let header = |name: &str| {
+            let value = response.headers().get(name)?.to_str().ok()?;
+            (value.len() <= VALIDATOR_BYTES_MAX).then(|| value.to_owned())
+        };
+        let validators = Validators { etag: header("etag"), modified: header("last-modified") };
         let mut bytes = Vec::new();
         while let Some(part) = response.chunk().await.map_err(transport)? {
             if (bytes.len() + part.len()) as u64 > bytes_max {
@@ -54,7 +98,7 @@ pub fn fetch(url: &str, bytes_max: u64, binding: &Binding) -> Result<Vec<u8>, Fe
             }
             bytes.extend_from_slice(&part);
         }
-        Ok(bytes)
+        Ok(Some((bytes, validators)))
     });
     // A look-up of a name that still waits for its server is left behind.
     runtime.shutdown_background();

@@ -70,7 +70,6 @@ fn known(torrent: &Torrent, rules: &Rules) -> Map<String, serde_json::Value> {
         ("total_size", "total_size"),
         ("has_metadata", "has_metadata"),
         ("private", "private"),
-        ("is_private", "private"),
         ("isPrivate", "private"),
     ] {
         if let Some(key) = Key::find(key) {
@@ -83,6 +82,7 @@ fn known(torrent: &Torrent, rules: &Rules) -> Map<String, serde_json::Value> {
         ("dl_limit", limit(record.down_limit)),
         ("dl_speed", json!(whole(figures.down_rate))),
         ("dl_speed_avg", json!(whole(torrent.down_bytes() / active))),
+        ("is_private", json!(record.is_private)),
         ("last_seen", moment(record.totals.seen_complete_at)),
         ("nb_connections", json!(figures.peers)),
         ("nb_connections_limit", json!(NONE)),

@@ -111,6 +111,15 @@ impl Node {
     }
 }
 
+/// Waits until something is so.
+pub fn until(what: &str, is_so: impl Fn() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < until, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// A torrent file to add.
 pub fn new(fixture: &Fixture, peers: &[SocketAddr]) -> New {
     New {

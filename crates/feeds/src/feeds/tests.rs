@@ -86,6 +86,19 @@ fn a_rule_looks_at_its_feeds_alone_and_one_that_is_off_at_none() {
 }
 
 #[test]
+fn a_link_that_cannot_be_had_is_given_again_a_few_times() {
+    let mut feeds = with_rule(wants("a"));
+    let mut given = 0;
+    for look in 0..10 {
+        for wanted in feeds.answered("all", items(&[("1", "a")]), look) {
+            feeds.failed(&wanted);
+            given += 1;
+        }
+    }
+    assert_eq!(given, TRIES_MAX);
+}
+
+#[test]
 fn memory_of_what_was_seen_is_bounded() {
     let mut feeds = with_rule(wants("nothing"));
     for round in 0..5 {
