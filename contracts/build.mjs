@@ -1,4 +1,5 @@
-// Writes `artifacts/NAME.json` for every contract that is deployed: its ABI, code and storage layout.
+// Writes `artifacts/NAME.json` for every contract that is deployed: its ABI, code and storage layout; and
+// `test/NAME.json` for those that tests deploy.
 //
 // `node build.mjs --check` compiles anew and demands that the committed bytes are the same.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -7,6 +8,7 @@ import { compile, sources } from './compile.mjs'
 import { here, load } from './packages.mjs'
 
 const DEPLOYED = ['Vault', 'Assets', 'Face', 'Token', 'Wrapped']
+const TESTING = ['Taxed']
 // EIP-170 and EIP-3860: what a chain takes.
 const CODE_BYTES_MAX = 24576
 const CREATION_BYTES_MAX = 49152
@@ -24,13 +26,25 @@ const artifact = (name, { abi, evm, storageLayout }) => {
 }
 
 const check = process.argv.includes('--check')
+
+/** Writes an artifact, or demands that it is there already. */
+const keep = (folder, its) => {
+  const name = `${folder}/${its.contract}.json`
+  const [file, text] = [join(here, name), JSON.stringify(its, null, 1) + '\n']
+  if (!check) writeFileSync(file, text)
+  else if (readFileSync(file, 'utf8') !== text) throw new Error(`${name} is not what solc gives; run build.mjs`)
+}
+
 const contracts = compile(sources())
 mkdirSync(join(here, 'artifacts'), { recursive: true })
 const sizes = DEPLOYED.map((name) => {
   const its = artifact(name, contracts[`src/${name}.sol`][name])
-  const [file, text] = [join(here, 'artifacts', `${name}.json`), JSON.stringify(its, null, 1) + '\n']
-  if (!check) writeFileSync(file, text)
-  else if (readFileSync(file, 'utf8') !== text) throw new Error(`artifacts/${name}.json is not what solc gives; run build.mjs`)
+  keep('artifacts', its)
   return `${name} ${(its.deployedBytecode.length - 2) / 2}`
 })
+for (const name of TESTING) {
+  const path = `test/${name}.sol`
+  const compiled = compile({ [path]: readFileSync(join(here, path), 'utf8') })
+  keep('test', artifact(name, compiled[path][name]))
+}
 console.log(`artifacts: ${sizes.join(', ')} bytes`)

@@ -33,6 +33,9 @@ pub struct StorageSpec {
     pub layers: Option<PieceLayers>,
     /// The parent folder: content goes to `dir/<name>`. Made when the first file is.
     pub dir: PathBuf,
+    /// The path of each file below `dir`, in the form of [`piecework_metainfo::File::path`] and as clean as
+    /// those; `None` for the torrent's own.
+    pub paths: Option<Vec<String>>,
     /// Whether each file is wanted; files beyond the end are.
     pub wanted: Vec<bool>,
     /// Where the parts file goes.
@@ -57,6 +60,8 @@ pub(crate) struct StorageShared {
     pub(crate) drive: Arc<Drive>,
     pub(crate) is_read_only: bool,
     dir: PathBuf,
+    /// Of each file, if it is not the torrent's own.
+    paths: Option<Vec<String>>,
     /// Names this storage in the cache of open files.
     id: u64,
     files: Vec<FileState>,
@@ -122,7 +127,13 @@ impl Storage {
 impl StorageShared {
     /// Where a file is or would be.
     pub(crate) fn path_of(&self, file: usize) -> PathBuf {
-        self.dir.join(self.info.files()[file].path())
+        self.dir.join(self.relative(file))
+    }
+
+    /// The path of a file below the folder.
+    fn relative(&self, file: usize) -> &str {
+        let own = self.info.files()[file].path();
+        self.paths.as_ref().and_then(|paths| paths.get(file)).map_or(own, String::as_str)
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -146,7 +157,7 @@ impl StorageShared {
     }
 
     fn open_file(&self, file: usize, access: Access) -> io::Result<OwnedFd> {
-        let components: Vec<&str> = self.info.files()[file].components().collect();
+        let components: Vec<&str> = self.relative(file).split('/').collect();
         open_below(&self.dir, &components, access)
     }
 

@@ -101,6 +101,11 @@ pub enum Source {
 /// Chooses a priority (0 skip, 1 to 7) for each file once the files are known.
 pub type FilePriorities = Arc<dyn Fn(&Info) -> Vec<u8> + Send + Sync>;
 
+/// Chooses a path for each file once the files are known: below [`AddTorrent::dir`], `/` between its
+/// components, in the form of [`piecework_metainfo::File::path`], so that the first one stands for the
+/// torrent's name. They are cleaned as names in torrents are. A file without one keeps its own.
+pub type FilePaths = Arc<dyn Fn(&Info) -> Vec<String> + Send + Sync>;
+
 /// Where a reader plays in a torrent, and how fast.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Playback {
@@ -119,6 +124,8 @@ pub struct AddTorrent {
     pub source: Source,
     /// The parent folder: data lies in `dir/<name>`.
     pub dir: PathBuf,
+    /// Where each file lies; `None` for where the torrent says. To be the same at each start.
+    pub paths: Option<FilePaths>,
     /// Peers to try besides those that trackers name.
     pub peers: Vec<SocketAddr>,
     /// Web seeds besides those that the torrent names. These may lie in a private network.
@@ -151,6 +158,7 @@ impl AddTorrent {
         Self {
             source,
             dir,
+            paths: None,
             peers: Vec::new(),
             web_seeds: Vec::new(),
             priorities: None,

@@ -25,7 +25,7 @@ mod slots;
 mod torrent;
 mod web_seeds;
 
-pub use config::{AddTorrent, EngineConfig, FilePriorities, Playback, Source};
+pub use config::{AddTorrent, EngineConfig, FilePaths, FilePriorities, Playback, Source};
 pub use control::{PeerSource, PeerStatus};
 pub use dht::{DhtConfig, DhtStatus, Found};
 pub use engine::{AddError, Engine, StartError, Waker, system_random};

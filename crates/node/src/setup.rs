@@ -5,7 +5,8 @@ use crate::config::{AddTorrent, Source};
 use crate::engine::Shared;
 use crate::prepare;
 use piecework_disk::{Resume, ResumeError, ResumeLock, Storage, StorageError, StorageSpec, Totals};
-use piecework_metainfo::{Info, PieceLayers};
+use piecework_metainfo::names::{RawPath, clean_paths};
+use piecework_metainfo::{File, Info, PATH_BYTES_MAX, PATH_COMPONENTS_MAX, PieceLayers};
 use piecework_types::Bitfield;
 use std::sync::Arc;
 
@@ -92,6 +93,7 @@ pub(crate) fn prepare(
             info: Arc::clone(&info),
             layers: layers.clone(),
             dir: spec.dir.clone(),
+            paths: file_paths(spec, &info),
             wanted: priorities.iter().map(|&priority| priority > 0).collect(),
             state_dir: shared.resume.dir().to_owned(),
             may_overwrite: spec.may_overwrite,
@@ -116,4 +118,67 @@ pub(crate) fn file_priorities(spec: &AddTorrent, info: &Info) -> Vec<u8> {
         Source::Magnet(magnet) => magnet.selects(file),
     };
     (0..).zip(info.files()).map(|(at, _)| if selects(at) { NORMAL_PRIORITY } else { 0 }).collect()
+}
+
+/// Where the user wants each file, cleaned as names in torrents are; `None` if nothing is to lie elsewhere
+/// than the torrent says.
+fn file_paths(spec: &AddTorrent, info: &Info) -> Option<Vec<String>> {
+    let chosen = spec.paths.as_ref()?(info);
+    let files = info.files();
+    let own = files.iter().map(File::path);
+    let wished = files.iter().enumerate().map(|(at, file)| {
+        let path = chosen.get(at).filter(|path| !file.is_pad() && is_usable(path));
+        path.map_or_else(|| file.path(), String::as_str)
+    });
+    let components: Vec<Vec<&[u8]>> = wished.map(|path| components(path).collect()).collect();
+    let raw = components.iter().zip(files);
+    let raw: Vec<_> =
+        raw.map(|(components, file)| RawPath { components, is_pad: file.is_pad() }).collect();
+    let (paths, _) = clean_paths(&raw);
+    (!paths.iter().map(String::as_str).eq(own)).then_some(paths)
+}
+
+/// Whether the path is no longer than those of torrents may be.
+fn is_usable(path: &str) -> bool {
+    let count = components(path).count();
+    path.len() <= PATH_BYTES_MAX && (1..=PATH_COMPONENTS_MAX).contains(&count)
+}
+
+fn components(path: &str) -> impl Iterator<Item = &[u8]> {
+    path.split('/').filter(|component| !component.is_empty()).map(str::as_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use piecework_testkit::FixtureBuilder;
+    use std::path::PathBuf;
+
+    #[test]
+    fn chosen_paths_are_as_clean_as_those_of_torrents_and_stay_below_the_folder() {
+        let folder = FixtureBuilder::folder("t").with("a", 10).with("b", 10).with("c", 10);
+        let fixture = folder.build();
+        let paths = |chosen: &[&str]| {
+            let chosen: Vec<String> = chosen.iter().map(|&path| path.to_owned()).collect();
+            let source = Source::Metainfo(Arc::new(fixture.metainfo().clone()));
+            let mut spec = AddTorrent::new(source, PathBuf::new());
+            spec.paths = Some(Arc::new(move |_: &Info| chosen.clone()));
+            file_paths(&spec, fixture.info())
+        };
+        let named = |paths: [&str; 3]| Some(paths.map(str::to_owned).to_vec());
+        assert_eq!(paths(&["x/1", "x/y/2", "3"]), named(["x/1", "x/y/2", "3"]));
+        assert_eq!(paths(&["new/a"]), named(["new/a", "t/b", "t/c"]));
+        assert_eq!(paths(&["t/a", "t/b", "t/c"]), None);
+        assert_eq!(paths(&["", "///", &"x".repeat(PATH_BYTES_MAX + 1)]), None);
+        let wild = paths(&["/etc/x", "../../b", "t\\c\0"]).unwrap_or_default();
+        assert_eq!(wild[0], "etc/x");
+        for path in &wild {
+            let is_clean = |part: &str| !part.is_empty() && part != "." && part != "..";
+            assert!(path.split('/').all(is_clean) && !path.contains(['\\', '\0']), "{path}");
+        }
+        let same = paths(&["d", "D", "d/e"]).unwrap_or_default();
+        let folded: std::collections::BTreeSet<_> =
+            same.iter().map(|path| path.to_lowercase()).collect();
+        assert!(folded.len() == 3 && !same.contains(&"d".to_owned()), "{same:?}");
+    }
 }

@@ -3,8 +3,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+use alloy_primitives::{Address, Bytes, keccak256};
 use piecework_testkit::{Run, Sandbox, Signal};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -67,7 +68,10 @@ impl Machine {
 
 /// A machine with a chain of its own that runs.
 fn owner(more: &[&str]) -> (Machine, Run, Value) {
-    let machine = Machine::new();
+    owner_of(Machine::new(), more)
+}
+
+fn owner_of(machine: Machine, more: &[&str]) -> (Machine, Run, Value) {
     let made = machine.told(&[&["chain", "init"], more].concat()).remove(0);
     let run = machine.start(&["chain", "run", "--rpc", "127.0.0.1:0"]);
     run.wait_object("ready", |object| object["event"] == "ready");
@@ -265,4 +269,104 @@ fn a_chain_whose_transactions_cost_nothing_is_not_served_to_the_world() {
     machine.told(&["chain", "init"]);
     let refused = machine.refused(&["chain", "run", "--rpc", "0.0.0.0:0"]);
     assert!(refused.contains("--open-free"), "{refused}");
+}
+
+/// Where [`with_taxed_token`] puts it.
+const TAXED: &str = "0x00000000000000000000000000000000000770CE";
+
+/// A chain that begins with a token of `decimals`, and 18 of them from block `later` on, which keeps
+/// a tenth of what is sent; the owner has 1,000 whole ones of 6.
+fn with_taxed_token(decimals: u64, later: u64) -> (Machine, Run) {
+    let machine = Machine::new();
+    let artifact: Value =
+        serde_json::from_str(include_str!("../../../contracts/test/Taxed.json")).unwrap();
+    let owner: Address = machine.address().parse().unwrap();
+    // The first slot maps owners to what they have; the third and those behind it are the token's ways.
+    let has = keccak256([owner.into_word().0, [0; 32]].concat());
+    let storage = json!({
+        has.to_string(): "1000000000", "0x2": "10", "0x3": decimals.to_string(), "0x4": "18",
+        "0x5": later.to_string(),
+    });
+    let taxed = json!({ "balance": "0", "code": artifact["deployedBytecode"], "storage": storage });
+    fs::write(machine.path("genesis.json"), json!({ "alloc": { TAXED: taxed } }).to_string())
+        .unwrap();
+    let (machine, run, _) = owner_of(machine, &["--alloc", "genesis.json"]);
+    (machine, run)
+}
+
+#[test]
+fn a_token_that_keeps_a_part_is_never_put_into_the_vault_and_what_arrives_of_it_is_told() {
+    let (owner, _chain) = with_taxed_token(6, 1000);
+    let guest = guest(&owner);
+    let spends = ["--token", TAXED, "--yes", "--password-file", "password"];
+    let refused = |verb| {
+        let text = owner.refused(&[&["vault", verb, "5"][..], &spends].concat());
+        assert!(text.contains("takes fees") && text.contains("use another token"), "{text}");
+        text
+    };
+    let text = refused("deposit");
+    assert!(text.contains("done before it: let the vault"), "{text}");
+    // The permission is there now, so nothing at all is sent.
+    assert!(!refused("bond").contains("done before it"));
+    assert_eq!(owner.balance(TAXED), "1000");
+
+    let told = owner.spend(&["token", "send", "5", TAXED, &guest.address()]);
+    let problem = told.iter().find(|object| object["event"] == "problem").unwrap();
+    let text = problem["text"].as_str().unwrap();
+    assert!(text.contains("of 5 TAX only 4.5 arrived"), "{text}");
+    assert_eq!((owner.balance(TAXED), guest.balance(TAXED)), ("995".into(), "4.5".into()));
+    let exact = owner.spend(&["token", "send", "5", "TOK", &guest.address()]);
+    assert!(exact.iter().all(|object| object["event"] != "problem"), "{exact:?}");
+}
+
+#[test]
+fn a_token_that_lies_about_its_decimals_is_not_joined_and_not_spent() {
+    let (owner, _chain) = with_taxed_token(6, 2);
+    let guest = guest(&owner);
+    let network = guest.sandbox.state().join("network.json");
+    let mut listed: Value = serde_json::from_str(&fs::read_to_string(&network).unwrap()).unwrap();
+    let artifact: Value =
+        serde_json::from_str(include_str!("../../../contracts/test/Taxed.json")).unwrap();
+    let code: Bytes = artifact["deployedBytecode"].as_str().unwrap().parse().unwrap();
+    let of = |decimals: u64| {
+        json!({
+            "address": TAXED, "code_hash": keccak256(&code), "name": "Taxed", "symbol": "TAX",
+            "decimals": decimals,
+        })
+    };
+    let known = listed["tokens"].clone();
+    let mut join = |machine: &Machine, decimals| {
+        listed["tokens"] = known.clone();
+        listed["tokens"].as_array_mut().unwrap().push(of(decimals));
+        fs::write(machine.path("listed.json"), listed.to_string()).unwrap();
+    };
+    join(&guest, 8);
+    let text = guest.refused(&["chain", "join", "listed.json", "--yes"]);
+    assert!(text.contains("has decimals 6, the network file says 8"), "{text}");
+    assert!(text.contains("correct the file or leave the token out"), "{text}");
+
+    join(&guest, 6);
+    guest.told(&["chain", "join", "listed.json", "--yes"]);
+    assert_eq!(guest.balance("TAX"), "0");
+    for _ in 0..2 {
+        owner.spend(&["token", "send", "1", "coin", &guest.address()]);
+    }
+    // The guest would now send 10^12 times what it means.
+    let send =
+        ["token", "send", "1", "TAX", &owner.address(), "--yes", "--password-file", "password"];
+    let text = guest.refused(&send);
+    assert!(text.contains("has decimals 18, the network file says 6"), "{text}");
+    let again = guest.path("again.json");
+    owner.told(&["chain", "share", "-o", again.to_str().unwrap()]);
+    guest.told(&["chain", "join", "again.json", "--yes"]);
+    assert_eq!(guest.balance("coin"), "2", "not even a fee was paid");
+}
+
+#[test]
+fn a_token_with_more_decimals_than_an_amount_has_and_an_address_without_one_are_named() {
+    let (owner, _chain) = with_taxed_token(77, 1000);
+    let text = owner.refused(&["token", "balance", "--token", TAXED]);
+    assert!(text.contains("at most 38 decimals, got 77") && text.contains("use another"), "{text}");
+    let text = owner.refused(&["token", "balance", "--token", &owner.address()]);
+    assert!(text.contains("is no token"), "{text}");
 }

@@ -26,7 +26,9 @@ pub enum AmountFault {
     #[error("the amount is over 2^128 - 1 of the token's smallest unit")]
     TooLarge,
     /// A token with more decimals than any amount has digits.
-    #[error("a token has at most {DECIMALS_MAX} decimals, got {got}")]
+    #[error(
+        "a token has at most {DECIMALS_MAX} decimals, got {got}: its amounts cannot be counted; use another"
+    )]
     Decimals {
         /// What it says.
         got: u8,

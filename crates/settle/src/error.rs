@@ -66,14 +66,28 @@ pub enum SettleError {
         /// Whole tokens.
         have: String,
     },
-    /// A contract would refuse it, so nothing was sent.
-    #[error("{what} would be refused: {reason}; nothing was sent")]
+    /// A contract would refuse it, so it was not sent.
+    #[error("{what} would be refused: {reason}; it was not sent")]
     Refused {
         /// What was to be done.
         what: String,
         /// The contract's reason.
         reason: String,
     },
+    /// A later step of a plan went wrong, and those before it cannot be taken back.
+    #[error("{error}; done before it: {}", .done.join(", "))]
+    Stopped {
+        /// The steps that count.
+        done: Vec<String>,
+        /// Why there are no more.
+        error: Box<Self>,
+    },
+    /// An address that is no token's.
+    #[error(
+        "{0} is no token, for it does not tell how many decimals it has: is the address right, and of \
+         this network?"
+    )]
+    NoToken(Address),
     /// It is on the chain, and failed there.
     #[error("{what} failed in block {block}: {reason}; only its fee was paid (transaction {hash})")]
     Failed {

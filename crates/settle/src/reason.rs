@@ -58,7 +58,8 @@ fn vault(error: &Vault::VaultErrors) -> String {
                 .into()
         }
         Refusal::InexactTransfer(_) => {
-            "the token moved another amount than it was told: one that takes fees cannot be used"
+            "the token moved another amount than it was told, and one that takes fees cannot be in the \
+             vault: use another token"
                 .into()
         }
     }

@@ -10,7 +10,7 @@ use crate::error::SettleError;
 use crate::network::{COIN_DECIMALS, NAME_CHARS_MAX, TokenEntry};
 use crate::plan::{Call, Plan};
 use crate::receipt::Receipt;
-use crate::rpc::cleaned;
+use crate::rpc::{RpcFault, cleaned};
 use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::{SolCall, SolEvent};
 
@@ -61,8 +61,13 @@ impl Client {
         if let Some(entry) = self.network().token(address) {
             return Ok(entry.clone());
         }
-        let code_hash = self.code_hash(address)?.unwrap_or_default();
-        let decimals = self.newest(address, &Erc20::decimalsCall {})?;
+        let code_hash = self.code_hash(address)?.ok_or(SettleError::NoToken(address))?;
+        let decimals = match self.newest(address, &Erc20::decimalsCall {}) {
+            Err(SettleError::Rpc(error)) if is_other_contract(&error.fault) => {
+                return Err(SettleError::NoToken(address));
+            }
+            told => told?,
+        };
         if decimals > DECIMALS_MAX {
             return Err(crate::AmountFault::Decimals { got: decimals }.into());
         }
@@ -148,6 +153,18 @@ impl Client {
         self.plan(from, vec![contract_call(what, token.address, &call, TRANSFER_GAS_MOST)])
     }
 
+    /// How much of a token came to an account by a transaction, as the token tells: less than was sent, if it
+    /// keeps a part.
+    #[must_use]
+    pub fn arrived(&self, receipt: &Receipt, token: Address, whom: Address) -> U256 {
+        let logs = receipt.logs.iter().filter(|log| log.address == token);
+        let told = logs.filter_map(|log| {
+            Erc20::Transfer::decode_raw_log(log.topics.iter().copied(), &log.data).ok()
+        });
+        let amounts = told.filter(|it| it.to == whom).map(|it| it.value);
+        amounts.fold(U256::ZERO, U256::saturating_add)
+    }
+
     /// Sends of the chain's coin, wei.
     ///
     /// # Errors
@@ -223,4 +240,9 @@ fn demand_receiver(what: &str, to: Address, contracts: &[Address]) -> Result<(),
     }
     let reason = "nobody could ever send it on from there; name an account".to_owned();
     Err(SettleError::Refused { what: what.to_owned(), reason })
+}
+
+/// What a contract answers that has no such function: nothing, something else, or a refusal.
+fn is_other_contract(fault: &RpcFault) -> bool {
+    matches!(fault, RpcFault::Field { .. } | RpcFault::Refused { .. })
 }

@@ -66,6 +66,7 @@ impl StorageShared {
             is_read_only: spec.is_read_only,
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             files: Vec::new(),
+            paths: spec.paths,
             dir,
             parts,
         };
@@ -86,10 +87,10 @@ impl StorageShared {
         let (mut longer, mut absent) = (Vec::new(), Vec::new());
         let mut known_folder = PathBuf::new();
         for (at, file) in self.info.files().iter().enumerate() {
-            let path = self.dir.join(file.path());
+            let path = self.path_of(at);
             if !file.is_pad() && path.parent().is_some_and(|folder| folder != known_folder) {
                 known_folder = path.parent().map(Path::to_owned).unwrap_or_default();
-                self.check_folders(file.path())?;
+                self.check_folders(self.relative(at))?;
             }
             let found = if file.is_pad() { None } else { found_at(&path)? };
             match &found {
@@ -190,15 +191,21 @@ impl StorageShared {
             if file.length() > 0 || file.is_pad() || self.is_in_parts(at) {
                 continue;
             }
-            let components: Vec<&str> = file.components().collect();
+            let components: Vec<&str> = self.relative(at).split('/').collect();
             let made = match file.symlink() {
                 // Not through the cache: it would push out files that are needed again.
                 None => open_below(&self.dir, &components, self.create_access(at)).map(drop),
-                Some(target) => self.link(&components, target),
+                Some(target) => self.link(&components, self.relative_of(target)),
             };
             made.map_err(|error| LocalFault::new(Action::Create, self.path_of(at), error))?;
         }
         Ok(())
+    }
+
+    /// Where the file of this path in the torrent lies.
+    fn relative_of<'a>(&'a self, path: &'a str) -> &'a str {
+        let file = self.info.files().iter().position(|file| file.path() == path);
+        file.map_or(path, |file| self.relative(file))
     }
 
     /// `target` counts from the same folder as the link's own path.

@@ -68,13 +68,25 @@ fn list(purse: &Purse, out: Out) -> Result<(), Failure> {
 /// Sends tokens or coin.
 pub(crate) fn send(args: &SendArgs, purse: &Purse, out: Out) -> Result<(), Failure> {
     let (from, to) = (purse.owner()?, address(&args.to)?);
-    let plan = if args.token == COIN {
-        purse.client.send_coin(from, to, amount(&args.amount, COIN_DECIMALS)?)
-    } else {
-        let token = purse.token(&args.token)?;
-        purse.client.send_token(from, &token, (to, amount(&args.amount, token.decimals)?))
-    };
-    purse.carry_out(&plan.map_err(Failure::new)?, &args.spend, out).map(drop)
+    if args.token == COIN {
+        let plan = purse.client.send_coin(from, to, amount(&args.amount, COIN_DECIMALS)?);
+        return purse.carry_out(&plan.map_err(Failure::new)?, &args.spend, out).map(drop);
+    }
+    let token = purse.token(&args.token)?;
+    let sent = amount(&args.amount, token.decimals)?;
+    let plan = purse.client.send_token(from, &token, (to, sent)).map_err(Failure::new)?;
+    for receipt in purse.carry_out(&plan, &args.spend, out)? {
+        let arrived = purse.client.arrived(&receipt, token.address, to);
+        if arrived != U256::from(sent) {
+            let TokenEntry { symbol, decimals, .. } = &token;
+            let whole = format_amount(arrived, *decimals);
+            out.problem(&format!(
+                "of {} {symbol} only {whole} arrived, says the token: it keeps a part of what is sent",
+                args.amount
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn balance(args: &BalanceArgs, purse: &Purse, out: Out) -> Result<(), Failure> {

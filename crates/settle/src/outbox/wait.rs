@@ -44,21 +44,38 @@ impl Outbox {
         told: &mut dyn FnMut(usize, &Progress),
     ) -> Result<Vec<Receipt>, SettleError> {
         let mut receipts = Vec::with_capacity(plan.steps.len());
-        for (index, step) in plan.steps.iter().enumerate() {
-            let mut step = step.clone();
-            if index > 0 {
-                // What could not be estimated before can be now; what was agreed to is the most.
-                step.gas = client.gas(self.account(), &step.call)?.min(step.gas);
-            }
-            let nonce = self.submit(client, signer, (step.clone(), plan.fees))?;
+        for index in 0..plan.steps.len() {
             let told = &mut |progress: &Progress| told(index, progress);
-            let receipt = self.wait(client, signer, nonce, waiting, told)?;
-            if !receipt.is_success {
-                return Err(self.failed(client, &step, &receipt));
+            match self.carry_out(client, signer, (plan, index), waiting, told) {
+                Ok(receipt) => receipts.push(receipt),
+                Err(error) if index == 0 => return Err(error),
+                Err(error) => {
+                    let done = plan.steps[..index].iter().map(|step| step.call.what.clone());
+                    let (done, error) = (done.collect(), Box::new(error));
+                    return Err(SettleError::Stopped { done, error });
+                }
             }
-            receipts.push(receipt);
         }
         Ok(receipts)
+    }
+
+    /// One step: it is sent, and counts.
+    fn carry_out(
+        &mut self,
+        client: &Client,
+        signer: &dyn Signer,
+        (plan, index): (&Plan, usize),
+        waiting: Waiting,
+        told: &mut dyn FnMut(&Progress),
+    ) -> Result<Receipt, SettleError> {
+        let mut step = plan.steps[index].clone();
+        if index > 0 {
+            // What could not be estimated before can be now; what was agreed to is the most.
+            step.gas = client.gas(self.account(), &step.call)?.min(step.gas);
+        }
+        let nonce = self.submit(client, signer, (step.clone(), plan.fees))?;
+        let receipt = self.wait(client, signer, nonce, waiting, told)?;
+        if receipt.is_success { Ok(receipt) } else { Err(self.failed(client, &step, &receipt)) }
     }
 
     /// Waits until a transaction is done. Servers that cannot be reached meanwhile are waited for too.

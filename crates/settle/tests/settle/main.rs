@@ -13,4 +13,6 @@ mod rules;
 #[cfg(feature = "chains")]
 mod suite;
 #[cfg(feature = "chains")]
+mod taxed;
+#[cfg(feature = "chains")]
 mod trouble;

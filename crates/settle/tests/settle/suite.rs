@@ -10,7 +10,7 @@ const DAY: u64 = 24 * 3600;
 const ONE: u128 = 1_000_000;
 
 /// The same scenario, unchanged, on each.
-fn on_every_chain(scenario: impl Fn(&dyn Chain)) {
+pub(crate) fn on_every_chain(scenario: impl Fn(&dyn Chain)) {
     println!("on anvil");
     scenario(&Anvil::start(&["--hardfork", "prague"]));
     println!("on ours");
@@ -96,7 +96,8 @@ fn what_cannot_be_paid_or_would_be_refused_is_said_before_anything_is_sent() {
         says(new("", 1), "1 to 16 bytes");
         says(new("X", 0), "above 0");
         let nowhere = client.token(poor.address()).unwrap_err();
-        says(nowhere, "decimals()");
+        says(nowhere, "is no token");
+        says(client.token(client.network().vault.address).unwrap_err(), "is no token");
     });
 }
 
