@@ -6,9 +6,10 @@ use crate::places::Roots;
 use crate::source::info_hashes;
 use crate::store::{Kept, Store};
 use piecework_catalog::Record;
-use piecework_metainfo::{Info, Magnet, Metainfo};
+use piecework_metainfo::{File, Info, Magnet, Metainfo};
 use piecework_node::{
-    AddTorrent, Engine, FilePriorities, NORMAL_PRIORITY, Source, TorrentKey, WebSeed, WebSeedKind,
+    AddTorrent, Engine, FilePaths, FilePriorities, NORMAL_PRIORITY, Source, TorrentKey, WebSeed,
+    WebSeedKind,
 };
 use piecework_types::InfoHash;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -62,6 +63,7 @@ pub(crate) fn load(
         record.web_seeds.iter().filter_map(|url| WebSeed::new(url, WebSeedKind::Files)).collect();
     // Without any, a magnet may select files itself (BEP 53).
     spec.priorities = (!record.priorities.is_empty()).then(|| priorities(&record));
+    spec.paths = paths(&record);
     spec.is_sequential = record.is_sequential;
     spec.edges_first = record.edges_first;
     spec.is_trusted = record.is_trusted;
@@ -90,6 +92,20 @@ fn magnet(record: &Record) -> Result<Magnet, String> {
         magnet.trackers = trackers.iter().flatten().cloned().collect();
     }
     Ok(magnet)
+}
+
+/// Where files lie that were renamed; `None` if none was.
+fn paths(record: &Record) -> Option<FilePaths> {
+    if record.paths.is_empty() {
+        return None;
+    }
+    let renamed = record.paths.clone();
+    Some(Arc::new(move |info: &Info| {
+        let path = |(number, file): (u32, &File)| {
+            renamed.get(&number).cloned().unwrap_or_else(|| file.path().to_owned())
+        };
+        (0..).zip(info.files()).map(path).collect()
+    }))
 }
 
 /// Those of the record, for whatever files there turn out to be.
