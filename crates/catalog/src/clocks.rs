@@ -43,6 +43,8 @@ pub(crate) struct Clocks {
     pub(crate) is_slow: bool,
     /// Since when that is no longer true.
     slow_turned_at: Option<Time>,
+    /// What the engine says of its data is from after the last wish for a check.
+    pub(crate) has_checked: bool,
 }
 
 impl Clocks {
@@ -53,6 +55,7 @@ impl Clocks {
             saved_at: now - SAVE_TIME * u32::from(id.0[0]) / 512,
             smoothed_at: now,
             sent_at: now,
+            has_checked: true,
             ..Self::default()
         };
     }
@@ -83,6 +86,7 @@ impl Entry {
         self.count_bytes(&figures, moment);
         self.smooth(figures.down_rate, moment.now, is_first);
         let was_checking = self.torrent.figures.checking_milli.is_some();
+        self.clocks.has_checked |= figures.checking_milli.is_some();
         self.torrent.figures = figures;
         let mut seen = Seen {
             is_turn: is_first || was_checking != figures.checking_milli.is_some(),
@@ -100,7 +104,7 @@ impl Entry {
         let record = &mut self.torrent.record;
         record.last.wanted_bytes = figures.wanted_bytes;
         record.last.left_bytes = figures.left_bytes;
-        if record.wants_check || record.is_trusted {
+        if (record.wants_check && self.clocks.has_checked) || record.is_trusted {
             (record.wants_check, record.is_trusted) = (false, false);
             seen.is_record = true;
         }

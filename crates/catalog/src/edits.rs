@@ -118,8 +118,8 @@ impl Catalog {
         for id in self.known(ids)? {
             let Some(entry) = self.torrents.get_mut(&id) else { continue };
             if entry.is_in() && entry.torrent.record.error.is_none() {
+                entry.clocks.has_checked = false;
                 self.effects.push_back(Effect::Check(id));
-                continue;
             }
             let record = &mut entry.torrent.record;
             (record.wants_check, record.error, record.is_missing) = (true, None, false);

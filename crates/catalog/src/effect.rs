@@ -54,7 +54,7 @@ pub enum Effect {
     Manner(InfoHash),
     /// Its trackers changed while it is loaded.
     Trackers(InfoHash),
-    /// Hash all its data while it is loaded.
+    /// Hash all its data while it is loaded. Its record says `wants_check` until figures have shown the check.
     Check(InfoHash),
     /// Ask its trackers while it is loaded.
     Reannounce(InfoHash),

@@ -100,7 +100,7 @@ pub struct Record {
     pub error: Option<String>,
     /// The error is that its files are gone.
     pub is_missing: bool,
-    /// Hash all data at the next start.
+    /// Hash all data at the next start, whatever resume data says. Ends when figures show what is there.
     pub wants_check: bool,
     /// Files of the right size count as complete at the first start.
     pub is_trusted: bool,

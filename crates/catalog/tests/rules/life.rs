@@ -243,3 +243,22 @@ fn a_restart_gives_back_what_was_there() {
     bench.restart();
     assert_eq!((records(&bench), stages(&bench), bench.loaded()), before);
 }
+
+#[test]
+fn a_check_that_is_wanted_is_not_forgotten_before_it_was_done() {
+    let mut bench = Bench::new(rules());
+    bench.add(record(1));
+    bench.mode(1, Mode::Stopped);
+    bench.command(Command::Check(vec![id(1)]));
+    bench.restart();
+    assert!(bench.record(1).wants_check && bench.stage(1) == Stage::Stopped);
+    bench.mode(1, Mode::Queued);
+    assert!(!bench.record(1).wants_check, "the engine says what is there");
+    bench.told();
+    bench.command(Command::Check(vec![id(1)]));
+    assert_eq!((bench.told(), bench.stage(1)), (vec![Effect::Check(id(1))], Stage::Checking));
+    bench.observe(1, |it| it.checking_milli = Some(900));
+    assert!(bench.record(1).wants_check);
+    bench.observe(1, |it| it.checking_milli = None);
+    assert!(!bench.record(1).wants_check);
+}
