@@ -5,7 +5,7 @@ use crate::command::{Command, Refusal, RefusalKind};
 use crate::commands::record_id;
 use crate::drives::Drives;
 use crate::effect::{Effect, Outcome};
-use crate::field::FieldSet;
+use crate::field_set::FieldSet;
 use crate::journal::{Delta, Journal, Revision};
 use crate::life::{Entry, Leaving};
 use crate::moment::Moment;

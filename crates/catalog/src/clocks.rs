@@ -1,10 +1,11 @@
 //! What the engine says of a torrent, counted: bytes, time, the rate of the last seconds, slowness.
 //!
-//! Invariant: figures that did not change cost nothing, and counts alone do not have a record written more often
-//! than every few minutes.
+//! Invariant: figures that did not change cost nothing, and counts alone do not have a record written more
+//! often than every few minutes.
 
 use crate::catalog::Catalog;
-use crate::field::{Field, FieldSet};
+use crate::field::Field;
+use crate::field_set::FieldSet;
 use crate::life::{Entry, Life};
 use crate::moment::Moment;
 use crate::rules::QueueRules;
@@ -75,8 +76,8 @@ impl Clocks {
 }
 
 impl Entry {
-    /// Takes new figures in; gives whether something happened that is more than a count, and whether the record
-    /// is to be written down at once.
+    /// Takes new figures in; gives whether something happened that is more than a count, and whether the
+    /// record is to be written down at once.
     fn observe(&mut self, figures: Figures, moment: Moment) -> Seen {
         let is_first = self.life == Life::Loading;
         if is_first {

@@ -68,7 +68,8 @@ impl Catalog {
         })
     }
 
-    /// Paths count at once, for people and for further renames; where the files lie until then is kept beside.
+    /// Paths count at once, for people and for further renames; where the files lie until then is kept
+    /// beside.
     pub(crate) fn rename_files(
         &mut self,
         id: InfoHash,

@@ -1,11 +1,12 @@
 //! Whose turn it is, and places in the queue.
 //!
-//! Owns the order of torrents and the count of places that are taken. Invariant: no two torrents have one key,
-//! and no more take part than the rules allow, forced ones and checks aside.
+//! Owns the order of torrents and the count of places that are taken. Invariant: no two torrents have one
+//! key, and no more take part than the rules allow, forced ones and checks aside.
 
 use crate::catalog::Catalog;
 use crate::command::{Jump, Refusal};
-use crate::field::{Field, FieldSet};
+use crate::field::Field;
+use crate::field_set::FieldSet;
 use crate::rules::QueueRules;
 use piecework_types::InfoHash;
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
-//! Two days of a daemon in virtual time, from one seed: a Friday evening to a Sunday evening with two hundred
-//! torrents, a queue, categories, slow nights on weekdays, share limits, a drive that fills up and is freed, and
-//! a crash in the middle from which only what was written down comes back.
+//! Two days of a daemon in virtual time, from one seed: a Friday evening to a Sunday evening with two
+//! hundred torrents, a queue, categories, slow nights on weekdays, share limits, a drive that fills up and
+//! is freed, and a crash in the middle from which only what was written down comes back.
 //!
 //! What happened is compared with `two_days.txt`; with `UPDATE_TWO_DAYS` set it is written anew.
 
