@@ -94,7 +94,7 @@ impl Catalog {
             }
         }
         self.repair_queue();
-        self.number_places();
+        self.bids();
         self.categories.keys().for_each(|name| self.journal.category(name));
         self.tags.iter().for_each(|name| self.journal.tag(name));
         for id in self.those(|_| true) {

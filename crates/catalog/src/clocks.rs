@@ -21,6 +21,8 @@ const SLOW_AFTER: Duration = Duration::from_secs(60);
 const SAVE_BYTES: Duration = Duration::from_secs(5 * 60);
 /// Counts of time alone are: a restart loses so much of them, and thousands of quiet torrents cost little.
 const SAVE_TIME: Duration = Duration::from_secs(30 * 60);
+/// A check that was not seen in so long was over between two looks.
+const CHECK_SEEN: Duration = Duration::from_secs(60);
 /// How far back the smooth rate looks.
 const SMOOTH: Duration = Duration::from_secs(10);
 /// Dates that would change with each observation are not told more often.
@@ -44,8 +46,9 @@ pub(crate) struct Clocks {
     pub(crate) is_slow: bool,
     /// Since when that is no longer true.
     slow_turned_at: Option<Time>,
-    /// What the engine says of its data is from after the last wish for a check.
-    pub(crate) has_checked: bool,
+    /// When the engine was told of a wish for a check, and whether it has been seen to check since.
+    check_asked_at: Time,
+    has_checked: bool,
 }
 
 impl Clocks {
@@ -56,13 +59,17 @@ impl Clocks {
             saved_at: now - SAVE_TIME * u32::from(id.0[0]) / 512,
             smoothed_at: now,
             sent_at: now,
-            has_checked: true,
+            check_asked_at: now,
             ..Self::default()
         };
     }
 
     pub(crate) const fn saved(&mut self, now: Time) {
         (self.saved_at, self.has_bytes) = (now, false);
+    }
+
+    pub(crate) const fn ask_check(&mut self, now: Time) {
+        (self.check_asked_at, self.has_checked) = (now, false);
     }
 
     /// It seeds from now on: slowness is that of the other direction.
@@ -97,6 +104,7 @@ impl Entry {
         if figures.checking_milli.is_none() && !figures.is_fetching_metadata && is_known {
             self.know(figures, moment, &mut seen);
         }
+        seen.is_record |= self.end_check(moment.now);
         seen
     }
 
@@ -105,10 +113,7 @@ impl Entry {
         let record = &mut self.torrent.record;
         record.last.wanted_bytes = figures.wanted_bytes;
         record.last.left_bytes = figures.left_bytes;
-        if (record.wants_check && self.clocks.has_checked) || record.is_trusted {
-            (record.wants_check, record.is_trusted) = (false, false);
-            seen.is_record = true;
-        }
+        seen.is_record |= std::mem::take(&mut record.is_trusted);
         let is_whole = figures.seeds > 0
             || figures.availability_milli.is_some_and(|copies| copies >= WHOLE_MILLI);
         let seen_at = record.totals.seen_complete_at.unwrap_or(0);
@@ -123,6 +128,15 @@ impl Entry {
         if has_turned {
             (self.clocks.sent_at, seen.is_turn, seen.is_record) = (moment.now, true, true);
         }
+    }
+
+    /// The wish for a check ends when one was seen to end, or could have been; gives whether it did just now.
+    fn end_check(&mut self, now: Time) -> bool {
+        let is_over = self.torrent.record.wants_check
+            && self.torrent.figures.checking_milli.is_none()
+            && (self.clocks.has_checked || now.since(self.clocks.check_asked_at) >= CHECK_SEEN);
+        self.torrent.record.wants_check &= !is_over;
+        is_over
     }
 
     /// Adds what moved since the last figures of this load.
@@ -250,7 +264,7 @@ impl Catalog {
                 let eta = FieldSet::from_iter([Field::EtaSeconds]);
                 self.journal.observe(&entry.torrent, &mut entry.marks, eta);
             }
-            if entry.clocks.is_due(moment.now) {
+            if entry.end_check(moment.now) || entry.clocks.is_due(moment.now) {
                 due.push(*id);
             }
         }
