@@ -26,6 +26,7 @@ use utoipa::{OpenApi, PartialSchema, ToSchema};
         (name = "files", description = "What is in a torrent, and streaming."),
         (name = "peers", description = "Peers, trackers and web seeds."),
         (name = "categories", description = "Categories and tags."),
+        (name = "feeds", description = "RSS and Atom feeds, and rules that choose from them."),
         (name = "settings", description = "Settings, speeds and folders."),
         (name = "node", description = "The node as a whole."),
         (name = "events", description = "Changes as they happen."),

@@ -3,6 +3,7 @@
 mod add;
 mod categories;
 mod edit;
+mod feeds;
 mod files;
 mod folders;
 mod keys;
@@ -85,6 +86,12 @@ pub(crate) fn guarded_routes() -> OpenApiRouter<Api> {
         .routes(routes!(categories::put, categories::remove))
         .routes(routes!(categories::tags))
         .routes(routes!(categories::put_tag, categories::remove_tag))
+        .routes(routes!(feeds::feeds))
+        .routes(routes!(feeds::put, feeds::remove))
+        .routes(routes!(feeds::refresh))
+        .routes(routes!(feeds::rules))
+        .routes(routes!(feeds::put_rule, feeds::remove_rule))
+        .routes(routes!(feeds::preview))
         .routes(routes!(settings::speed, settings::set_speed))
         .routes(routes!(settings::settings, settings::set))
         .routes(routes!(node::node))

@@ -5,7 +5,7 @@ use crate::command::{Command, Refusal, RefusalKind};
 use crate::commands::record_id;
 use crate::drives::Drives;
 use crate::effect::{Effect, Outcome};
-use crate::field::FieldSet;
+use crate::field_set::FieldSet;
 use crate::journal::{Delta, Journal, Revision};
 use crate::life::{Entry, Leaving};
 use crate::moment::Moment;
@@ -94,7 +94,7 @@ impl Catalog {
             }
         }
         self.repair_queue();
-        self.number_places();
+        self.bids();
         self.categories.keys().for_each(|name| self.journal.category(name));
         self.tags.iter().for_each(|name| self.journal.tag(name));
         for id in self.those(|_| true) {

@@ -1,7 +1,7 @@
 //! Free space of the drives that unfinished torrents lie on.
 //!
-//! Below the least free space a folder counts as low; it does so until there is clearly more, so that torrents do
-//! not stop and start with each piece.
+//! Below the least free space a folder counts as low; it does so until there is clearly more, so that
+//! torrents do not stop and start with each piece.
 
 use std::collections::BTreeMap;
 

@@ -4,6 +4,7 @@ use crate::catalog::Catalog;
 use crate::command::{Refusal, RefusalKind, TrackerEdit};
 use crate::commands::put;
 use crate::effect::Effect;
+use crate::moment::Moment;
 use crate::paths::{check_apart, check_file, clean_folder, clean_name, quoted, set_folders};
 use crate::record::{Record, TRACKERS_MAX};
 use piecework_types::InfoHash;
@@ -68,7 +69,8 @@ impl Catalog {
         })
     }
 
-    /// Paths count at once, for people and for further renames; where the files lie until then is kept beside.
+    /// Paths count at once, for people and for further renames; where the files lie until then is kept
+    /// beside.
     pub(crate) fn rename_files(
         &mut self,
         id: InfoHash,
@@ -114,12 +116,12 @@ impl Catalog {
         Ok(())
     }
 
-    pub(crate) fn check(&mut self, ids: &[InfoHash]) -> Result<(), Refusal> {
+    pub(crate) fn check(&mut self, ids: &[InfoHash], moment: Moment) -> Result<(), Refusal> {
         for id in self.known(ids)? {
             let Some(entry) = self.torrents.get_mut(&id) else { continue };
             if entry.is_in() && entry.torrent.record.error.is_none() {
+                entry.clocks.ask_check(moment.now);
                 self.effects.push_back(Effect::Check(id));
-                continue;
             }
             let record = &mut entry.torrent.record;
             (record.wants_check, record.error, record.is_missing) = (true, None, false);

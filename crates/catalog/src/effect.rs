@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 /// Something for whoever drives the catalog. What it needs to know stands in the torrent's record.
 ///
-/// Of one torrent at most one of `Load`, `Unload`, `Move` and `RenameFiles` is under way, but for an `Unload`
-/// that may overtake a `Load`. The small ones (`Limits` to `Reannounce`) have no outcome; for a torrent that is
-/// not in the engine they mean nothing.
+/// Of one torrent at most one of `Load`, `Unload`, `Move` and `RenameFiles` is under way, but for an
+/// `Unload` that may overtake a `Load`. The small ones (`Limits` to `Reannounce`) have no outcome; for a
+/// torrent that is not in the engine they mean nothing.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Effect {
     /// Let the engine take part in it, as its record says. The first observation shows that it does;
@@ -16,8 +16,8 @@ pub enum Effect {
     /// Take it out of the engine, with everything written. [`Outcome::Unloaded`] follows, always: also where
     /// the engine has no such torrent, because it failed there or was not loaded yet.
     Unload(InfoHash),
-    /// Move its payload; it is not loaded. [`Outcome::Moved`] or [`Outcome::MoveFailed`] follows. After a crash
-    /// it comes once more: what lies in `to` already has been moved.
+    /// Move its payload; it is not loaded. [`Outcome::Moved`] or [`Outcome::MoveFailed`] follows. After a
+    /// crash it comes once more: what lies in `to` already has been moved.
     Move {
         /// Which.
         id: InfoHash,
@@ -27,15 +27,16 @@ pub enum Effect {
         to: String,
     },
     /// Rename files below the folder it lies in; it is not loaded. [`Outcome::Moved`] or
-    /// [`Outcome::MoveFailed`] follows, all or nothing. After a crash it comes once more: what has its new path
-    /// already has been renamed.
+    /// [`Outcome::MoveFailed`] follows, all or nothing. After a crash it comes once more: what has its new
+    /// path already has been renamed.
     RenameFiles {
         /// Which.
         id: InfoHash,
         /// Which files.
         files: Vec<FileRename>,
     },
-    /// It has left the catalog and the engine: forget its metainfo and resume data, and delete its files if so.
+    /// It has left the catalog and the engine: forget its metainfo and resume data, and delete its files if
+    /// so.
     Forget {
         /// Which.
         id: InfoHash,
@@ -54,7 +55,8 @@ pub enum Effect {
     Manner(InfoHash),
     /// Its trackers changed while it is loaded.
     Trackers(InfoHash),
-    /// Hash all its data while it is loaded.
+    /// Hash all its data while it is loaded. Its record says `wants_check` until figures have shown the
+    /// check.
     Check(InfoHash),
     /// Ask its trackers while it is loaded.
     Reannounce(InfoHash),

@@ -1,6 +1,7 @@
 //! What changed since when: a revision for each field of each torrent, found by the revision.
 
-use crate::field::{Field, FieldSet, Value};
+use crate::field::{Field, Value};
+use crate::field_set::FieldSet;
 use crate::record::Category;
 use crate::torrent::Torrent;
 use piecework_types::InfoHash;

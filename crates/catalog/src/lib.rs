@@ -3,10 +3,10 @@
 //!
 //! [`Catalog`] is a machine. Its run loop:
 //!
-//! 1. What people want goes in as a [`Command`] through [`Catalog::command`]; what the engine says of a torrent
-//!    goes in through [`Catalog::observe`] and [`Catalog::report`].
-//! 2. Time goes in with each call as a [`Moment`], and by itself through [`Catalog::tick`], at the latest when
-//!    [`Catalog::next_tick`] says.
+//! 1. What people want goes in as a [`Command`] through [`Catalog::command`]; what the engine says of a
+//!    torrent goes in through [`Catalog::observe`] and [`Catalog::report`].
+//! 2. Time goes in with each call as a [`Moment`], and by itself through [`Catalog::tick`], at the latest
+//!    when [`Catalog::next_tick`] says.
 //! 3. [`Catalog::poll`] gives what is to be done as [`Effect`]s, until there is none. Whoever carries one out
 //!    reports how it ended.
 //! 4. [`Catalog::dirty`] names the records to be written down. A command is answered only after that, so what
@@ -24,10 +24,12 @@ mod drives;
 mod edits;
 mod effect;
 mod field;
+mod field_set;
 mod journal;
 mod labels;
 mod life;
 mod moment;
+mod outcomes;
 mod paths;
 mod queue;
 mod record;
@@ -39,7 +41,8 @@ mod torrent;
 pub use catalog::Catalog;
 pub use command::{Command, Jump, Mode, Refusal, RefusalKind, TrackerEdit};
 pub use effect::{Effect, FileRename, Outcome};
-pub use field::{Field, FieldSet, Value};
+pub use field::{Field, Value};
+pub use field_set::FieldSet;
 pub use journal::{Delta, Revision};
 pub use moment::{LocalTime, Moment};
 pub use record::{

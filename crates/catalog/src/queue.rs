@@ -1,11 +1,12 @@
 //! Whose turn it is, and places in the queue.
 //!
-//! Owns the order of torrents and the count of places that are taken. Invariant: no two torrents have one key,
-//! and no more take part than the rules allow, forced ones and checks aside.
+//! Owns the order of torrents and the count of places that are taken. Invariant: no two torrents have one
+//! key, and no more take part than the rules allow, forced ones and checks aside.
 
 use crate::catalog::Catalog;
 use crate::command::{Jump, Refusal};
-use crate::field::{Field, FieldSet};
+use crate::field::Field;
+use crate::field_set::FieldSet;
 use crate::rules::QueueRules;
 use piecework_types::InfoHash;
 use std::collections::BTreeSet;
@@ -74,14 +75,29 @@ impl Places {
     }
 }
 
+/// The torrents whose turn begins or ends. Downloads come first.
+fn turns(rules: &QueueRules, bids: &[(InfoHash, Bid, bool)]) -> Vec<(InfoHash, bool)> {
+    let mut places = Places::new(rules);
+    let mut changed = Vec::new();
+    for class in [Class::Download, Class::Seed] {
+        for (id, bid, has_turn) in bids.iter().filter(|(_, bid, _)| bid.class == class) {
+            let turn = places.take(*bid);
+            if turn != *has_turn {
+                changed.push((*id, turn));
+            }
+        }
+    }
+    changed
+}
+
 impl Catalog {
     /// Gives turns anew if anything changed that they depend on. Who has to go goes before anybody comes.
     pub(crate) fn take_turns(&mut self) {
         if !self.is_stale || self.moment.is_none() {
             return;
         }
-        self.number_places();
-        let changed = self.turns();
+        let bids = self.bids();
+        let changed = turns(&self.rules.queue, &bids);
         for turn in [false, true] {
             for (id, _) in changed.iter().filter(|(_, it)| *it == turn) {
                 if let Some(entry) = self.torrents.get_mut(id) {
@@ -93,27 +109,12 @@ impl Catalog {
         self.is_stale = false;
     }
 
-    /// The torrents whose turn begins or ends.
-    fn turns(&self) -> Vec<(InfoHash, bool)> {
-        let mut places = Places::new(&self.rules.queue);
-        let mut changed = Vec::new();
-        for class in [Class::Download, Class::Seed] {
-            for id in self.queue.values() {
-                let Some(entry) = self.torrents.get(id) else { continue };
-                let Some(bid) = entry.bid.filter(|bid| bid.class == class) else { continue };
-                let turn = places.take(bid);
-                if turn != entry.has_turn {
-                    changed.push((*id, turn));
-                }
-            }
-        }
-        changed
-    }
-
-    pub(crate) fn number_places(&mut self) {
-        let mut places = 0..;
+    /// What torrents ask, and whether it is their turn now, in order. Numbers their places by the way.
+    pub(crate) fn bids(&mut self) -> Vec<(InfoHash, Bid, bool)> {
+        let (mut bids, mut places) = (Vec::new(), 0..);
         for id in self.queue.values() {
             let Some(entry) = self.torrents.get_mut(id) else { continue };
+            bids.extend(entry.bid.map(|bid| (*id, bid, entry.has_turn)));
             if entry.torrent.record.is_complete {
                 continue;
             }
@@ -124,6 +125,7 @@ impl Catalog {
                 self.journal.observe(&entry.torrent, &mut entry.marks, queue);
             }
         }
+        bids
     }
 
     /// A key before or behind all others.

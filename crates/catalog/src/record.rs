@@ -47,8 +47,8 @@ pub struct Record {
     pub is_stopped: bool,
     /// It takes part whatever the queue says.
     pub is_forced: bool,
-    /// Its key in the queue: lower ones go first, no two are alike, there may be gaps. A complete torrent keeps
-    /// its own. What people see is [`crate::Field::Queue`].
+    /// Its key in the queue: lower ones go first, no two are alike, there may be gaps. A complete torrent
+    /// keeps its own. What people see is [`crate::Field::Queue`].
     pub queue: u32,
 
     /// Its category, one of the catalog's.
@@ -100,7 +100,7 @@ pub struct Record {
     pub error: Option<String>,
     /// The error is that its files are gone.
     pub is_missing: bool,
-    /// Hash all data at the next start.
+    /// Hash all data at the next start, whatever resume data says. Ends when figures show what is there.
     pub wants_check: bool,
     /// Files of the right size count as complete at the first start.
     pub is_trusted: bool,
@@ -184,8 +184,8 @@ pub struct ShareLimits {
     pub action: Limit<ShareAction>,
 }
 
-/// Share limits that a torrent had reached when a person started it again: they do not stop it a second time. A
-/// change of the limits, its own or those of all, ends this.
+/// Share limits that a torrent had reached when a person started it again: they do not stop it a second
+/// time. A change of the limits, its own or those of all, ends this.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default)]
 pub struct Spared {

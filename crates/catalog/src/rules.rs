@@ -43,9 +43,9 @@ pub struct QueueRules {
     pub seeds_max: Option<u32>,
     /// Both together; downloads come first.
     pub active_max: Option<u32>,
-    /// Torrents slower than this, bytes a second in their direction for a minute, count neither as downloads nor
-    /// as seeds, until they have been faster for a minute. They do count for `active_max`, so that a node does
-    /// not end up with all of them. `None`: all count.
+    /// Torrents slower than this, bytes a second in their direction for a minute, count neither as
+    /// downloads nor as seeds, until they have been faster for a minute. They do count for `active_max`, so
+    /// that a node does not end up with all of them. `None`: all count.
     pub slow_below: Option<u64>,
 }
 

@@ -1,9 +1,9 @@
 //! The node's speeds: which of the two hold, and since when.
 //!
-//! The schedule speaks at its edges only: what a person switched in between holds until the next one. Local time
-//! is a value of each call, so an hour that a clock skips or repeats needs no care: the schedule is asked what
-//! holds at this minute. At the first tick of a run the schedule says what holds, if there is one: an edge may
-//! have passed while nothing ran.
+//! The schedule speaks at its edges only: what a person switched in between holds until the next one. Local
+//! time is a value of each call, so an hour that a clock skips or repeats needs no care: the schedule is
+//! asked what holds at this minute. At the first tick of a run the schedule says what holds, if there is
+//! one: an edge may have passed while nothing ran.
 
 use crate::catalog::Catalog;
 use crate::command::Refusal;

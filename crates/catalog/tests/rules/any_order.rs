@@ -76,7 +76,8 @@ fn command() -> impl Strategy<Value = Command> {
         1 => (category(), shape()).prop_map(|(name, it)| Command::EditCategory(name, it)),
         1 => category().prop_map(|name| Command::RemoveCategories(vec![name])),
         3 => (some(), folder()).prop_map(|(ids, it)| Command::SetSavePath(ids, it)),
-        1 => (some(), proptest::option::of(folder())).prop_map(|(ids, it)| Command::SetIncompletePath(ids, it)),
+        1 => (some(), proptest::option::of(folder()))
+            .prop_map(|(ids, it)| Command::SetIncompletePath(ids, it)),
         1 => (some(), any::<bool>()).prop_map(|(ids, it)| Command::SetAutomatic(ids, it)),
         3 => (one(), 0_u32..3, 0_u8..3).prop_map(|(id, file, to)| {
             Command::RenameFiles(id, vec![(file, format!("root/{file}-{to}"))])
@@ -113,7 +114,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (any::<usize>(), 0..3_u64, prop::bool::weighted(0.2))
             .prop_map(|(at, left, is_checking)| Step::Observe(at, left, is_checking)),
         2 => (any::<usize>(), event).prop_map(|(at, event)| Step::Event(at, event)),
-        1 => (prop_oneof![Just("/part"), Just("/save")], 0..3_u64).prop_map(|(folder, gib)| Step::Space(folder, gib * GIB)),
+        1 => (prop_oneof![Just("/part"), Just("/save")], 0..3_u64)
+            .prop_map(|(folder, gib)| Step::Space(folder, gib * GIB)),
         2 => (1_u64..400).prop_map(Step::Pass),
         1 => Just(Step::Kill),
     ]

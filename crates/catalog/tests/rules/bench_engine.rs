@@ -152,6 +152,7 @@ impl Bench {
                     left_bytes: if record.has_metainfo { left } else { 0 },
                     is_fetching_metadata: !record.has_metainfo,
                     is_complete: record.is_complete,
+                    checking_milli: record.wants_check.then_some(0),
                     ..Figures::default()
                 };
                 self.loaded.insert(id, figures);

@@ -175,7 +175,7 @@ fn a_torrent_that_failed_stands_still_until_it_is_started_or_checked() {
     assert_eq!((bench.stage(1), bench.stage(2)), (Stage::Failed, Stage::Missing));
     bench.mode(1, Mode::Queued);
     bench.command(Command::Check(vec![id(2)]));
-    assert_eq!((bench.stage(1), bench.stage(2)), (Stage::Downloading, Stage::Downloading));
+    assert_eq!((bench.stage(1), bench.stage(2)), (Stage::Downloading, Stage::Checking));
     assert_eq!(bench.record(2).error, None);
 }
 
@@ -242,4 +242,27 @@ fn a_restart_gives_back_what_was_there() {
     let before = (records(&bench), stages(&bench), bench.loaded());
     bench.restart();
     assert_eq!((records(&bench), stages(&bench), bench.loaded()), before);
+}
+
+#[test]
+fn a_check_that_is_wanted_is_not_forgotten_before_it_was_done() {
+    let mut bench = Bench::new(rules());
+    bench.add(record(1));
+    bench.mode(1, Mode::Stopped);
+    bench.command(Command::Check(vec![id(1)]));
+    bench.restart();
+    assert!(bench.record(1).wants_check && bench.stage(1) == Stage::Stopped);
+    bench.mode(1, Mode::Queued);
+    assert!(bench.record(1).wants_check && bench.stage(1) == Stage::Checking);
+    bench.observe(1, |it| it.checking_milli = None);
+    assert!(!bench.record(1).wants_check);
+    bench.told();
+    bench.command(Command::Check(vec![id(1)]));
+    assert_eq!((bench.told(), bench.stage(1)), (vec![Effect::Check(id(1))], Stage::Checking));
+    bench.observe(1, |it| it.checking_milli = Some(900));
+    assert!(bench.record(1).wants_check);
+    bench.restart();
+    assert_eq!(bench.stage(1), Stage::Checking, "killed in its middle it begins anew");
+    bench.observe(1, |it| it.checking_milli = None);
+    assert!(!bench.record(1).wants_check);
 }
