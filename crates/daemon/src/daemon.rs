@@ -76,16 +76,27 @@ impl Daemon {
         let io = |error| StartError::Io { path: data_dir.clone(), error };
         fs::create_dir_all(&data_dir).map_err(io)?;
         let store = Store::open(&data_dir.join("catalog.redb"))?;
-        let Saved { records, gone, lists } = store.load()?;
+        let Saved { records, gone, lists, bytes: earlier } = store.load()?;
         let roots = roots(&settings)?;
         let start = crate::clock::unix_seconds().saturating_mul(REVISIONS_A_SECOND);
         let mut catalog = Catalog::new(settings.rules(), start);
         let (categories, tags) = (lists.categories.clone(), lists.tags.clone());
         catalog.restore(records, categories, tags, lists.is_alternative)?;
-        let binding = engine.binding.clone();
+        let (binding, state_dir) = (engine.binding.clone(), engine.state_dir.clone());
         let engine = Engine::start(&engine)?;
         let (inbox, requests) = inbox(engine.waker());
-        let parts = Parts { catalog, engine, inbox, store, roots, binding, settings, overlay };
+        let parts = Parts {
+            catalog,
+            engine,
+            inbox,
+            store,
+            roots,
+            state_dir,
+            binding,
+            settings,
+            overlay,
+            earlier,
+        };
         let shared = Arc::new(Shared::new(parts));
         let engine = shared.engine().ok_or_else(|| io(io::ErrorKind::NotFound.into()))?;
         let mut driver = Driver::new(Arc::clone(&shared), engine, requests, lists);

@@ -16,6 +16,7 @@ use crate::news::{Level, code};
 use crate::request::{Reply, Request, Requests};
 use crate::shared::{Shared, ending};
 use crate::store::{Changes, Gone, Lists};
+use crate::watch;
 use members::{Member, Names};
 use piecework_catalog::{Catalog, Command, Moment, Refusal};
 use piecework_node::{Engine, TorrentKey};
@@ -70,6 +71,7 @@ pub(crate) struct Driver {
     retry_at: Option<Instant>,
     looked_at: Instant,
     space_at: Instant,
+    watched_at: Instant,
     told_at: Instant,
     is_dead: bool,
     is_stopping: bool,
@@ -107,6 +109,7 @@ impl Driver {
             looked_at: now,
             // At once.
             space_at: now.checked_sub(SPACE_AFTER).unwrap_or(now),
+            watched_at: now,
             told_at: now,
             is_dead: false,
             is_stopping: false,
@@ -156,6 +159,9 @@ impl Driver {
         let tick = self.clock.until(self.shared.read().next_tick(moment));
         let look = self.look_after().saturating_sub(self.looked_at.elapsed());
         let mut wait = tick.min(look);
+        if self.shared.settings.borrow().watch().folder.is_some() {
+            wait = wait.min(watch::LOOK_AFTER.saturating_sub(self.watched_at.elapsed()));
+        }
         if self.is_told_late() {
             wait = wait.min(TELL_AFTER.saturating_sub(self.told_at.elapsed()));
         }
@@ -240,10 +246,23 @@ impl Driver {
             self.looked_at = Instant::now();
             self.observe_changed(moment);
         }
+        self.watch();
         if self.space_at.elapsed() >= SPACE_AFTER {
             self.space_at = Instant::now();
             self.look_at_drives();
         }
+    }
+
+    /// Has somebody look at the watch folder, when it is time.
+    fn watch(&mut self) {
+        if self.watched_at.elapsed() < watch::LOOK_AFTER {
+            return;
+        }
+        self.watched_at = Instant::now();
+        let folder = self.shared.settings.borrow().watch().folder.clone();
+        let Some(folder) = folder else { return };
+        let shared = Arc::clone(&self.shared);
+        self.shared.jobs.asked.push(move || shared.watched.look(&shared, Path::new(&folder.0)));
     }
 
     /// Has somebody ask for free space: a drive may hang.

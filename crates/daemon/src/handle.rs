@@ -9,7 +9,7 @@ use crate::{payload, source};
 use piecework_catalog::{Catalog, Command, Record, Refusal, RefusalKind, Revision};
 use piecework_feeds::{FeedError, Feeds};
 use piecework_metainfo::Info;
-use piecework_node::{PeerStatus, PieceState, Status, TrackerStatus, WebSeedStatus};
+use piecework_node::{Engine, PeerStatus, PieceState, Status, TrackerStatus, WebSeedStatus};
 use piecework_settings::Settings;
 use piecework_types::{Bitfield, InfoHash};
 use std::net::{IpAddr, SocketAddr};
@@ -221,8 +221,11 @@ impl Handle {
 
     /// Figures of the whole node.
     pub fn node(&self) -> NodeFigures {
-        let totals = self.shared.engine().map(|engine| (engine.totals(), engine.port()));
-        let (totals, port) = totals.unwrap_or_default();
+        let engine = self.shared.engine();
+        let engine = engine.as_deref();
+        let totals = engine.map(Engine::totals).unwrap_or_default();
+        let dht = engine.and_then(Engine::dht_status);
+        let (all_down_bytes, all_up_bytes) = self.shared.all_bytes(totals);
         let catalog = self.shared.read();
         let (rules, is_alternative) = (catalog.rules(), catalog.is_alternative());
         let speed = if is_alternative { rules.alternative } else { rules.speed };
@@ -237,9 +240,13 @@ impl Handle {
             down_limit: speed.down,
             up_limit: speed.up,
             peers: u32::try_from(totals.peers).unwrap_or(u32::MAX),
-            port,
+            all_down_bytes,
+            all_up_bytes,
+            dht_nodes: dht
+                .map(|dht| u32::try_from(dht.nodes_v4 + dht.nodes_v6).unwrap_or(u32::MAX)),
+            port: engine.map_or(0, Engine::port),
+            is_reachable: engine.is_some_and(Engine::was_reached),
             free_space: payload::free_space(Path::new(&save_path)).unwrap_or(0),
-            ..NodeFigures::default()
         }
     }
 

@@ -22,6 +22,7 @@ mod shared;
 mod source;
 mod store;
 mod stream;
+mod watch;
 
 pub use daemon::{Daemon, DaemonConfig, StartError};
 pub use handle::{Added, Handle, New, NewSource, NodeFigures};

@@ -7,8 +7,10 @@ mod relocate;
 
 use crate::places::Roots;
 use crate::shared::Shared;
-use crate::store::{Kept, Store};
+use crate::source;
+use crate::store::{Gone, Kept, Store};
 use piecework_catalog::Record;
+use piecework_disk::forget_resume;
 use piecework_metainfo::{Info, Metainfo};
 use piecework_types::InfoHash;
 use std::collections::BTreeSet;
@@ -36,25 +38,41 @@ pub(crate) fn free_space(folder: &Path) -> Option<u64> {
     Some(figures.f_bavail.saturating_mul(figures.f_frsize))
 }
 
-/// Deletes all files of a torrent that was removed, with the folders that are empty then. Others' files stay.
+/// Forgets the resume data of a torrent that was removed, and deletes its files if that is wanted.
 ///
 /// # Errors
 /// What could not be deleted; the rest is.
-pub(crate) fn delete_all(shared: &Shared, id: InfoHash, folder: &str) -> Result<(), String> {
+pub(crate) fn forget(
+    shared: &Shared,
+    id: InfoHash,
+    folder: &str,
+    deletes_files: bool,
+) -> Result<(), String> {
     let gone = shared.store.gone(id).map_err(|error| error.to_string())?;
     // Never written down, so it never had files.
-    let Some(gone) = gone else { return Ok(()) };
-    let Some(info) = info(&shared.store, id)? else { return Ok(()) };
+    let Some(Gone { record, .. }) = gone else { return Ok(()) };
     let base = confined(&shared.roots(), folder)?;
+    let result = if deletes_files { delete_all(&shared.store, id, &record, &base) } else { Ok(()) };
+    if let Some(hashes) = source::info_hashes(&record)
+        && let Err(error) = forget_resume(&shared.state_dir, &hashes, &base)
+    {
+        tracing::warn!(%error, "resume data of a removed torrent stay");
+    }
+    result
+}
+
+/// Deletes all files of a torrent, with the folders that are empty then. Others' files stay.
+fn delete_all(store: &Store, id: InfoHash, record: &Record, base: &Path) -> Result<(), String> {
+    let Some(info) = info(store, id)? else { return Ok(()) };
     let mut faults = Vec::new();
     let mut folders = BTreeSet::new();
-    for path in present(&gone.record, &info) {
+    for path in present(record, &info) {
         folders.extend(path.ancestors().skip(1).map(Path::to_owned));
-        if let Err(error) = check_way(&base, &path).and_then(|()| remove(&base.join(&path))) {
+        if let Err(error) = check_way(base, &path).and_then(|()| remove(&base.join(&path))) {
             faults.push(format!("{}: {error}", path.display()));
         }
     }
-    remove_empty(&base, &folders);
+    remove_empty(base, &folders);
     match faults.len() {
         0 => Ok(()),
         1 => Err(faults.remove(0)),

@@ -46,10 +46,10 @@ pub(crate) enum Request {
         id: InfoHash,
         outcome: Outcome,
     },
-    /// All that was to be deleted of a removed torrent has gone, or why not.
+    /// All that was to go of a removed torrent has gone, its files too or not; or why not.
     Forgotten {
         id: InfoHash,
-        result: Result<(), String>,
+        result: Result<bool, String>,
     },
     /// Free bytes by folder.
     FreeSpace(Vec<(String, u64)>),

@@ -8,6 +8,7 @@ use crate::places::Roots;
 use crate::request::{Inbox, Request};
 use crate::store::Store;
 use crate::stream::Positions;
+use crate::watch::Watched;
 use piecework_catalog::{Catalog, Refusal, RefusalKind, Revision};
 use piecework_node::{Binding, Engine, TorrentKey};
 use piecework_settings::Settings;
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) revisions: watch::Sender<Revision>,
     pub(crate) news: Ring,
     pub(crate) positions: Positions,
+    pub(crate) watched: Watched,
     pub(crate) store: Store,
     pub(crate) jobs: Jobs,
     pub(crate) feeds: FeedRoom,
@@ -35,9 +37,13 @@ pub(crate) struct Shared {
     pub(crate) settings: watch::Sender<Arc<Settings>>,
     /// Where changed settings are written down.
     pub(crate) overlay: PathBuf,
+    /// Of the engine: resume data and parts files.
+    pub(crate) state_dir: PathBuf,
     pub(crate) binding: Binding,
     /// Seconds since 1970.
     pub(crate) started_at: u64,
+    /// Payload of all earlier runs, bytes: received and sent.
+    pub(crate) earlier: (u64, u64),
     /// When somebody last read the catalog, seconds since 1970.
     looked_at: AtomicU64,
 }
@@ -49,14 +55,27 @@ pub(crate) struct Parts {
     pub(crate) inbox: Inbox,
     pub(crate) store: Store,
     pub(crate) roots: Roots,
+    pub(crate) state_dir: PathBuf,
     pub(crate) binding: Binding,
     pub(crate) settings: Settings,
     pub(crate) overlay: PathBuf,
+    pub(crate) earlier: (u64, u64),
 }
 
 impl Shared {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { catalog, engine, inbox, store, roots, binding, settings, overlay } = parts;
+        let Parts {
+            catalog,
+            engine,
+            inbox,
+            store,
+            roots,
+            state_dir,
+            binding,
+            settings,
+            overlay,
+            earlier,
+        } = parts;
         Self {
             revisions: watch::Sender::new(catalog.revision()),
             catalog: RwLock::new(catalog),
@@ -65,12 +84,15 @@ impl Shared {
             inbox,
             news: Ring::default(),
             positions: Positions::default(),
+            watched: Watched::default(),
             store,
             jobs: Jobs::new(),
             feeds: FeedRoom::default(),
             roots: RwLock::new(Arc::new(roots)),
             settings: watch::Sender::new(Arc::new(settings)),
             overlay,
+            earlier,
+            state_dir,
             binding,
             started_at: clock::unix_seconds(),
             looked_at: AtomicU64::new(0),
@@ -108,6 +130,12 @@ impl Shared {
     /// For the daemon's thread alone.
     pub(crate) fn set_roots(&self, roots: Roots) {
         *self.roots.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(roots);
+    }
+
+    /// Payload of all runs, bytes: received and sent.
+    pub(crate) fn all_bytes(&self, totals: piecework_node::Totals) -> (u64, u64) {
+        let (down, up) = self.earlier;
+        (down.saturating_add(totals.down_bytes), up.saturating_add(totals.up_bytes))
     }
 
     pub(crate) fn engine(&self) -> Option<Arc<Engine>> {

@@ -110,6 +110,8 @@ pub(crate) struct Changes {
     /// Removed torrents of which nothing is left to do.
     pub(crate) forgotten: BTreeSet<InfoHash>,
     pub(crate) lists: Option<Lists>,
+    /// Payload of all runs, received and sent. Alone it is no reason to write.
+    pub(crate) bytes: (u64, u64),
 }
 
 impl Changes {
@@ -128,6 +130,8 @@ pub(crate) struct Saved {
     pub(crate) records: Vec<Record>,
     pub(crate) gone: Vec<(InfoHash, Gone)>,
     pub(crate) lists: Lists,
+    /// See [`Changes::bytes`].
+    pub(crate) bytes: (u64, u64),
 }
 
 type Opener = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
@@ -187,6 +191,10 @@ impl Store {
                 let (id, gone) = entry?;
                 saved.gone.push((InfoHash(id.value()), decode(gone.value())?));
             }
+            let meta = read.open_table(META)?;
+            let count =
+                |key| Ok::<_, redb::StorageError>(meta.get(key)?.map_or(0, |it| it.value()));
+            saved.bytes = (count("down_bytes")?, count("up_bytes")?);
             if let Some(lists) = read.open_table(LISTS)?.get("lists")? {
                 saved.lists = decode(lists.value())?;
             }
@@ -314,6 +322,9 @@ fn write(database: &Database, changes: &Changes) -> Result<(), StoreError> {
                 Kept::Info(bytes) => drop(infos.insert(id.0, &**bytes)?),
             }
         }
+        let mut meta = write.open_table(META)?;
+        meta.insert("down_bytes", changes.bytes.0)?;
+        meta.insert("up_bytes", changes.bytes.1)?;
         if let Some(lists) = &changes.lists {
             write.open_table(LISTS)?.insert("lists", &*encode(lists)?)?;
         }

@@ -25,6 +25,7 @@
 mod lock;
 mod range;
 mod record;
+mod relocate;
 
 use piecework_types::{Bitfield, InfoHashes};
 use std::fs;
@@ -42,6 +43,7 @@ pub(crate) use lock::file_stem;
 use range::LockFile;
 pub(crate) use record::Record;
 use record::Saved;
+pub use relocate::{forget_resume, move_resume};
 
 /// How much younger than its record a file may be by our own writes: the interval between records, and
 /// time for a slow machine to save one.

@@ -31,7 +31,7 @@ use piecework_types::{InfoHash, InfoHashes, PeerId, Rng};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -91,6 +91,8 @@ pub(crate) struct Shared {
     /// Strangers of the filter that came.
     turned_away: AtomicU64,
     pub(crate) bans: Bans,
+    /// A peer of one of our torrents came by itself.
+    was_reached: AtomicBool,
     pub(crate) exchanges_peers: bool,
     /// Random number of this run, for trackers.
     pub(crate) tracker_key: u32,
@@ -254,6 +256,7 @@ impl Engine {
             ip_filter: Arc::clone(&config.ip_filter),
             local: OnceLock::new(),
             turned_away: AtomicU64::new(0),
+            was_reached: AtomicBool::new(false),
             bans: Bans::default(),
             exchanges_peers: config.exchanges_peers,
             tracker_key: seeds.next_u64() as u32,
@@ -338,6 +341,7 @@ impl Engine {
             let mut is_offered = vec![false; handles.len()];
             for arrival in arrivals {
                 if let Some(&Route { key, shard }) = routes.get(&arrival.info_hash) {
+                    router.was_reached.store(true, Ordering::Relaxed);
                     is_offered[shard] |= handles[shard].offer(Command::Arrival { arrival, key });
                 }
             }
@@ -372,6 +376,11 @@ impl Engine {
     /// The port peers reach us on.
     pub fn port(&self) -> u16 {
         self.shared.port
+    }
+
+    /// Whether a peer of one of our torrents has come to us by itself since the start.
+    pub fn was_reached(&self) -> bool {
+        self.shared.was_reached.load(Ordering::Relaxed)
     }
 
     /// Starts taking part in a torrent. Its files are opened here; everything else follows as events.

@@ -62,7 +62,7 @@ impl Driver {
     }
 
     /// A seed that could not fetch what it finds missing is loaded anew, to check and to fetch.
-    fn check(&mut self, id: InfoHash) {
+    pub(super) fn check(&mut self, id: InfoHash) {
         if let Some(Member::Running { is_seed_only: true, .. }) = self.members.get(&id) {
             self.refetches.insert(id);
             return self.reload(id);
@@ -165,14 +165,11 @@ impl Driver {
 
     /// Forgets what is left of a torrent, and deletes its files if that is wanted.
     pub(super) fn forget(&mut self, id: InfoHash, deletes_files: bool, folder: String) {
-        if !deletes_files {
-            self.forgotten(id, Ok(()));
-            return;
-        }
         self.members.insert(id, Member::Forgetting { is_wanted: false });
         let shared = Arc::clone(&self.shared);
         self.shared.jobs.payload.push(move || {
-            let result = payload::delete_all(&shared, id, &folder);
+            let result = payload::forget(&shared, id, &folder, deletes_files);
+            let result = result.map(|()| deletes_files);
             drop(shared.send(Request::Forgotten { id, result }));
         });
     }

@@ -198,11 +198,6 @@ impl Driver {
                 self.members.insert(id, Member::Running { key, is_seed_only });
                 self.ids.insert(key, id);
                 self.shared.set_key(id, Some(key));
-                let wants_check =
-                    |torrent: &piecework_catalog::Torrent| torrent.record().wants_check;
-                if self.shared.read().get(id).is_some_and(wants_check) {
-                    self.engine.recheck(key);
-                }
                 if let Some(playback) = self.shared.positions.latest(id) {
                     self.engine.stream(key, Some(playback));
                 }
@@ -210,6 +205,13 @@ impl Driver {
                     self.engine.add_peers(key, peers);
                 }
                 self.observe_one(id, key, moment);
+                // Asked for while it was out of the engine, or on its way in.
+                let catalog = self.shared.read();
+                let wants_check = catalog.get(id).is_some_and(|it| it.record().wants_check);
+                drop(catalog);
+                if wants_check {
+                    self.check(id);
+                }
             }
             Err(text) => {
                 self.members.remove(&id);
@@ -247,15 +249,14 @@ impl Driver {
     }
 
     /// Nothing is left to do for a torrent that was removed.
-    pub(super) fn forgotten(&mut self, id: InfoHash, result: Result<(), String>) {
-        let deleted = matches!(self.members.get(&id), Some(Member::Forgetting { .. }));
+    pub(super) fn forgotten(&mut self, id: InfoHash, result: Result<bool, String>) {
         let news = &self.shared.news;
         match result {
-            Ok(()) if deleted => {
+            Ok(true) => {
                 let text = "the files of a removed torrent are deleted".to_owned();
                 news.tell(Level::Info, Some(id), code::FILES_DELETED, text);
             }
-            Ok(()) => {}
+            Ok(false) => {}
             Err(text) => {
                 let text = format!("files of a removed torrent stay: {text}");
                 news.tell(Level::Error, Some(id), code::DELETE_FAILED, text);

@@ -17,7 +17,7 @@ impl Driver {
         if is_soon && self.answers.is_empty() && !self.is_stopping {
             return false;
         }
-        if self.changes.is_empty() && self.retry_at.is_none() {
+        if self.changes.is_empty() && self.retry_at.is_none() && !self.is_stopping {
             self.answer_all(None);
             return true;
         }
@@ -34,6 +34,7 @@ impl Driver {
     }
 
     fn commit(&mut self) -> bool {
+        self.changes.bytes = self.shared.all_bytes(self.engine.totals());
         match self.shared.store.commit(&self.changes) {
             Ok(()) => {
                 self.changes = Default::default();

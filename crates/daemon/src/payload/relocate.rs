@@ -5,6 +5,7 @@
 
 use super::{Job, check_way, confined, info, path_of, remove, remove_empty};
 use piecework_catalog::FileRename;
+use piecework_disk::move_resume;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
@@ -27,7 +28,11 @@ pub(crate) fn move_all(job: &Job, from: &str, to: &str) -> Result<(), String> {
     let files = (0..).zip(info.files()).filter(|(_, file)| !file.is_pad());
     let paths = files.map(|(number, file)| PathBuf::from(path_of(record, number, file.path())));
     let steps: Vec<_> = paths.map(|path| Step { old: path.clone(), new: path }).collect();
-    carry_out(&from, &to, &steps, &shared.jobs.cancel)
+    carry_out(&from, &to, &steps, &shared.jobs.cancel)?;
+    if let Err(error) = move_resume(&shared.state_dir, &info.hashes(), &from, &to) {
+        tracing::warn!(%error, "what was moved is checked at its next start");
+    }
+    Ok(())
 }
 
 /// Gives some files of a torrent other paths.

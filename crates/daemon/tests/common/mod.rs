@@ -58,6 +58,11 @@ impl Node {
         self.folder.path().join("data")
     }
 
+    /// Another folder that payload may lie in.
+    pub fn roots(&self) -> PathBuf {
+        self.folder.path().join("roots")
+    }
+
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.handle().node().port).into()
     }

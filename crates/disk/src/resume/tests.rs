@@ -108,6 +108,24 @@ fn after_a_clean_end_everything_counts_and_a_changed_file_is_checked() {
 }
 
 #[test]
+fn resume_data_follow_files_to_another_folder_and_go_when_they_are_forgotten() {
+    let (bench, fixture) = (Bench::new(), fixture());
+    download(&bench, &fixture, &[0, 1, 2], true);
+    let (state_dir, hashes) = (bench.state_dir(), fixture.info().hashes());
+    let from = bench.dir().canonicalize().unwrap();
+    let to = from.join("elsewhere");
+    let kept = load(&bench, &fixture);
+    move_resume(&state_dir, &hashes, &from, &to).unwrap();
+    assert_eq!(load(&bench, &fixture), None);
+    // As it is said to go on after an interruption.
+    move_resume(&state_dir, &hashes, &from, &to).unwrap();
+    move_resume(&state_dir, &hashes, &to, &from).unwrap();
+    assert_eq!(load(&bench, &fixture), kept);
+    forget_resume(&state_dir, &hashes, &from).unwrap();
+    assert_eq!(load(&bench, &fixture), None);
+}
+
+#[test]
 fn pieces_of_a_file_that_was_gone_before_the_last_save_do_not_count() {
     let (bench, fixture) = (Bench::new(), fixture());
     download(&bench, &fixture, &[0, 5], true);
