@@ -66,6 +66,9 @@ fn paths_of_files_that_cannot_be_are_refused() {
     assert_eq!(answer(1, "a"), Some(RefusalKind::Conflict));
     assert_eq!(answer(1, "../c"), Some(RefusalKind::Invalid));
     assert_eq!(bench.record(1).paths.len(), 1);
+    bench.add(Record { has_metainfo: false, ..record(2) });
+    let early = Command::RenameFiles(id(2), vec![(0, "a".into())]);
+    assert_eq!(kind(bench.try_command(early)), Some(RefusalKind::Conflict));
 }
 
 #[test]
