@@ -211,3 +211,31 @@ fn names_are_cleaned_before_anybody_sees_them() {
     bench.add(Record { name: "a\u{0}b".into(), ..record(2) });
     assert_eq!(bench.record(2).name, "ab");
 }
+
+#[test]
+fn a_path_that_is_asked_for_during_a_rename_is_reached_in_the_end() {
+    for fault in [None, Some("the drive is full")] {
+        let mut bench = one();
+        bench.command(Command::SetMode(vec![id(1)], piecework_catalog::Mode::Stopped));
+        bench.told();
+        let moment = bench.moment();
+        for path in ["x", "y"] {
+            let command = Command::RenameFiles(id(1), vec![(0, path.into())]);
+            bench.catalog.command(command, moment).expect("it is free");
+        }
+        bench.move_fault = fault;
+        bench.drive();
+        let step = |from: Option<&str>, to: &str| {
+            let rename = FileRename { file: 0, from: from.map(str::to_owned), to: to.into() };
+            Effect::RenameFiles { id: id(1), files: vec![rename] }
+        };
+        if fault.is_some() {
+            assert_eq!(bench.told(), [step(None, "x"), step(None, "y")]);
+            assert!(bench.record(1).paths.is_empty());
+        } else {
+            assert_eq!(bench.told(), [step(None, "x"), step(Some("x"), "y")]);
+            assert_eq!(bench.record(1).paths.get(&0).map(String::as_str), Some("y"));
+        }
+        assert!(bench.record(1).renaming.is_empty());
+    }
+}
