@@ -44,6 +44,17 @@ fn files_get_other_paths_while_they_are_not_loaded() {
 }
 
 #[test]
+fn a_record_that_renames_to_nowhere_is_loaded_all_the_same() {
+    let mut bench = Bench::new(rules());
+    let renaming = BTreeMap::from([(1, None)]);
+    let broken = Record { renaming, save_path: "/save".into(), ..record(1) };
+    let restored = bench.catalog.restore(vec![broken], [].into(), [].into(), false);
+    assert_eq!(restored, Ok(()));
+    bench.pass(1);
+    assert!(bench.loaded().contains(&1));
+}
+
+#[test]
 fn a_rename_that_fails_leaves_the_old_paths() {
     let mut bench = one();
     bench.command(Command::RenameFiles(id(1), vec![(1, "x/b".into())]));
