@@ -16,8 +16,9 @@ mod steps;
 mod test;
 mod tidy;
 mod tools;
+mod up;
 
-use options::Command;
+use options::{Command, Job};
 use project::Project;
 use std::process::ExitCode;
 
@@ -44,7 +45,8 @@ fn carry_out(command: &Command) -> Result<(), String> {
     match command {
         Command::Help => println!("{}", options::USAGE),
         Command::Tidy => println!("tidy: {}", tidy::check(&project.root)?),
-        Command::Run => run::run(&project)?,
+        Command::Run(Job::Daemon) => up::run(&project)?,
+        Command::Run(Job::Demo) => run::run(&project)?,
         Command::Test(options) => test::run(&project, options)?,
         Command::Dist => println!("{}", dist::run(&project)?),
         Command::Budget(mode) => println!("budget: {}", budget::run(&project, *mode)?),

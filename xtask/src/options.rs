@@ -9,7 +9,8 @@ pub(crate) const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   tidy                               check the house rules (STYLE.md)
-  run                                seed and download 64 MiB on loopback, print the figures
+  run [--demo]                       run a daemon on loopback until Ctrl-C; --demo seeds and downloads
+                                     64 MiB instead and prints the figures
   test [--quick] [--without PROGRAM]...
                                      run every test; --quick takes under 5 minutes
   dist                               build a .deb and a tar.gz in target/dist
@@ -21,7 +22,7 @@ usage: cargo xtask COMMAND
 
 PROGRAM is one of libtorrent, transmission, aria2, opentracker, miniupnpd, nginx,
 bittorrent-dht, npm, valgrind.
-PART is one of build, fuzz, simulator, kill, chain, churn.";
+PART is one of build, fuzz, simulator, kill, chain, daemon, churn.";
 
 /// Programs of other projects that the interop tests install and talk to.
 pub(crate) const PEERS: [&str; 7] =
@@ -38,11 +39,20 @@ pub(crate) const VALGRIND: &str = "valgrind";
 pub(crate) enum Command {
     Help,
     Tidy,
-    Run,
+    Run(Job),
     Dist,
     Test(TestOptions),
     Budget(Mode),
     Soak(SoakOptions),
+}
+
+/// What to run the product for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Job {
+    /// A daemon, until somebody ends it.
+    Daemon,
+    /// One transfer, with figures.
+    Demo,
 }
 
 /// How much of the tests to run.
@@ -92,7 +102,7 @@ impl SoakOptions {
         let (asked, full, unit) = match part {
             "fuzz" => (self.fuzz_seconds, full.fuzz_seconds, "seconds a target"),
             "simulator" => (self.sim_seeds, full.sim_seeds, "seeds"),
-            "kill" | "chain" => (self.kill_rounds, full.kill_rounds, "rounds"),
+            "kill" | "chain" | "daemon" => (self.kill_rounds, full.kill_rounds, "rounds"),
             "churn" => (self.churn_minutes, full.churn_minutes, "minutes"),
             _ => return None,
         };
@@ -109,7 +119,7 @@ pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, S
         None => return Err("which command?".into()),
         Some("help" | "--help" | "-h") => Command::Help,
         Some("tidy") => Command::Tidy,
-        Some("run") => Command::Run,
+        Some("run") => return parse_run(args),
         Some("dist") => Command::Dist,
         Some("test") => return parse_test(args),
         Some("budget") => return parse_budget(args),
@@ -117,6 +127,15 @@ pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, S
         Some(other) => return Err(format!("unknown command `{other}`")),
     };
     args.next().map_or(Ok(command), |extra| Err(format!("unexpected `{extra}`")))
+}
+
+fn parse_run(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
+    let job = match args.next().as_deref() {
+        None => Job::Daemon,
+        Some("--demo") => Job::Demo,
+        Some(other) => return Err(format!("unexpected `{other}`")),
+    };
+    args.next().map_or(Ok(Command::Run(job)), |extra| Err(format!("unexpected `{extra}`")))
 }
 
 fn parse_test(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
@@ -193,6 +212,8 @@ mod tests {
         let line =
             "test --without libtorrent --quick --without aria2 --without npm --without valgrind";
         assert_eq!(parse_words(line), Ok(Command::Test(options)));
+        assert_eq!(parse_words("run"), Ok(Command::Run(Job::Daemon)));
+        assert_eq!(parse_words("run --demo"), Ok(Command::Run(Job::Demo)));
         assert_eq!(parse_words("budget"), Ok(Command::Budget(Mode::Compare)));
         assert_eq!(parse_words("budget --write"), Ok(Command::Budget(Mode::Write)));
     }

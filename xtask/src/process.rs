@@ -117,6 +117,14 @@ impl Running {
         }
     }
 
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub(crate) fn ended(&mut self) -> Result<Option<Ended>, String> {
+        self.poll()
+    }
+
     /// Asks it to end, as a user would, and waits until it has.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! `cargo xtask run`: the product's main job, once, on loopback, with figures.
+//! `cargo xtask run --demo`: the product's main job, once, on loopback, with figures.
 //!
 //! Two processes of the release binary, one seeds and one downloads; no tracker, nothing outside this
 //! machine. Everything it makes lies in a temporary folder that goes with it.
@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 const PAYLOAD_BYTES: u64 = 64 * 1024 * 1024;
-const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
+pub(crate) const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
 const CREATE_LIMIT: Duration = Duration::from_secs(60);
 const READY_LIMIT: Duration = Duration::from_secs(30);
 const GET_LIMIT: Duration = Duration::from_secs(120);

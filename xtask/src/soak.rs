@@ -17,7 +17,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// The parts, in the order in which they are run.
-pub(crate) const PARTS: [&str; 6] = ["build", "fuzz", "simulator", "kill", "chain", "churn"];
+pub(crate) const PARTS: [&str; 7] =
+    ["build", "fuzz", "simulator", "kill", "chain", "daemon", "churn"];
 
 /// What 10,000 simulated swarms may take on two cores.
 const SIM_LIMIT: Duration = Duration::from_secs(10 * 60);
@@ -73,6 +74,7 @@ fn carry_out(
         "simulator" => simulator(project, options.sim_seeds, kept),
         "kill" => kill(project, options.kill_rounds, kept),
         "chain" => chain(project, options.kill_rounds, kept),
+        "daemon" => daemon(project, options.kill_rounds, kept),
         _ => churn(project, options.churn_minutes, kept),
     };
     (step(part, || telling(part, work)), lines)
@@ -181,6 +183,15 @@ fn chain(project: &Project, rounds: u64, kept: &mut Vec<String>) -> Result<Strin
     command.args(["--test", "kill"]).env("PIECEWORK_KILLS", rounds.to_string());
     process::run_keeping_lines(command, KILL_LIMIT, kept)?;
     Ok(format!("{rounds} kills"))
+}
+
+/// A daemon that is killed while torrents are added, again and again.
+fn daemon(project: &Project, rounds: u64, kept: &mut Vec<String>) -> Result<String, String> {
+    let scope = ["test", "--quiet", "--locked", "--profile", "ci", "-p", "piecework"];
+    let mut command = project.cargo(scope);
+    command.args(["--test", "daemon", "kill"]).env("PIECEWORK_KILLS", rounds.to_string());
+    process::run_keeping_lines(command, KILL_LIMIT, kept)?;
+    Ok(format!("{rounds} rounds of two kills"))
 }
 
 /// Peers that come and go, and the memory of the build that users get.

@@ -103,7 +103,9 @@ impl Catalog {
         answer
     }
 
-    fn restore_one(&mut self, id: InfoHash, record: Record) {
+    fn restore_one(&mut self, id: InfoHash, mut record: Record) {
+        // A rename leads somewhere, or it would never end.
+        record.renaming.retain(|file, _| record.paths.contains_key(file));
         if let Some(category) = &record.category {
             self.categories.entry(category.clone()).or_default();
         }

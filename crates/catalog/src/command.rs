@@ -69,7 +69,8 @@ pub enum Command {
     SetAutomatic(Vec<InfoHash>, bool),
     /// Another name for people.
     Rename(InfoHash, String),
-    /// Other paths of files, by number: below the folder it lies in, its root included, with `/` between.
+    /// Other paths of files whose metainfo is known, by number: below the folder it lies in, its root
+    /// included, with `/` between.
     RenameFiles(InfoHash, Vec<(u32, String)>),
     /// Other priorities of files, by number: 0 skips, 4 is normal, 7 is the highest.
     SetPriorities(InfoHash, Vec<(u32, u8)>),

@@ -159,6 +159,7 @@ impl Catalog {
             record.added_at = moment.unix;
         }
         record.is_complete |= record.completed_at.is_some() && record.last.left_bytes == 0;
+        record.renaming.clear();
         go_home(record);
         Ok(())
     }

@@ -77,6 +77,10 @@ impl Catalog {
         files: Vec<(u32, String)>,
     ) -> Result<(), Refusal> {
         let record = self.record(id)?;
+        if !record.has_metainfo {
+            let text = "its files are not known yet: wait until its metadata has come";
+            return Err(Refusal::new(RefusalKind::Conflict, text));
+        }
         let files: BTreeMap<u32, String> = files.into_iter().collect();
         let mut paths = record.paths.clone();
         paths.extend(files.iter().map(|(file, path)| (*file, path.clone())));
@@ -90,9 +94,7 @@ impl Catalog {
                     continue;
                 }
                 has_changed = true;
-                if record.has_metainfo {
-                    record.renaming.entry(*file).or_insert(old);
-                }
+                record.renaming.entry(*file).or_insert(old);
             }
             has_changed
         });

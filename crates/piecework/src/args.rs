@@ -1,6 +1,7 @@
 //! What a person can ask: commands, options, their defaults and their words.
 
 pub(crate) mod chain;
+pub(crate) mod client;
 pub(crate) mod daemon;
 pub(crate) mod spend;
 pub(crate) mod token;
@@ -56,7 +57,51 @@ pub(crate) struct Common {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check and show the settings of a daemon.
+    /// Run a daemon: many torrents, for weeks, with an API for the commands below, for programs and for
+    /// browsers.
+    Up(daemon::UpArgs),
+    /// Give a daemon torrents.
+    Add(client::AddArgs),
+    /// Show the torrents of a daemon.
+    List(client::ListArgs),
+    /// Show all about a torrent of a daemon.
+    Info(client::OneArgs),
+    /// Show the files of a torrent of a daemon.
+    Files(client::OneArgs),
+    /// Show the connected peers of a torrent of a daemon.
+    Peers(client::OneArgs),
+    /// Show the trackers of a torrent of a daemon, without what may be a passkey.
+    Trackers(client::OneArgs),
+    /// Stop torrents of a daemon until somebody resumes them.
+    Pause(client::SomeArgs),
+    /// Let torrents of a daemon take part again.
+    Resume(client::ResumeArgs),
+    /// Take torrents from a daemon.
+    Remove(client::RemoveArgs),
+    /// Limit how fast a daemon, or a torrent of it, may be.
+    Limit(client::LimitArgs),
+    /// Move the files of a torrent of a daemon.
+    Move(client::MoveArgs),
+    /// Call a torrent of a daemon something else.
+    Rename(client::RenameArgs),
+    /// Have a daemon check the data of torrents.
+    Verify(client::SomeArgs),
+    /// Have a daemon ask the trackers of torrents for peers.
+    Reannounce(client::SomeArgs),
+    /// Categories of a daemon.
+    #[command(subcommand)]
+    Category(client::CategoryCommand),
+    /// Tags of a daemon.
+    #[command(subcommand)]
+    Tag(client::TagCommand),
+    /// Give torrents of a daemon another place in the queue.
+    #[command(subcommand)]
+    Queue(client::QueueCommand),
+    /// Show what happens in a daemon, until a signal ends it.
+    Events(client::ClientArgs),
+    /// Show or change how much a running daemon tells in its log, until it ends.
+    LogLevel(client::LogLevelArgs),
+    /// Check, show and change the settings of a daemon.
     #[command(subcommand)]
     Config(daemon::ConfigCommand),
     /// Download a torrent.

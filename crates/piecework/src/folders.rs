@@ -40,6 +40,16 @@ impl Folders {
     pub(crate) fn overlay(&self) -> PathBuf {
         self.data.join(piecework_settings::OVERLAY_FILE)
     }
+
+    /// Where clients read how to reach the daemon.
+    pub(crate) fn door(&self) -> PathBuf {
+        self.data.join("api.json")
+    }
+
+    /// Held by the daemon that runs.
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.data.join("lock")
+    }
 }
 
 /// A path for people.

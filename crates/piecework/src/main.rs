@@ -1,7 +1,9 @@
 //! The `piecework` binary: reads the command line, runs one command, turns its end into an exit status.
 
 mod args;
+mod client;
 mod commands;
+mod complete;
 mod failure;
 mod folders;
 mod ip_filter;
@@ -14,18 +16,30 @@ mod scrape;
 mod session;
 mod signals;
 mod source;
+mod table;
 mod terminal;
+mod torrents;
+mod up;
 
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};
+use clap_complete::CompleteEnv;
 use failure::{Context, Failure};
 use out::{Out, note};
 use std::path::Path;
 use std::process::ExitCode;
 
+/// The variable by which a shell asks for completions.
+const COMPLETE: &str = "PIECEWORK_COMPLETE";
+
 fn main() -> ExitCode {
+    // The shell asks for completions by this variable; the process ends here then.
+    CompleteEnv::with_factory(Cli::command).var(COMPLETE).complete();
     let cli = Cli::parse();
-    init_log(cli.common.verbose);
+    // A daemon's log is that of its settings.
+    if !matches!(cli.command, Command::Up(_)) {
+        init_log(cli.common.verbose);
+    }
     let out = Out::new(cli.common.json);
     match run(&cli, out) {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,6 +58,26 @@ fn main() -> ExitCode {
 fn run(cli: &Cli, out: Out) -> Result<(), Failure> {
     let common = &cli.common;
     match &cli.command {
+        Command::Up(args) => commands::up::run(args, common, out),
+        Command::Add(args) => commands::add::run(args, out),
+        Command::List(args) => commands::list::run(args, out),
+        Command::Info(args) => commands::look::info(args, out),
+        Command::Files(args) => commands::look::files(args, out),
+        Command::Peers(args) => commands::look::peers(args, out),
+        Command::Trackers(args) => commands::look::trackers(args, out),
+        Command::Pause(args) => commands::act::pause(args, out),
+        Command::Resume(args) => commands::act::resume(args, out),
+        Command::Remove(args) => commands::act::remove(args, out),
+        Command::Limit(args) => commands::act::limit(args, out),
+        Command::Move(args) => commands::act::relocate(args, out),
+        Command::Rename(args) => commands::act::rename(args, out),
+        Command::Verify(args) => commands::act::verify(args, out),
+        Command::Reannounce(args) => commands::act::reannounce(args, out),
+        Command::Category(command) => commands::act::category(command, out),
+        Command::Tag(command) => commands::act::tag(command, out),
+        Command::Queue(command) => commands::act::queue(command, out),
+        Command::Events(args) => commands::look::events(args, out),
+        Command::LogLevel(args) => commands::look::log_level(args, out),
         Command::Config(command) => commands::config::run(command, out),
         Command::Get(args) => commands::get::run(args, common, out),
         Command::Seed(args) => commands::seed::run(args, common, out),
@@ -58,14 +92,24 @@ fn run(cli: &Cli, out: Out) -> Result<(), Failure> {
         Command::Chain(command) => commands::chain::run(command, common, out),
         Command::Token(command) => commands::token::run(command, common, out),
         Command::Vault(command) => commands::vault::run(command, common, out),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "piecework", &mut script);
-            out.text(&script);
-            Ok(())
-        }
+        Command::Completions { shell } => completions(*shell, out),
         Command::Man { dir } => man(dir),
     }
+}
+
+/// A script by which the shell asks this program, so that torrents of a running daemon are completed too.
+fn completions(shell: clap_complete::Shell, out: Out) -> Result<(), Failure> {
+    let name = shell.to_string();
+    let shells = clap_complete::env::Shells::builtins();
+    let completer = shells
+        .completer(&name)
+        .ok_or_else(|| Failure::usage(format!("no completions for {name}")))?;
+    let mut script = Vec::new();
+    completer
+        .write_registration(COMPLETE, "piecework", "piecework", "piecework", &mut script)
+        .context("cannot write completions")?;
+    out.text(&script);
+    Ok(())
 }
 
 /// One page for the program and one for each command.

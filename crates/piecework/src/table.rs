@@ -106,7 +106,7 @@ mod tests {
                     22  \u{6f22}\u{5b57}                      10 MiB";
         assert_eq!(table.text_within(None), wide);
         let narrow = "id  name                size\n\
-                      1   a long name of\u{2026}   5 MiB\n\
+                      1   a long name of \u{2026}   5 MiB\n\
                       22  \u{6f22}\u{5b57}              10 MiB";
         assert_eq!(table.text_within(Some(28)), narrow);
     }

@@ -1,4 +1,4 @@
-//! Torrents of a running daemon as people name them: by the beginning of an info-hash, or by a part of a name.
+//! Torrents of a running daemon as people name them: by the beginning of an info-hash, or a part of a name.
 
 use crate::client::{Client, printable};
 use crate::failure::Failure;

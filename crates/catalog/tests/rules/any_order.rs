@@ -169,6 +169,10 @@ struct World {
     face: Face,
     engine: BTreeSet<InfoHash>,
     waiting: Vec<Effect>,
+    /// Where payload really lies.
+    folders: BTreeMap<InfoHash, String>,
+    /// Paths that files really have, where they were renamed.
+    paths: BTreeMap<InfoHash, BTreeMap<u32, String>>,
     written: BTreeMap<InfoHash, Record>,
     labels: (BTreeMap<String, Category>, BTreeSet<String>),
     seconds: u64,
@@ -181,6 +185,8 @@ impl World {
             face: Face::default(),
             engine: BTreeSet::new(),
             waiting: Vec::new(),
+            folders: BTreeMap::new(),
+            paths: BTreeMap::new(),
             written: BTreeMap::new(),
             labels: Default::default(),
             seconds: 1,
@@ -255,9 +261,17 @@ impl World {
                 self.waiting.retain(|other| *other != Effect::Load(*id));
                 self.catalog.report(*id, Outcome::Unloaded, moment);
             }
-            Effect::Move { id, .. } | Effect::RenameFiles { id, .. } => {
-                let outcome = if is_well { Outcome::Moved } else { fault() };
-                self.catalog.report(*id, outcome, moment);
+            Effect::Move { id, .. } | Effect::RenameFiles { id, .. } if !is_well => {
+                self.catalog.report(*id, fault(), moment);
+            }
+            Effect::Move { id, to, .. } => {
+                self.folders.insert(*id, to.clone());
+                self.catalog.report(*id, Outcome::Moved, moment);
+            }
+            Effect::RenameFiles { id, files } => {
+                let paths = files.iter().map(|rename| (rename.file, rename.to.clone()));
+                self.paths.entry(*id).or_default().extend(paths);
+                self.catalog.report(*id, Outcome::Moved, moment);
             }
             _ => {}
         }
@@ -273,6 +287,7 @@ impl World {
                         "loaded while something is under way"
                     );
                     assert!(self.engine.insert(*id), "loaded twice");
+                    self.look_where_it_lies(*id);
                 }
                 Effect::Unload(id) => {
                     let others = self.waiting_for(*id);
@@ -281,18 +296,33 @@ impl World {
                 Effect::Move { id, from, to } => {
                     assert!(self.is_idle(*id), "moved while loaded");
                     assert_ne!(from, to);
+                    assert_eq!(self.folders.get(id).unwrap_or(from), from, "it does not lie there");
                 }
                 Effect::RenameFiles { id, .. } => {
                     assert!(self.is_idle(*id), "renamed while loaded");
                 }
-                Effect::Forget { id, .. } => {
+                Effect::Forget { id, folder, paths, .. } => {
                     assert!(self.is_idle(*id), "forgotten while loaded");
                     assert!(self.catalog.get(*id).is_none());
+                    assert_eq!(self.folders.get(id).unwrap_or(folder), folder);
+                    assert_eq!(&self.paths.remove(id).unwrap_or_default(), paths);
+                    self.folders.remove(id);
                     continue;
                 }
                 _ => continue,
             }
             self.waiting.push(effect);
+        }
+    }
+
+    /// What is loaded lies where its record says.
+    fn look_where_it_lies(&self, id: InfoHash) {
+        let record = self.catalog.get(id).expect("what is loaded is there").record();
+        if let Some(folder) = self.folders.get(&id) {
+            assert_eq!(record.folder(), folder);
+        }
+        if record.has_metainfo {
+            assert_eq!(self.paths.get(&id).unwrap_or(&BTreeMap::new()), &record.paths);
         }
     }
 
@@ -333,7 +363,10 @@ impl World {
     }
 
     fn look(&mut self) {
-        self.face.take(&self.catalog.delta(self.face.after));
+        let delta = self.catalog.delta(self.face.after);
+        let ids: BTreeSet<_> = delta.torrents.iter().map(|(torrent, _)| torrent.id()).collect();
+        assert_eq!(ids.len(), delta.torrents.len(), "a torrent is told twice");
+        self.face.take(&delta);
         let mut whole = Face::default();
         whole.take(&self.catalog.delta(None));
         assert_eq!(self.face.shown(), whole.shown(), "deltas add up to the whole");

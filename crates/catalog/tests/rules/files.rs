@@ -44,6 +44,17 @@ fn files_get_other_paths_while_they_are_not_loaded() {
 }
 
 #[test]
+fn a_record_that_renames_to_nowhere_is_loaded_all_the_same() {
+    let mut bench = Bench::new(rules());
+    let renaming = BTreeMap::from([(1, None)]);
+    let broken = Record { renaming, save_path: "/save".into(), ..record(1) };
+    let restored = bench.catalog.restore(vec![broken], [].into(), [].into(), false);
+    assert_eq!(restored, Ok(()));
+    bench.pass(1);
+    assert!(bench.loaded().contains(&1));
+}
+
+#[test]
 fn a_rename_that_fails_leaves_the_old_paths() {
     let mut bench = one();
     bench.command(Command::RenameFiles(id(1), vec![(1, "x/b".into())]));
@@ -66,6 +77,9 @@ fn paths_of_files_that_cannot_be_are_refused() {
     assert_eq!(answer(1, "a"), Some(RefusalKind::Conflict));
     assert_eq!(answer(1, "../c"), Some(RefusalKind::Invalid));
     assert_eq!(bench.record(1).paths.len(), 1);
+    bench.add(Record { has_metainfo: false, ..record(2) });
+    let early = Command::RenameFiles(id(2), vec![(0, "a".into())]);
+    assert_eq!(kind(bench.try_command(early)), Some(RefusalKind::Conflict));
 }
 
 #[test]
@@ -207,4 +221,32 @@ fn names_are_cleaned_before_anybody_sees_them() {
     );
     bench.add(Record { name: "a\u{0}b".into(), ..record(2) });
     assert_eq!(bench.record(2).name, "ab");
+}
+
+#[test]
+fn a_path_that_is_asked_for_during_a_rename_is_reached_in_the_end() {
+    for fault in [None, Some("the drive is full")] {
+        let mut bench = one();
+        bench.command(Command::SetMode(vec![id(1)], piecework_catalog::Mode::Stopped));
+        bench.told();
+        let moment = bench.moment();
+        for path in ["x", "y"] {
+            let command = Command::RenameFiles(id(1), vec![(0, path.into())]);
+            bench.catalog.command(command, moment).expect("it is free");
+        }
+        bench.move_fault = fault;
+        bench.drive();
+        let step = |from: Option<&str>, to: &str| {
+            let rename = FileRename { file: 0, from: from.map(str::to_owned), to: to.into() };
+            Effect::RenameFiles { id: id(1), files: vec![rename] }
+        };
+        if fault.is_some() {
+            assert_eq!(bench.told(), [step(None, "x"), step(None, "y")]);
+            assert!(bench.record(1).paths.is_empty());
+        } else {
+            assert_eq!(bench.told(), [step(None, "x"), step(Some("x"), "y")]);
+            assert_eq!(bench.record(1).paths.get(&0).map(String::as_str), Some("y"));
+        }
+        assert!(bench.record(1).renaming.is_empty());
+    }
 }

@@ -47,6 +47,9 @@ pub(crate) struct AddArgs {
     /// Files of the right size that are there count as complete without a check.
     #[arg(long)]
     pub(crate) trusted: bool,
+    /// A peer to connect to, besides those that trackers name. May be repeated.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) peer: Vec<String>,
     /// Download at most so many bytes a second: 500k, 2M, 1Mi.
     #[arg(long, value_name = "R")]
     pub(crate) limit_down: Option<ByteRate>,
@@ -257,6 +260,15 @@ pub(crate) enum TagCommand {
         #[command(flatten)]
         which: SomeArgs,
     },
+}
+
+/// `piecework log-level`
+#[derive(Args, Debug)]
+pub(crate) struct LogLevelArgs {
+    /// error, warn, info, debug or trace; without it the level is shown.
+    pub(crate) level: Option<String>,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
 }
 
 /// `piecework queue`

@@ -1,6 +1,8 @@
 //! What a person can ask of a daemon: to run, and where it is.
 
+use super::client::ClientArgs;
 use clap::{Args, Subcommand};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Which daemon.
@@ -40,6 +42,21 @@ impl std::str::FromStr for Assignment {
     }
 }
 
+/// `piecework up`
+#[derive(Args, Debug)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    pub(crate) place: PlaceArg,
+    #[command(flatten)]
+    pub(crate) set: SetArgs,
+    /// Where programs and browsers reach it: short for --set api.listen=. May be repeated.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Port for incoming connections of peers: short for --set net.port=.
+    #[arg(long, value_name = "N")]
+    pub(crate) port: Option<u16>,
+}
+
 /// `piecework config`
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
@@ -52,6 +69,14 @@ pub(crate) enum ConfigCommand {
         /// Say where each value comes from.
         #[arg(long)]
         origin: bool,
+    },
+    /// Change settings of a running daemon; it writes them down.
+    Set {
+        /// A setting, as docs/settings.md names it. May be repeated.
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        changes: Vec<Assignment>,
+        #[command(flatten)]
+        client: ClientArgs,
     },
 }
 

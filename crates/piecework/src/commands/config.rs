@@ -1,19 +1,46 @@
 //! `piecework config`: what the settings are, where they come from, and what is wrong with them.
 
 use crate::args::daemon::{ConfigArgs, ConfigCommand};
+use crate::client::{Client, printable};
 use crate::failure::Failure;
 use crate::folders::Folders;
 use crate::layers;
 use crate::out::{Out, note};
 use piecework_settings::{Entry, Settings};
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Runs the command.
 pub(crate) fn run(command: &ConfigCommand, out: Out) -> Result<(), Failure> {
     match command {
         ConfigCommand::Check(args) => check(args, out),
+        ConfigCommand::Set { changes, client } => {
+            let client = Client::new(client)?;
+            let pairs = changes.iter().map(|it| (it.key.clone(), it.value.clone())).collect();
+            change(&client, &pairs, out)
+        }
         ConfigCommand::Show { config, origin } => show(config, *origin, out),
     }
+}
+
+/// Changes settings of a running daemon.
+pub(super) fn change(
+    client: &Client,
+    changes: &BTreeMap<String, String>,
+    out: Out,
+) -> Result<(), Failure> {
+    let answer = client.ask(Method::PATCH, "/settings", Some(&json!(changes)))?;
+    let restart = answer.get("needs_restart").and_then(Value::as_array).into_iter().flatten();
+    let restart: Vec<&str> = restart.filter_map(Value::as_str).collect();
+    for (key, value) in changes {
+        let later = restart.contains(&key.as_str());
+        let when = if later { ", from the next start of the daemon on" } else { "" };
+        let object =
+            json!({ "event": "setting", "key": key, "value": value, "needs_restart": later });
+        out.say(&format!("{key} = {}{when}", printable(value)), &object);
+    }
+    Ok(())
 }
 
 fn check(args: &ConfigArgs, out: Out) -> Result<(), Failure> {

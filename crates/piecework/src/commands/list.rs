@@ -33,8 +33,8 @@ pub(crate) fn run(args: &ListArgs, out: Out) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Shows the list again whenever something in it changes. Under `--json` a line is a change: a torrent with the
-/// fields that changed, or its id with `gone`.
+/// Shows the list again whenever something in it changes. Under `--json` a line is a change: a torrent with
+/// the fields that changed, or its id with `gone`.
 fn watch(client: &Client, args: &ListArgs, out: Out) -> Result<(), Failure> {
     let mut rows: BTreeMap<String, Value> = BTreeMap::new();
     client.events(&format!("/events?fields={FIELDS}"), |name, data| {
@@ -138,6 +138,14 @@ pub(super) fn text<'a>(row: &'a Value, field: &str) -> &'a str {
     row.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// A number as text, and a dash for one that is not known.
+pub(super) fn or_dash(row: &Value, field: &str, text: impl Fn(u64) -> String) -> String {
+    match row.get(field).and_then(Value::as_u64) {
+        Some(number) => text(number),
+        None => "-".into(),
+    }
+}
+
 fn table(rows: &[Value]) -> Table {
     let mut table = Table::new(&[
         ("HASH", Align::Left),
@@ -162,8 +170,8 @@ fn table(rows: &[Value]) -> Table {
             format!("{}{forced}", text(row, "stage")),
             rate(number(row, "down_rate")),
             rate(number(row, "up_rate")),
-            row.get("eta_seconds").and_then(Value::as_u64).map_or_else(|| "-".into(), duration),
-            row.get("ratio_milli").and_then(Value::as_u64).map_or_else(|| "-".into(), ratio),
+            or_dash(row, "eta_seconds", duration),
+            or_dash(row, "ratio_milli", ratio),
             number(row, "peers").to_string(),
         ]);
     }
@@ -232,7 +240,8 @@ mod tests {
     fn those_that_wait_for_nothing_come_last_in_the_order_of_the_queue() {
         let (waits, seeds) = (json!({ "queue": 7 }), json!({ "queue": null }));
         assert_eq!(compare(&waits, &seeds, SortArg::Queue), Ordering::Less);
-        let (a, b) = (json!({ "name": "B", "size_bytes": 1 }), json!({ "name": "a", "size_bytes": 2 }));
+        let (a, b) =
+            (json!({ "name": "B", "size_bytes": 1 }), json!({ "name": "a", "size_bytes": 2 }));
         assert_eq!(compare(&a, &b, SortArg::Size), Ordering::Less);
         assert_eq!(compare(&a, &b, SortArg::Name), Ordering::Greater);
     }

@@ -42,9 +42,8 @@ pub(crate) fn run(args: &UpArgs, common: &Common, out: Out) -> Result<(), Failur
     let lock = Lock::take(&folders)?;
     let log = Log::start(&settings, common.verbose);
     let sockets = sockets::listen(&settings.api().listen)?;
-    let (gate, first) =
-        AccessGate::open(&folders.data, &settings.api().hosts, Limits::default())
-            .map_err(Failure::new)?;
+    let (gate, first) = AccessGate::open(&folders.data, &settings.api().hosts, Limits::default())
+        .map_err(Failure::new)?;
     let url = open_door(&sockets, &gate, first.as_ref(), &folders)?;
     if let Some(first) = &first {
         tell_first(first, &folders, out)?;
@@ -123,6 +122,7 @@ async fn serve(
         gate: Arc::clone(&gate),
         log_level: log.for_api(),
     });
+    let router = router.merge(piecework_qbittorrent::router(handle.clone(), Arc::clone(&gate)));
     let came = Arc::new(tokio::sync::Notify::new());
     let waker = Arc::clone(&came);
     signals.wake(move || waker.notify_one())?;
@@ -159,7 +159,8 @@ async fn look_after(handle: &Handle, notify: &Notify, log: &Log) {
                 let now = handle.settings().log().level;
                 if now != level {
                     level = now;
-                    log.set_level(level);
+                    // The word of a level is one that it takes.
+                    let _ = log.set(&level.word());
                 }
             }
             () = beat => {
@@ -197,8 +198,8 @@ fn open_door(
     Ok(url)
 }
 
-/// What was made at the first start, once: on a terminal, else in a file for its owner alone, as what a daemon
-/// prints is kept by whoever started it.
+/// What was made at the first start, once: on a terminal, else in a file for its owner alone, as what a
+/// daemon prints is kept by whoever started it.
 fn tell_first(first: &FirstSecrets, folders: &Folders, out: Out) -> Result<(), Failure> {
     let text = format!(
         "user      {}\npassword  {}\nAPI key   {}\n",
@@ -216,7 +217,10 @@ fn tell_first(first: &FirstSecrets, folders: &Folders, out: Out) -> Result<(), F
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
     file.and_then(|mut file| file.write_all(text.as_bytes())).context(doing)?;
     out.say(
-        &format!("First start: password and API key are in {}; read it, then delete it.", path.display()),
+        &format!(
+            "First start: password and API key are in {}; read it, then delete it.",
+            path.display()
+        ),
         &json!({ "event": "first_start", "user": first.user, "file": shown(&path) }),
     );
     Ok(())
@@ -236,17 +240,20 @@ fn tell_ready(handle: &Handle, url: &str, folders: &Folders, out: Out) -> String
         folders.settings.display(),
         node.port,
     );
-    out.say(&text, &json!({
-        "event": "ready",
-        "url": url,
-        "data_dir": shown(&folders.data),
-        "settings": shown(&folders.settings),
-        "save_path": save_path,
-        "peer_port": node.port,
-        "torrents": torrents,
-    }));
+    out.say(
+        &text,
+        &json!({
+            "event": "ready",
+            "url": url,
+            "data_dir": shown(&folders.data),
+            "settings": shown(&folders.settings),
+            "save_path": save_path,
+            "peer_port": node.port,
+            "torrents": torrents,
+        }),
+    );
     for address in settings.api().listen.iter().filter(|it| !it.ip().is_loopback()) {
-        tracing::warn!(%address, "the API is open to other machines, without TLS: put a reverse proxy before it");
+        tracing::warn!(%address, "the API is open to other machines without TLS: put a proxy before it");
     }
     format!("{torrents} torrents, {url}")
 }

@@ -40,7 +40,7 @@ fn taken(file: &mut File, folders: &Folders) -> Failure {
         process => format!(", process {process}"),
     };
     Failure::new(format!(
-        "a daemon runs already on {}{who}; end that one first, or give this one another folder with --data-dir",
+        "a daemon runs already on {}{who}; end it, or give this one another folder with --data-dir",
         folders.data.display(),
     ))
 }

@@ -3,16 +3,15 @@
 use super::redact::Redacted;
 use piecework_settings::{LogFormat, LogLevel, Settings};
 use std::sync::{Arc, Mutex, PoisonError};
-use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Registry, fmt, reload};
+use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
 /// The log that was started; see [`Log::set_level`].
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
-    level: reload::Handle<LevelFilter, Registry>,
-    current: Arc<Mutex<LogLevel>>,
+    filter: reload::Handle<EnvFilter, Registry>,
+    current: Arc<Mutex<String>>,
 }
 
 impl Log {
@@ -23,44 +22,37 @@ impl Log {
             1 => LogLevel::Info,
             _ => LogLevel::Debug,
         };
-        let (filter, level) = reload::Layer::new(filter(current));
-        let current = Arc::new(Mutex::new(current));
-        let registry = tracing_subscriber::registry().with(filter);
+        let (layer, filter) = reload::Layer::new(EnvFilter::new(current.word()));
+        let current = Arc::new(Mutex::new(current.word()));
+        let registry = tracing_subscriber::registry().with(layer);
         let lines = fmt::layer().with_writer(|| Redacted).with_ansi(false);
         match settings.log().format {
             LogFormat::Human => registry.with(lines).init(),
             LogFormat::Json => registry.with(lines.json()).init(),
         }
-        Self { level, current }
+        Self { filter, current }
     }
 
-    /// From now on lines of this level and more serious ones are told.
-    pub(crate) fn set_level(&self, level: LogLevel) {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = level;
+    /// From now on lines of this level and more serious ones are told, or those that directives such as
+    /// `info,piecework_dht=debug` name.
+    ///
+    /// # Errors
+    /// When the text is neither.
+    pub(crate) fn set(&self, text: &str) -> Result<(), String> {
+        let filter = EnvFilter::try_new(text).map_err(|_| {
+            "it must be error, warn, info, debug or trace, or directives for parts of the program"
+        })?;
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = text.to_owned();
         // It fails only when the log is gone, and nobody reads it then.
-        let _ = self.level.reload(filter(level));
+        let _ = self.filter.reload(filter);
+        Ok(())
     }
 
     /// How the API reads and changes it; until the end of this run, or until the setting changes.
     pub(crate) fn for_api(&self) -> piecework_api::LogLevel {
         let (reader, writer) = (self.clone(), self.clone());
-        let get = move || reader.current.lock().unwrap_or_else(PoisonError::into_inner).word();
-        let set = move |word: &str| {
-            let level = LogLevel::of_word(word)
-                .ok_or("it must be error, warn, info, debug or trace".to_owned())?;
-            writer.set_level(level);
-            Ok(())
-        };
+        let get = move || reader.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let set = move |text: &str| writer.set(text);
         piecework_api::LogLevel { get: Box::new(get), set: Box::new(set) }
-    }
-}
-
-const fn filter(level: LogLevel) -> LevelFilter {
-    match level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
     }
 }

@@ -70,6 +70,7 @@ fn secret(text: &str) -> (usize, usize) {
         Some(end) if host[end..].len() > 1 => (end + 1).min(host.len()),
         _ => host.len(),
     };
+    let shown = shown.min(host.find(KEY).unwrap_or(shown));
     (scheme.len() + shown, length)
 }
 

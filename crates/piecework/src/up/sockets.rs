@@ -19,8 +19,8 @@ pub(crate) fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Failu
         for address in addresses {
             let socket = TcpListener::bind(address).map_err(|error| {
                 Failure::new(format!(
-                    "cannot listen on {address}: {error}; choose another address with --listen, or api.listen in \
-                     the settings"
+                    "cannot listen on {address}: {error}; choose another address with --listen, or by \
+                     api.listen in the settings"
                 ))
             })?;
             sockets.push(socket);

@@ -1,0 +1,373 @@
+//! `piecework up` and the commands that are its clients, as real processes.
+
+use piecework_testkit::{FakePeer, Fixture, FixtureBuilder, Run, Sandbox, Signal};
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_piecework");
+
+/// A polite end: the API's connections, the trackers, the drives.
+const POLITE: Duration = Duration::from_secs(10);
+
+/// Folders of a daemon.
+struct Home {
+    sandbox: Sandbox,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self { sandbox: Sandbox::new(BINARY) }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.sandbox.root().join("daemon")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.sandbox.command(arguments);
+        command.env("PIECEWORK_DATA_DIR", self.data()).env_remove("NOTIFY_SOCKET");
+        for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_DOWNLOAD_DIR", "PIECEWORK_URL"] {
+            command.env_remove(name);
+        }
+        command.env_remove("PIECEWORK_KEY");
+        command
+    }
+
+    /// `piecework up` that is heard by nobody but this machine.
+    fn up(&self) -> Command {
+        let mut command = self.command(&["up", "--json", "--listen", "127.0.0.1:0", "--port", "0"]);
+        command.args(["--set", "net.local_discovery=false", "--set", "net.trust_peers=true"]);
+        command.args(["--set", "disk.free_space_min=0"]);
+        command
+    }
+
+    fn start(&self) -> Run {
+        let run = Run::start(self.up());
+        run.wait_object("ready", |object| object["event"] == "ready");
+        run
+    }
+
+    /// A client, to its end: status, stdout, stderr.
+    fn ask(&self, arguments: &[&str]) -> (i32, Vec<String>, String) {
+        let mut run = Run::start(self.command(arguments));
+        (run.wait(), run.stdout(), run.stderr())
+    }
+
+    /// A client that has to succeed.
+    fn told(&self, arguments: &[&str]) -> Vec<String> {
+        let (status, stdout, stderr) = self.ask(arguments);
+        assert_eq!(status, 0, "{arguments:?}: {stderr}");
+        stdout
+    }
+
+    /// The objects of a client under `--json`.
+    fn objects(&self, arguments: &[&str]) -> Vec<Value> {
+        let mut all = arguments.to_vec();
+        all.push("--json");
+        let lines = self.told(&all);
+        lines.iter().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    /// Waits until the one torrent is at this stage.
+    fn wait_stage(&self, stage: &str) -> Value {
+        let mut command = self.command(&["list", "--watch", "--json"]);
+        command.args(["--sort", "name"]);
+        let mut run = Run::start(command);
+        let found = run.wait_object(stage, |object| object["stage"] == stage);
+        run.kill();
+        found
+    }
+}
+
+fn fixture(name: &str) -> Fixture {
+    FixtureBuilder::file(name, 300_000).build()
+}
+
+fn text(path: impl AsRef<Path>) -> String {
+    path.as_ref().to_str().expect("a path of text").to_owned()
+}
+
+#[test]
+fn a_daemon_says_where_it_is_keeps_its_secrets_and_ends_politely() {
+    let home = Home::new();
+    let mut up = home.start();
+    let first = up.wait_object("first start", |object| object["event"] == "first_start");
+    for name in ["first-login.txt", "api.json", "access.json"] {
+        let mode = fs::metadata(home.data().join(name)).expect(name).permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    let secrets = fs::read_to_string(first["file"].as_str().expect("a path")).expect("secrets");
+    assert!(secrets.contains("password  ") && secrets.contains("API key   pw_"), "{secrets}");
+    assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
+    for line in secrets.lines().filter_map(|line| line.split_whitespace().last()).skip(1) {
+        assert!(!up.stderr().contains(line) && !up.stdout().join("\n").contains(line), "{line}");
+    }
+    let mut again = home.start();
+    assert_eq!(again.end(Signal::INT, POLITE), 0, "{}", again.stderr());
+    assert!(!again.stdout().join("\n").contains("first_start"));
+}
+
+#[test]
+fn a_torrent_comes_is_fetched_and_is_still_there_after_a_restart() {
+    let (home, fixture) = (Home::new(), fixture("payload"));
+    let seed = FakePeer::seed(&fixture);
+    let mut up = home.start();
+    let torrent = text(home.sandbox.torrent(&fixture));
+    let peer = seed.address().to_string();
+    let added = home.objects(&["add", &torrent, "--tag", "one", "--peer", &peer]);
+    assert_eq!(added[0]["name"], "payload", "{added:?}");
+    let found = home.wait_stage("seeding");
+    let id = found["id"].as_str().expect("an info-hash").to_owned();
+    assert_eq!(fixture.faults(&home.data().join("downloads")), [""; 0]);
+    assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
+    let mut up = home.start();
+    let list = home.objects(&["list"]);
+    assert_eq!(list.len(), 1, "{list:?}");
+    assert_eq!((list[0]["progress_milli"].as_u64(), &list[0]["id"]), (Some(1000), &found["id"]));
+    let table = home.told(&["list"]);
+    assert!(table[0].starts_with("HASH") && table[1].contains("100.0 %"), "{table:?}");
+    assert!(home.told(&["info", &id[..8]]).join("\n").contains("payload"));
+    assert!(home.told(&["files", "payl"]).join("\n").contains("payload"));
+    home.told(&["peers", "payload"]);
+    home.told(&["trackers", "payload"]);
+    assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
+}
+
+#[test]
+fn what_is_done_to_torrents_is_done() {
+    let (home, fixture) = (Home::new(), fixture("payload"));
+    let mut up = home.start();
+    let torrent = text(home.sandbox.torrent(&fixture));
+    home.told(&["category", "create", "films"]);
+    home.told(&["add", &torrent, "--stopped", "--category", "films", "--limit-up", "10k"]);
+    let one = || home.objects(&["info", "payload"]).remove(0);
+    let it = one();
+    let expected = ("stopped".into(), "films".into(), 10_000.into());
+    assert_eq!(
+        (&it["stage"], &it["category"], &it["up_limit"]),
+        (&expected.0, &expected.1, &expected.2)
+    );
+    home.told(&["resume", "payload", "--force"]);
+    home.wait_stage("downloading");
+    home.told(&["pause", "--all"]);
+    home.wait_stage("stopped");
+    home.told(&["limit", "payload", "--down", "1M", "--up", "none"]);
+    home.told(&["tag", "add", "b", "payload"]);
+    home.told(&["tag", "add", "a", "payload"]);
+    home.told(&["category", "set", "", "payload"]);
+    home.told(&["rename", "payload", "\u{1b}[31mred\u{202e}"]);
+    let it = home.objects(&["list"]).remove(0);
+    assert_eq!(it["tags"], serde_json::json!(["a", "b"]), "{it}");
+    assert_eq!(it["category"], Value::Null);
+    let table = home.told(&["list"]).join("\n");
+    assert!(!table.contains('\u{1b}') && !table.contains('\u{202e}') && table.contains("red"));
+    let it = home.objects(&["info", "red"]).remove(0);
+    assert_eq!((it["down_limit"].as_u64(), &it["up_limit"]), (Some(1_000_000), &Value::Null));
+    let (status, _, stderr) = home.ask(&["remove", "red", "--with-files"]);
+    assert_eq!(status, 1);
+    assert!(stderr.contains("--yes"), "{stderr}");
+    home.told(&["remove", "red", "--with-files", "--yes"]);
+    assert_eq!(home.objects(&["list"]).len(), 0);
+    assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
+}
+
+#[test]
+fn settings_change_while_it_runs_and_stay_changed() {
+    let home = Home::new();
+    let mut up = home.start();
+    home.told(&["config", "set", "queue.downloads_max=2"]);
+    home.told(&["limit", "--down", "3M"]);
+    let (status, _, stderr) = home.ask(&["config", "set", "queue.download_max=2"]);
+    assert_eq!(status, 1);
+    assert!(stderr.contains("did you mean queue.downloads_max?"), "{stderr}");
+    home.told(&["log-level", "debug"]);
+    assert_eq!(home.objects(&["log-level"])[0]["level"], "debug");
+    assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
+    let shown = home.told(&["config", "show", "--origin"]).join("\n");
+    for key in ["queue.downloads_max", "speed.down"] {
+        let line = shown.lines().find(|line| line.starts_with(key)).expect(key);
+        assert!(line.contains("changed at run time"), "{line}");
+    }
+}
+
+#[test]
+fn a_second_daemon_on_one_folder_is_refused_with_the_first_ones_process() {
+    let home = Home::new();
+    let mut up = home.start();
+    let (status, _, stderr) = home.ask(&["up", "--listen", "127.0.0.1:0"]);
+    assert_eq!(status, 1);
+    assert!(stderr.contains(&format!("process {}", up.id())), "{stderr}");
+    assert!(stderr.contains("--data-dir"), "{stderr}");
+    up.kill();
+    let mut up = home.start();
+    assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
+}
+
+#[test]
+fn who_cannot_ask_a_daemon_is_told_why_and_what_to_do() {
+    let home = Home::new();
+    let start = format!("piecework up --data-dir {}", text(home.data()));
+    let (status, _, stderr) = home.ask(&["list"]);
+    assert_eq!(status, 1);
+    assert!(stderr.contains("no daemon has run") && stderr.contains(&start), "{stderr}");
+    let mut up = home.start();
+    let (status, _, stderr) = home.ask(&["list", "--key", "pw_wrong"]);
+    assert_eq!(status, 1);
+    assert!(stderr.contains("does not know this key") && !stderr.contains("pw_wrong"), "{stderr}");
+    let (status, _, stderr) = home.ask(&["info", "nothing"]);
+    assert_eq!(status, 1);
+    assert!(stderr.contains("no torrent is called nothing"), "{stderr}");
+    let (status, _, stderr) = home.ask(&["list", "--url", "http://127.0.0.1:9"]);
+    assert_eq!(status, 1);
+    assert!(stderr.contains("--key"), "{stderr}");
+    assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
+    let (status, _, stderr) = home.ask(&["list"]);
+    assert_eq!(status, 1);
+    assert!(stderr.contains("no daemon answers") && stderr.contains(&start), "{stderr}");
+}
+
+#[test]
+fn settings_that_make_no_sense_are_told_all_at_once() {
+    let home = Home::new();
+    fs::create_dir_all(home.data()).expect("a folder");
+    let file = home.data().join("piecework.toml");
+    fs::write(&file, "[queue]\ndownload_max = 3\n\n[net]\npeers_max = 0\n").expect("a file");
+    for arguments in [&["config", "check"][..], &["config", "show"], &["up"]] {
+        let (status, stdout, stderr) = home.ask(arguments);
+        assert_eq!(status, 1, "{arguments:?}");
+        assert_eq!(stdout, [""; 0]);
+        assert!(
+            stderr.contains("piecework.toml:2") && stderr.contains("downloads_max?"),
+            "{stderr}"
+        );
+        assert!(stderr.contains("piecework.toml:5"), "{stderr}");
+    }
+    fs::write(&file, "queue.downloads_max = 3\n").expect("a file");
+    assert!(home.told(&["config", "check"])[0].contains("nothing is wrong"));
+    let shown = home.objects(&["config", "show", "--set", "queue.seeds_max=4"]);
+    let of = |key: &str| {
+        let entry = shown.iter().find(|entry| entry["key"] == key).expect("the key");
+        (entry["value"].clone(), entry["origin"].as_str().expect("text").to_owned())
+    };
+    assert_eq!(of("queue.seeds_max"), ("4".into(), "flag --set".into()));
+    assert_eq!(of("dht.on"), ("false".into(), "environment PIECEWORK_DHT_ON".into()));
+    assert!(of("queue.downloads_max").1.ends_with("piecework.toml:1"));
+    assert_eq!(of("queue.on"), ("true".into(), "default".into()));
+}
+
+/// What was acknowledged is there whatever happens.
+fn kill_during_adds(times: u32) {
+    let home = Home::new();
+    let mut acknowledged = 0;
+    for round in 0..times {
+        let mut up = home.start();
+        assert_eq!(home.objects(&["list"]).len(), acknowledged, "after {round} kills");
+        let torrent = text(home.sandbox.torrent(&fixture(&format!("payload-{round}"))));
+        home.told(&["add", &torrent, "--stopped"]);
+        acknowledged += 1;
+        let other = text(home.sandbox.torrent(&fixture(&format!("other-{round}"))));
+        let mut add = Run::start(home.command(&["add", &other, "--stopped", "--json"]));
+        // At another moment of the second one's way each time.
+        std::thread::sleep(Duration::from_millis(u64::from(round * 7 % 60)));
+        up.kill();
+        acknowledged += usize::from(add.wait() == 0);
+        let mut up = home.start();
+        // One that was not acknowledged may have come in nevertheless.
+        let there = home.objects(&["list"]).len();
+        assert!(there == acknowledged || there == acknowledged + 1, "{there}, {acknowledged}");
+        acknowledged = there;
+        up.kill();
+    }
+}
+
+#[test]
+fn no_torrent_that_was_acknowledged_is_lost_to_a_kill() {
+    let rounds = std::env::var("PIECEWORK_KILLS").ok().and_then(|text| text.parse().ok());
+    kill_during_adds(rounds.unwrap_or(6));
+}
+
+#[test]
+fn the_service_manager_hears_when_it_is_ready_alive_and_ending() {
+    let home = Home::new();
+    let socket = home.sandbox.root().join("notify");
+    let manager = UnixDatagram::bind(&socket).expect("a socket");
+    manager.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+    let heard = || {
+        let mut bytes = [0; 1000];
+        let count = manager.recv(&mut bytes).expect("a word from the daemon");
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
+    };
+    let mut command = home.up();
+    command.env("NOTIFY_SOCKET", &socket).env("WATCHDOG_USEC", "200000");
+    let mut up = Run::start(command);
+    assert!(heard().starts_with("READY=1\nSTATUS="));
+    assert_eq!(heard(), "WATCHDOG=1");
+    assert_eq!(heard(), "WATCHDOG=1");
+    up.signal(Signal::TERM);
+    while heard() != "STOPPING=1" {}
+    assert_eq!(up.wait_within(POLITE), 0, "{}", up.stderr());
+}
+
+#[test]
+fn a_socket_that_is_handed_over_is_the_one_that_is_served() {
+    use std::io::{BufRead, BufReader};
+    use std::os::fd::OwnedFd;
+    use std::process::Stdio;
+    let home = Home::new();
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = socket.local_addr().expect("its address");
+    // The third descriptor, as service managers hand it over; the process keeps its number.
+    let script = "exec env LISTEN_PID=$$ LISTEN_FDS=1 \"$@\" 3<&0 0</dev/null";
+    let up = home.up();
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh"]).arg(up.get_program()).args(up.get_args());
+    for (name, value) in up.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.stdin(Stdio::from(OwnedFd::from(socket))).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("a shell");
+    let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut objects =
+        lines.map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok());
+    let ready: Option<Value> = objects.find(|object: &Value| object["event"] == "ready");
+    let told = ready.map(|ready| ready["url"].as_str().map(str::to_owned));
+    let listed = home.ask(&["list"]).0;
+    drop(child.kill());
+    drop(child.wait());
+    assert_eq!(told.flatten(), Some(format!("http://{address}")));
+    assert_eq!(listed, 0);
+}
+
+#[test]
+fn the_shell_is_offered_the_torrents_of_a_running_daemon() {
+    let (home, fixture) = (Home::new(), fixture("payload"));
+    let mut up = home.start();
+    home.told(&["add", &text(home.sandbox.torrent(&fixture)), "--stopped"]);
+    let script = home.told(&["completions", "bash"]).join("\n");
+    assert!(script.contains("PIECEWORK_COMPLETE"), "{script}");
+    let mut command = home.command(&[]);
+    command = {
+        let mut plain = Command::new(command.get_program());
+        plain.args(["--", "piecework", "info", "pay"]);
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => plain.env(name, value),
+                None => plain.env_remove(name),
+            };
+        }
+        plain.env("PIECEWORK_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", "2");
+        plain
+    };
+    let mut run = Run::start(command);
+    assert_eq!(run.wait(), 0, "{}", run.stderr());
+    assert!(run.stdout().join("\n").contains("payload"), "{:?}", run.stdout());
+    assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
+}
