@@ -101,6 +101,8 @@ pub(crate) enum Command {
     Events(client::ClientArgs),
     /// Show or change how much a running daemon tells in its log, until it ends.
     LogLevel(client::LogLevelArgs),
+    /// Set another password for a daemon that does not run.
+    Password(daemon::PasswordArgs),
     /// Check, show and change the settings of a daemon.
     #[command(subcommand)]
     Config(daemon::ConfigCommand),

@@ -12,6 +12,7 @@ pub(crate) mod list;
 pub(crate) mod look;
 pub(crate) mod metadata;
 pub(crate) mod net;
+pub(crate) mod password;
 pub(crate) mod seed;
 pub(crate) mod show;
 pub(crate) mod token;

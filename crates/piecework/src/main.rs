@@ -78,6 +78,7 @@ fn run(cli: &Cli, out: Out) -> Result<(), Failure> {
         Command::Queue(command) => commands::act::queue(command, out),
         Command::Events(args) => commands::look::events(args, out),
         Command::LogLevel(args) => commands::look::log_level(args, out),
+        Command::Password(args) => commands::password::run(args, out),
         Command::Config(command) => commands::config::run(command, out),
         Command::Get(args) => commands::get::run(args, common, out),
         Command::Seed(args) => commands::seed::run(args, common, out),

@@ -196,6 +196,70 @@ fn settings_change_while_it_runs_and_stay_changed() {
 }
 
 #[test]
+fn a_lost_password_is_replaced_while_no_daemon_runs() {
+    let home = Home::new();
+    let file = home.sandbox.root().join("word");
+    fs::write(&file, "another password\nand a line\n").expect("a file");
+    let set = ["password", "--password-file", &text(&file)];
+    let (status, _, stderr) = home.ask(&set);
+    assert_eq!(status, 1);
+    assert!(stderr.contains("no daemon has run"), "{stderr}");
+    let mut up = home.start();
+    let (status, _, stderr) = home.ask(&set);
+    assert_eq!(status, 1);
+    assert!(stderr.contains("runs already"), "{stderr}");
+    assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
+    let before = fs::read(home.data().join("access.json")).expect("a file");
+    home.told(&set);
+    assert_ne!(fs::read(home.data().join("access.json")).expect("a file"), before);
+    // Keys stay good.
+    let mut up = home.start();
+    home.told(&["list"]);
+    assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
+}
+
+/// One request by hand: the status.
+fn request(url: &str, path: &str, host: &str) -> String {
+    use std::io::{Read, Write};
+    let address = url.trim_start_matches("http://");
+    let mut socket = std::net::TcpStream::connect(address).expect("the daemon listens");
+    let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    socket.write_all(head.as_bytes()).expect("it takes requests");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).expect("it answers in text");
+    answer.split_whitespace().nth(1).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn each_setting_of_the_api_and_of_the_log_has_its_effect() {
+    let home = Home::new();
+    let mut command = home.up();
+    command.args(["--set", "api.hosts=box.example", "--set", "api.base_path=/torrents"]);
+    command.args(["--set", "log.format=json"]);
+    let mut up = Run::start(command);
+    let ready = up.wait_object("ready", |object| object["event"] == "ready");
+    let url = ready["url"].as_str().expect("an address");
+    let ask = |path, host| request(url, path, host);
+    assert_eq!(ask("/torrents/api/v1/openapi.json", "localhost"), "200");
+    assert_eq!(ask("/elsewhere/api/v1/openapi.json", "localhost"), "404");
+    assert_eq!(ask("/api/v1/openapi.json", "box.example"), "200");
+    assert_eq!(ask("/api/v1/openapi.json", "evil.example"), "421");
+    assert_eq!(ask("/api/v1/torrents", "localhost"), "401");
+    let payload = text(home.sandbox.torrent(&fixture("payload")));
+    home.told(&["add", &payload, "--stopped"]);
+    let line = up.wait_stderr("torrent_added");
+    let object: Value = serde_json::from_str(&line).expect("a line of JSON");
+    assert_eq!(object["level"], "INFO", "{line}");
+    let (status, _, stderr) = home.ask(&["config", "set", "log.format=human"]);
+    assert_eq!(status, 1);
+    assert!(stderr.contains("flag --set") && stderr.contains("wins"), "{stderr}");
+    home.told(&["config", "set", "log.level=error"]);
+    home.told(&["remove", "payload"]);
+    assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
+    assert!(!up.stderr().contains("torrent_removed"), "{}", up.stderr());
+}
+
+#[test]
 fn a_second_daemon_on_one_folder_is_refused_with_the_first_ones_process() {
     let home = Home::new();
     let mut up = home.start();

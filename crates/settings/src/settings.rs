@@ -118,7 +118,7 @@ impl Settings {
                 problems.push(Problem {
                     origin: origin.clone(),
                     key: Some(key.clone()),
-                    text: format!("{key} is set here, which wins over changes at run time"),
+                    text: format!("{key} is set by {origin}, which wins over changes at run time"),
                 });
             } else if let Some(setting) =
                 settings.put(key, Some(&raw), Origin::RunTime, &mut problems)

@@ -57,6 +57,16 @@ pub(crate) struct UpArgs {
     pub(crate) port: Option<u16>,
 }
 
+/// `piecework password`
+#[derive(Args, Debug)]
+pub(crate) struct PasswordArgs {
+    #[command(flatten)]
+    pub(crate) place: PlaceArg,
+    /// Take the password from the first line of a file, "-" for stdin, instead of asking for it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
 /// `piecework config`
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {

@@ -82,7 +82,9 @@ fn draw(rows: &[Value], out: Out) {
     match terminal_size() {
         Some((_, height)) => {
             let lines: Vec<&str> = text.lines().take(height.saturating_sub(2)).collect();
-            let screen = format!("\x1b[H\x1b[2J{}\n{}", lines.join("\n"), summary(rows));
+            // Over what is there, line by line: a screen that is cleared first flickers.
+            let screen =
+                format!("\x1b[H{}\x1b[K\n{}\x1b[K\x1b[J", lines.join("\x1b[K\n"), summary(rows));
             out.text(screen.as_bytes());
         }
         None => out.text((text + "\n" + &summary(rows) + "\n").as_bytes()),

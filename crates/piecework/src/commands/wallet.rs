@@ -9,7 +9,7 @@ mod new;
 mod restore;
 mod show;
 
-pub(crate) use ask::unlock;
+pub(crate) use ask::{read_secret, unlock};
 
 use super::token::send;
 use crate::args::{Common, WalletArgs, WalletCommand};

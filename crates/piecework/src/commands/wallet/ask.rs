@@ -81,7 +81,7 @@ pub(crate) fn unlock(
 }
 
 /// A secret text from a file, "-" for stdin.
-pub(super) fn read_secret(file: &Path) -> Result<Zeroizing<String>, Failure> {
+pub(crate) fn read_secret(file: &Path) -> Result<Zeroizing<String>, Failure> {
     let doing = format!("cannot read {}", file.display());
     let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_BYTES_MAX + 1));
     let limit = SECRET_BYTES_MAX as u64 + 1;
