@@ -67,7 +67,8 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts the engine, takes over what an earlier run left, and begins. Torrents are loaded while it runs.
+    /// Starts the engine, takes over what an earlier run left, and begins. Torrents are loaded while it
+    /// runs.
     ///
     /// # Errors
     /// When the catalog file or the engine cannot be used, or a folder of the settings makes no sense.
@@ -113,8 +114,8 @@ impl Daemon {
         Handle::new(Arc::clone(&self.shared))
     }
 
-    /// Ends it politely: what is known is written down, jobs that can wait are left for the next start, torrents
-    /// end as [`Engine::shutdown`] says. Returns when that is done or `patience` has passed.
+    /// Ends it politely: what is known is written down, jobs that can wait are left for the next start,
+    /// torrents end as [`Engine::shutdown`] says. Returns when that is done or `patience` has passed.
     pub fn stop(mut self, patience: Duration) {
         let deadline = Instant::now() + patience;
         self.end(Instant::now() + patience / JOBS_SHARE);

@@ -1,8 +1,8 @@
 //! The daemon's thread: drives the catalog's run loop, whose numbers are repeated here.
 //!
-//! Owns what each torrent is doing in the engine, what is to be written down, and who waits for that. Invariant:
-//! no effect is carried out and no command answered before the records that it comes from are written down. It
-//! blocks on nothing but the store.
+//! Owns what each torrent is doing in the engine, what is to be written down, and who waits for that.
+//! Invariant: no effect is carried out and no command answered before the records that it comes from are
+//! written down. It blocks on nothing but the store.
 
 mod add;
 mod effects;
@@ -298,8 +298,8 @@ impl Driver {
     fn look_after_engine(&mut self) {
         if !self.is_dead && !self.engine.is_alive() {
             self.is_dead = true;
-            let text = "a network thread has stopped, which is a fault of this program: start it again, what is \
-                        verified is kept";
+            let text = "a network thread has stopped, which is a fault of this program: start it again, \
+                        what is verified is kept";
             self.shared.news.tell(Level::Error, None, code::NODE_PROBLEM, text.to_owned());
         }
     }

@@ -178,7 +178,8 @@ impl Handle {
     pub async fn trackers(&self, id: InfoHash) -> Option<Vec<TrackerStatus>> {
         let catalog = self.shared.read();
         let record = catalog.get(id)?.record();
-        if let Some(status) = self.status(id) {
+        // It has none yet in its first moment.
+        if let Some(status) = self.status(id).filter(|status| !status.trackers.is_empty()) {
             return Some(status.trackers);
         }
         let tiers = (0..).zip(record.trackers.iter().flatten());
@@ -210,8 +211,8 @@ impl Handle {
         }
     }
 
-    /// A reader of one file of a torrent, complete or not. What it is about to read is fetched before anything
-    /// else for as long as it lives.
+    /// A reader of one file of a torrent, complete or not. What it is about to read is fetched before
+    /// anything else for as long as it lives.
     ///
     /// # Errors
     /// When there is no such file, or the torrent is stopped and the file not whole.

@@ -1,8 +1,8 @@
 //! Threads for what would hold the daemon's thread up: parsing, files, web servers.
 //!
-//! Owns three kinds of work, each with its own threads, so that a move of an hour or ten thousand torrents of a
-//! start hold nobody else up. Invariant: a thread ends when nothing waits for it. What waits is bounded by who
-//! hands it over: one job a torrent, or a caller that waits.
+//! Owns three kinds of work, each with its own threads, so that a move of an hour or ten thousand
+//! torrents of a start hold nobody else up. Invariant: a thread ends when nothing waits for it. What
+//! waits is bounded by who hands it over: one job a torrent, or a caller that waits.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;

@@ -1,7 +1,8 @@
 //! The files of a torrent, for whoever moves, renames or deletes them while the engine does not have it.
 //!
-//! Invariant: only files that the metainfo names are touched, below the torrent's folder, never through a symlink;
-//! and folders only once they are empty. It blocks on drives: never called on the daemon's thread.
+//! Invariant: only files that the metainfo names are touched, below the torrent's folder, never through
+//! a symlink; and folders only once they are empty. It blocks on drives: never called on the daemon's
+//! thread.
 
 mod relocate;
 

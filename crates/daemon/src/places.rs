@@ -1,7 +1,7 @@
 //! Where payload may lie: below one of the roots, whatever a path says.
 //!
-//! Owns the roots. Invariant: a path that [`Roots::confine`] gives is absolute, has no `..`, and what of it exists has
-//! no symlink that leads out. It looks at folders and makes none.
+//! Owns the roots. Invariant: a path that [`Roots::confine`] gives is absolute, has no `..`, and what of
+//! it exists has no symlink that leads out. It looks at folders and makes none.
 
 use piecework_catalog::{Category, Command, Record, Refusal, RefusalKind};
 use std::io;
@@ -36,8 +36,8 @@ impl Roots {
         if !self.roots.iter().any(|root| settled.starts_with(root)) {
             let roots: Vec<_> = self.roots.iter().map(|root| root.display().to_string()).collect();
             let text = format!(
-                "{path} lies outside of the folders that may be used: {}; choose a folder below one of them, or add \
-                 it to the roots in the settings",
+                "{path} lies outside of the folders that may be used: {}; choose a folder below \
+                 one of them, or add it to torrents.roots in the settings",
                 roots.join(", ")
             );
             return Err(Refusal::new(RefusalKind::Forbidden, text));

@@ -1,8 +1,8 @@
 //! What outlives the process: records, metainfo and lists, in one redb file.
 //!
 //! Owns the tables. Invariant: what [`Store::commit`] returned from is on the drive, all of it; what it
-//! failed at is not there at all. After a failure the file is opened anew before the next try, as redb wants.
-//! It must not know what records mean.
+//! failed at is not there at all. After a failure the file is opened anew before the next try, as redb
+//! wants. It must not know what records mean.
 
 use piecework_catalog::{Category, Place, Record};
 use piecework_types::InfoHash;

@@ -1,7 +1,8 @@
 //! Reading a file while it is being fetched.
 //!
-//! Owns the positions of all readers. Invariant: only bytes of pieces that are verified and stored are given; of the
-//! readers of a torrent the one that moved last decides what the engine fetches first, and none once all are gone.
+//! Owns the positions of all readers. Invariant: only bytes of pieces that are verified and stored are
+//! given; of the readers of a torrent the one that moved last decides what the engine fetches first, and
+//! none once all are gone.
 
 use crate::payload;
 use crate::shared::Shared;
@@ -125,7 +126,8 @@ impl Reader {
     /// A reader of a file.
     ///
     /// # Errors
-    /// When there is no such torrent or file, its contents are unknown, or it could never be read to its end.
+    /// When there is no such torrent or file, its contents are unknown, or it could never be read to its
+    /// end.
     pub(crate) async fn open(
         shared: Arc<Shared>,
         id: InfoHash,

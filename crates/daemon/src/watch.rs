@@ -1,7 +1,8 @@
 //! The watch folder: torrent files and magnets that are dropped there are added.
 //!
-//! Owns what was seen of the folder. Invariant: a file is read once it has not changed between two looks, and is
-//! renamed once it was added, or could not be. It blocks: never called on the daemon's thread.
+//! Owns what was seen of the folder. Invariant: a file is read once it has not changed between two
+//! looks, and is renamed once it was added, or could not be. It blocks: never called on the daemon's
+//! thread.
 
 use crate::handle::{Added, NewSource};
 use crate::news::{Level, code};

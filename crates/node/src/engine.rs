@@ -228,8 +228,7 @@ impl Engine {
     /// When no port can be had, the state folder is unusable, or the system gives no threads.
     pub fn start(config: &EngineConfig) -> Result<Self, StartError> {
         let listeners = Listeners::bind(config.port, &config.binding)?;
-        let port = listeners.port;
-        let clock = Clock::start();
+        let (port, clock) = (listeners.port, Clock::start());
         let mut seeds = Rng::new(system_random()?);
         let resume = ResumeStore::open(&config.state_dir)?;
         let trackers = TrackerClient::start(

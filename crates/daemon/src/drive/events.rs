@@ -113,8 +113,8 @@ impl Driver {
         if is_seed_only && left_bytes > 0 {
             self.refetches.insert(id);
             let text = format!(
-                "{left_bytes} bytes of it are gone from the drive or were changed: put the files back and check it, or \
-                 start it to fetch them again"
+                "{left_bytes} bytes of it are gone from the drive or were changed: put the files back \
+                 and check it, or start it to fetch them again"
             );
             self.shared.news.tell(Level::Error, Some(id), code::FILES_MISSING, text.clone());
             self.catalog().report(id, Outcome::Missing(text), moment);

@@ -29,7 +29,8 @@ impl Driver {
         if self.retry_at.is_none() || self.commit() {
             return None;
         }
-        let text = "nothing can be changed while the catalog cannot be written down; see the latest news for the cause";
+        let text = "nothing can be changed while the catalog cannot be written down; the latest news have \
+                    the cause";
         Some(Refusal::new(RefusalKind::Failed, text))
     }
 
@@ -47,8 +48,8 @@ impl Driver {
             }
             Err(error) => {
                 let text = format!(
-                    "cannot write the catalog down: {error}; make room on its drive, what changed is kept in memory \
-                     and tried again"
+                    "cannot write the catalog down: {error}; make room on its drive, what changed is kept \
+                     in memory and tried again"
                 );
                 if self.retry_at.is_none() {
                     self.shared.news.tell(Level::Error, None, code::STORE_FAILED, text.clone());

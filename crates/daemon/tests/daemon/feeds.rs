@@ -1,9 +1,8 @@
 //! Feeds over a real web server: what a rule wants is added once, and what cannot be had is tried again.
+
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{Node, wait};
+use crate::common::{Node, wait};
 use piecework_feeds::Rule;
 use piecework_testkit::FixtureBuilder;
 use std::io::{BufRead, BufReader, Write};
@@ -38,7 +37,8 @@ impl Server {
                     }
                     Some(body) => {
                         let head = format!(
-                            "HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                            "HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: {}\r\n\
+                             Connection: close\r\n\r\n",
                             body.len()
                         );
                         [head.into_bytes(), body].concat()
@@ -61,8 +61,8 @@ impl Server {
 
 fn feed_of(title: &str, link: &str) -> Vec<u8> {
     let item = format!("<item><title>{title}</title><enclosure url='{link}'/></item>");
-    format!("<rss><channel>{item}<item><title>other</title><link>http://x.example/</link></item></channel></rss>")
-        .into_bytes()
+    let other = "<item><title>other</title><link>http://x.example/</link></item>";
+    format!("<rss><channel>{item}{other}</channel></rss>").into_bytes()
 }
 
 #[test]
@@ -96,7 +96,9 @@ fn what_a_rule_wants_is_added_as_it_says_and_once_although_the_daemon_restarts()
     node.go_on();
     assert_eq!(node.handle().feeds(|feeds| feeds.feeds().len()), 1);
     wait(node.handle().change_feeds(|feeds| feeds.refresh("all"))).unwrap();
-    common::until("the feed is asked again", || server.asked("/rss?passkey=secret again") == 1);
+    crate::common::until("the feed is asked again", || {
+        server.asked("/rss?passkey=secret again") == 1
+    });
     assert_eq!(server.asked("/film.torrent"), 1, "what was taken is not taken again");
     node.stop();
 }

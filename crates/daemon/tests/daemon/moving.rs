@@ -1,9 +1,6 @@
 //! Files moved, renamed and watched for, over real engines.
-#![allow(missing_docs, clippy::unwrap_used)]
 
-mod common;
-
-use common::{Node, is_empty, new, seed, wait};
+use crate::common::{Node, is_empty, new, seed, wait};
 use piecework_catalog::{Command, RefusalKind, Stage};
 use piecework_testkit::{Behaviour, FakePeer, Fixture, FixtureBuilder};
 use std::fs;

@@ -1,9 +1,6 @@
 //! Reading a file while it is being fetched.
-#![allow(missing_docs, clippy::unwrap_used)]
 
-mod common;
-
-use common::{Node, seed, wait};
+use crate::common::{Node, seed, wait};
 use piecework_catalog::{Command, Mode, RefusalKind, Stage};
 use piecework_testkit::{Behaviour, FakePeer, Fixture, FixtureBuilder};
 

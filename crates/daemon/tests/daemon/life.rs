@@ -1,9 +1,6 @@
 //! A torrent's life in a daemon, over real engines: added, fetched, kept from run to run, removed.
-#![allow(missing_docs, clippy::unwrap_used)]
 
-mod common;
-
-use common::{Node, new, seed, wait};
+use crate::common::{Node, new, seed, wait};
 use piecework_catalog::{Command, Limit, Mode, Record, RefusalKind, Stage};
 use piecework_daemon::{New, NewSource};
 use piecework_testkit::{Fixture, FixtureBuilder};

@@ -1,5 +1,4 @@
 //! What the tests of a daemon share: one in a folder of its own, and waiting for what it says.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use piecework_catalog::{Command, Record, Stage, Torrent};
 use piecework_daemon::{Daemon, DaemonConfig, Handle, New, NewSource};
@@ -13,20 +12,20 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A daemon with a folder of its own, which outlives it.
-pub struct Node {
-    pub folder: tempfile::TempDir,
+pub(crate) struct Node {
+    pub(crate) folder: tempfile::TempDir,
     daemon: Option<Daemon>,
 }
 
 impl Node {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut node = Self { folder: tempfile::tempdir().unwrap(), daemon: None };
         node.go_on();
         node
     }
 
     /// Starts it once more.
-    pub fn go_on(&mut self) {
+    pub(crate) fn go_on(&mut self) {
         let path = |name: &str| self.folder.path().join(name);
         let mut engine = EngineConfig::new(path("state"));
         (engine.port, engine.shards, engine.workers) = (PortChoice::Any, 1, 1);
@@ -46,44 +45,44 @@ impl Node {
     }
 
     /// Ends it politely.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.daemon.take().unwrap().stop(PATIENCE);
     }
 
-    pub fn handle(&self) -> Handle {
+    pub(crate) fn handle(&self) -> Handle {
         self.daemon.as_ref().unwrap().handle()
     }
 
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
     /// Another folder that payload may lie in.
-    pub fn roots(&self) -> PathBuf {
+    pub(crate) fn roots(&self) -> PathBuf {
         self.folder.path().join("roots")
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.handle().node().port).into()
     }
 
     /// Adds a torrent file.
-    pub fn add(&self, fixture: &Fixture, peers: &[SocketAddr]) -> InfoHash {
+    pub(crate) fn add(&self, fixture: &Fixture, peers: &[SocketAddr]) -> InfoHash {
         let added = wait(self.handle().add(new(fixture, peers))).unwrap();
         assert_eq!(added.id, fixture.info_hash());
         added.id
     }
 
-    pub fn command(&self, command: Command) {
+    pub(crate) fn command(&self, command: Command) {
         wait(self.handle().command(command)).unwrap();
     }
 
-    pub fn record(&self, id: InfoHash) -> Record {
+    pub(crate) fn record(&self, id: InfoHash) -> Record {
         self.handle().catalog().get(id).unwrap().record().clone()
     }
 
     /// Waits until the torrent is as it should be.
-    pub fn wait(&self, id: InfoHash, what: &str, is_so: impl Fn(&Torrent) -> bool) {
+    pub(crate) fn wait(&self, id: InfoHash, what: &str, is_so: impl Fn(&Torrent) -> bool) {
         let describe = |torrent: Option<&Torrent>| format!("{what}: {torrent:?}");
         let until = Instant::now() + PATIENCE;
         loop {
@@ -98,12 +97,12 @@ impl Node {
         }
     }
 
-    pub fn wait_stage(&self, id: InfoHash, stage: Stage) {
+    pub(crate) fn wait_stage(&self, id: InfoHash, stage: Stage) {
         self.wait(id, stage.word(), |torrent| torrent.stage() == stage);
     }
 
     /// Waits for news.
-    pub fn wait_news(&self, code: &str) -> String {
+    pub(crate) fn wait_news(&self, code: &str) -> String {
         let until = Instant::now() + PATIENCE;
         loop {
             let news = self.handle().news(0);
@@ -117,7 +116,7 @@ impl Node {
 }
 
 /// Waits until something is so.
-pub fn until(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
     let until = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(Instant::now() < until, "{what}");
@@ -126,7 +125,7 @@ pub fn until(what: &str, is_so: impl Fn() -> bool) {
 }
 
 /// A torrent file to add.
-pub fn new(fixture: &Fixture, peers: &[SocketAddr]) -> New {
+pub(crate) fn new(fixture: &Fixture, peers: &[SocketAddr]) -> New {
     New {
         source: NewSource::Metainfo(fixture.torrent().to_vec()),
         record: Record::default(),
@@ -136,14 +135,14 @@ pub fn new(fixture: &Fixture, peers: &[SocketAddr]) -> New {
 }
 
 /// The end of a future.
-pub fn wait<F: Future>(future: F) -> F::Output {
+pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await });
     ended.expect("it never ends")
 }
 
 /// A node that has all of a torrent and serves it.
-pub fn seed(fixture: &Fixture) -> Node {
+pub(crate) fn seed(fixture: &Fixture) -> Node {
     let node = Node::start();
     fixture.write_payload(&node.data()).unwrap();
     let id = node.add(fixture, &[]);
@@ -152,6 +151,6 @@ pub fn seed(fixture: &Fixture) -> Node {
 }
 
 /// Whether a folder has no entry.
-pub fn is_empty(folder: &Path) -> bool {
+pub(crate) fn is_empty(folder: &Path) -> bool {
     std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
 }
