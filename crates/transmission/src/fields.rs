@@ -243,8 +243,11 @@ const fn theirs(priority: u8) -> i8 {
 fn trackers(torrent: &Torrent) -> Vec<Value> {
     let tiers = torrent.record().trackers.iter().flatten().enumerate();
     let urls = tiers.flat_map(|(tier, urls)| urls.iter().map(move |url| (tier, url)));
-    let one = |(id, (tier, url)): (usize, (usize, &String))| json!({"announce": url, "id": id, "scrape": "", "sitename": "", "tier": tier});
-    urls.enumerate().map(one).collect()
+    let urls = urls.enumerate();
+    urls.map(|(id, (tier, url))| {
+        json!({"announce": url, "id": id, "scrape": "", "sitename": "", "tier": tier})
+    })
+    .collect()
 }
 
 fn tracker((id, tracker): (usize, &TrackerStatus)) -> Value {

@@ -1,5 +1,5 @@
-//! The daemon in the dialect of Transmission's RPC, in both of its forms: JSON-RPC 2.0 with `snake_case` names
-//! (since 4.1), and the older one with a mix of `camelCase` and `kebab-case`.
+//! The daemon in the dialect of Transmission's RPC, in both of its forms: JSON-RPC 2.0 with `snake_case`
+//! names (since 4.1), and the older one with a mix of `camelCase` and `kebab-case`.
 //!
 //! [`router`] gives an axum router over a [`piecework_daemon::Handle`] and the gate of `piecework_api`. A
 //! request passes `serve` (the gate, the session id), is brought into one form (`dialect`), and is translated

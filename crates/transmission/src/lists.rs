@@ -49,8 +49,8 @@ pub(crate) async fn get(server: &Server, call: &Call) -> Result<Answer, Fault> {
     Ok(Answer::new(answer, Dress::Camel))
 }
 
-/// The fields of one torrent; `None` if it has gone meanwhile. What the catalog does not know is asked for only
-/// where a field needs it.
+/// The fields of one torrent; `None` if it has gone meanwhile. What the catalog does not know is asked for
+/// only where a field needs it.
 async fn one(
     server: &Server,
     id: InfoHash,
