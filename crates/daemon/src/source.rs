@@ -4,10 +4,11 @@
 
 use crate::handle::NewSource;
 use crate::store::Kept;
-use piecework_catalog::{Outcome, Record, Refusal, RefusalKind};
+use piecework_catalog::{LastFigures, Outcome, Record, Refusal, RefusalKind};
 use piecework_metainfo::{Info, Magnet, Metainfo};
 use piecework_net::Binding;
 use piecework_types::InfoHashes;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Longest torrent file that is fetched or taken, bytes.
@@ -108,6 +109,12 @@ impl Found {
                 record.root = Some(info.name().to_owned());
                 record.file_count = count(info);
                 record.has_metainfo = true;
+                let is_new = record.completed_at.is_none() && !record.is_complete;
+                if is_new && record.last == LastFigures::default() {
+                    // Until somebody has looked nothing is there: a stopped torrent must not seem done.
+                    let wanted_bytes = wanted_bytes(info, &record.priorities);
+                    record.last = LastFigures { wanted_bytes, left_bytes: wanted_bytes };
+                }
                 Some(info.name())
             }
             Contents::Magnet(magnet) => {
@@ -144,6 +151,14 @@ pub(crate) fn arrival(info: &Info) -> Outcome {
 fn count(info: &Info) -> u32 {
     // At most `FILES_MAX`.
     u32::try_from(info.files().len()).unwrap_or(u32::MAX)
+}
+
+/// Bytes of the files that are not skipped.
+fn wanted_bytes(info: &Info, priorities: &BTreeMap<u32, u8>) -> u64 {
+    let files = (0..)
+        .zip(info.files())
+        .filter(|(number, file)| !file.is_pad() && priorities.get(number) != Some(&0));
+    files.map(|(_, file)| file.length()).sum()
 }
 
 /// The names of a record's torrent; `None` if they cannot be read.

@@ -68,13 +68,21 @@ async fn create(server: &Server, name: String) -> Result<(), Fault> {
 fn record(server: &Server, call: &Call) -> Result<Record, Fault> {
     let save_path = call.filled("savepath").unwrap_or_default().trim().to_owned();
     let has_incomplete_path = call.flag("useDownloadPath");
+    let is_said = !save_path.is_empty();
     let catalog = server.daemon.catalog();
     let rules = catalog.rules();
+    // The folder of all, said: an empty one would bring the incomplete path of all with it.
+    let save_path = match has_incomplete_path {
+        Some(false) if save_path.is_empty() => rules.save_path.clone(),
+        _ => save_path,
+    };
     // A path that is said is meant, unless it is said that paths are automatic.
-    let is_automatic = call.flag("autoTMM").unwrap_or(rules.is_automatic && save_path.is_empty());
+    let is_automatic = call.flag("autoTMM").unwrap_or(rules.is_automatic && !is_said);
     let incomplete_path = match has_incomplete_path {
         Some(false) => None,
-        _ => call.filled("downloadPath").map(str::to_owned),
+        _ => {
+            call.filled("downloadPath").map(str::to_owned).or_else(|| rules.incomplete_path.clone())
+        }
     };
     let speed = |name| call.number(name).and_then(|limit| u64::try_from(limit).ok());
     Ok(Record {

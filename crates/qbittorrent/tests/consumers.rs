@@ -1,7 +1,8 @@
-//! The calls of programs that people use, in their order, and what each needs of the answers. The calls are data
-//! (`consumers/`): method, path, parameters, and what is wanted of the answer.
+//! The calls of programs that people use, in their order, and what each needs of the answers. The calls are
+//! data (`consumers/`): method, path, parameters, and what is wanted of the answer.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "support/server.rs"]
 mod common;
 
 use common::{PATIENCE, Reply, Server};

@@ -1,7 +1,8 @@
-//! The same calls as were made to Debian's `qbittorrent-nox` when `golden/` was recorded, and the same shapes of
-//! answers: status, content type, keys and kinds of values. What differs is listed here with its reason.
+//! The same calls as were made to Debian's `qbittorrent-nox` when `golden/` was recorded, and the same shapes
+//! of answers: status, content type, keys and kinds of values. What differs is listed here with its reason.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "support/server.rs"]
 mod common;
 
 use common::{Reply, Server};
@@ -79,7 +80,7 @@ fn differences(at: &str, golden: &Value, ours: &Value, is_part: bool, found: &mu
             for (key, inside) in golden {
                 match ours.get(key) {
                     Some(other) => {
-                        differences(&format!("{at}.{key}"), inside, other, is_part, found)
+                        differences(&format!("{at}.{key}"), inside, other, is_part, found);
                     }
                     None if is_part => {}
                     None => found.push(format!("{at}.{key} is missing")),
@@ -125,7 +126,7 @@ fn answers_have_the_shapes_that_were_recorded_of_the_original() {
         let other = OTHERS.iter().find(|(other, ..)| *other == name);
         match other {
             Some((_, ours, _)) => {
-                assert!(news.iter().any(|it| it.contains(ours)), "{name}: {news:?}")
+                assert!(news.iter().any(|it| it.contains(ours)), "{name}: {news:?}");
             }
             None => found.extend(
                 news.into_iter()

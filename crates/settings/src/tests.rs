@@ -164,3 +164,24 @@ fn each_rule_of_the_catalog_follows_its_setting() {
     };
     assert_eq!(Settings::read(&file(text)).unwrap().rules(), expected);
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_text_of_any_layer_panics_and_what_is_taken_reads_the_same_again(
+        text in "(\\[?[a-z_.]{0,12}\\]?( = )?[\"']?[0-9a-z:,.\\-\u{e9}]{0,12}[\"'\\]]?\n){0,6}|\\PC{0,60}",
+        which in 0..SETTINGS.len(),
+        value in "none|true|[0-9]{0,12}[kM]?|/[a-z,\"\\\\\u{e9}]{0,9}|\\[[\"a-z,/]{0,12}\\]?|\\PC{0,20}",
+    ) {
+        drop(Settings::read(&file(&text)));
+        drop(Settings::read(&Sources {
+            environment: vec![(SETTINGS[which].variable(), value.clone())],
+            ..Sources::default()
+        }));
+        if let Ok(change) = Settings::default().set(&[pair(SETTINGS[which].key, &value)]) {
+            let text = change.settings.overlay();
+            let overlay = Some(Layer { path: "run-time.toml".into(), text });
+            let again = Settings::read(&Sources { overlay, ..Sources::default() });
+            proptest::prop_assert_eq!(again.map(|it| it.values), Ok(change.settings.values));
+        }
+    }
+}

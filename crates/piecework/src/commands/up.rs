@@ -122,7 +122,10 @@ async fn serve(
         gate: Arc::clone(&gate),
         log_level: log.for_api(),
     });
-    let router = router.merge(piecework_qbittorrent::router(handle.clone(), Arc::clone(&gate)));
+    let transmission = piecework_transmission::router(handle.clone(), Arc::clone(&gate));
+    let router = router
+        .merge(piecework_qbittorrent::router(handle.clone(), Arc::clone(&gate)))
+        .merge(transmission.context("the system has no randomness")?);
     let came = Arc::new(tokio::sync::Notify::new());
     let waker = Arc::clone(&came);
     signals.wake(move || waker.notify_one())?;

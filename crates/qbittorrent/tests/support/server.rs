@@ -150,12 +150,12 @@ impl Server {
     }
 
     /// GET with parameters.
-    pub fn get(&self, path: &str, query: Value) -> Reply {
+    pub fn get(&self, path: &str, query: &Value) -> Reply {
         self.call(&serde_json::json!({"method": "GET", "path": path, "query": query}))
     }
 
     /// POST of a form.
-    pub fn post(&self, path: &str, form: Value) -> Reply {
+    pub fn post(&self, path: &str, form: &Value) -> Reply {
         self.call(&serde_json::json!({"method": "POST", "path": path, "form": form}))
     }
 
@@ -164,12 +164,12 @@ impl Server {
         &self,
         what: &str,
         path: &str,
-        query: Value,
+        query: &Value,
         is_so: impl Fn(&Value) -> bool,
     ) -> Value {
         let end = Instant::now() + PATIENCE;
         loop {
-            let answer = self.get(path, query.clone()).json();
+            let answer = self.get(path, query).json();
             if is_so(&answer) {
                 return answer;
             }
