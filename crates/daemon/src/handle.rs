@@ -2,10 +2,10 @@
 
 use crate::news::News;
 use crate::request::{NewTorrent, Request};
-use crate::shared::Shared;
+use crate::shared::{Shared, ending};
 use crate::store::Kept;
 use crate::stream::Reader;
-use crate::{payload, source};
+use crate::{payload, places, source};
 use piecework_catalog::{Catalog, Command, Record, Refusal, RefusalKind, Revision};
 use piecework_feeds::{FeedError, Feeds};
 use piecework_metainfo::Info;
@@ -120,6 +120,7 @@ impl Handle {
     /// When the source cannot be read or fetched, or a path lies outside of the roots.
     pub async fn add(&self, new: New) -> Result<Added, Refusal> {
         let shared = Arc::clone(&self.shared);
+        let is_fetched = source::is_fetched(&new.source);
         let read = move || {
             let New { source, mut record, at_top, peers } = new;
             shared.roots().confine_record(&mut record)?;
@@ -127,7 +128,8 @@ impl Handle {
             found.describe(&mut record);
             Ok(Box::new(NewTorrent { found, record, at_top, peers }))
         };
-        let new = self.shared.aside(read).await??;
+        let pool = if is_fetched { &self.shared.jobs.fetches } else { &self.shared.jobs.asked };
+        let new = pool.ask(read).await.map_err(|_| ending())??;
         self.shared.ask(|reply| Request::Add { new, reply }).await
     }
 
@@ -308,12 +310,15 @@ impl Handle {
             let text = "torrents are added, and settings changed, in their own ways";
             return Err(Refusal::new(RefusalKind::Invalid, text));
         }
+        if !places::has_path(&command) {
+            return Ok(command);
+        }
         let shared = Arc::clone(&self.shared);
         let confine = move || {
             let base = shared.read().rules().save_path.clone();
             shared.roots().confine_command(&mut command, &base).map(|()| command)
         };
-        // Only few have a path, and those look at a drive.
+        // It looks at a drive.
         self.shared.aside(confine).await?
     }
 }

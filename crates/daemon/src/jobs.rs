@@ -1,6 +1,6 @@
 //! Threads for what would hold the daemon's thread up: parsing, files, web servers.
 //!
-//! Owns three kinds of work, each with its own threads, so that a move of an hour or ten thousand
+//! Owns four kinds of work, each with its own threads, so that a move of an hour or ten thousand
 //! torrents of a start hold nobody else up. Invariant: a thread ends when nothing waits for it. What
 //! waits is bounded by who hands it over: one job a torrent, or a caller that waits.
 
@@ -17,15 +17,18 @@ use tokio::sync::oneshot;
 const LOADS_MAX: usize = 4;
 /// Threads for what somebody waits for.
 const ASKED_MAX: usize = 4;
+/// Threads that wait for web servers: one that dawdles holds up nobody who asks for something else.
+const FETCHES_MAX: usize = 4;
 /// Threads that move and delete payload: drives are no faster with more.
 const PAYLOAD_MAX: usize = 2;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// All three kinds.
+/// All four kinds.
 pub(crate) struct Jobs {
     pub(crate) loads: Pool,
     pub(crate) asked: Pool,
+    pub(crate) fetches: Pool,
     pub(crate) payload: Pool,
     /// Set when the daemon ends.
     pub(crate) cancel: Arc<AtomicBool>,
@@ -37,6 +40,7 @@ impl Jobs {
         Self {
             loads: Pool::new("load", cores.min(LOADS_MAX)),
             asked: Pool::new("ask", ASKED_MAX),
+            fetches: Pool::new("fetch", FETCHES_MAX),
             payload: Pool::new("payload", PAYLOAD_MAX),
             cancel: Arc::default(),
         }
@@ -45,7 +49,7 @@ impl Jobs {
     /// Ends what can be ended, drops what waits, and waits for the rest until the deadline.
     pub(crate) fn stop(&self, deadline: Instant) {
         self.cancel.store(true, Ordering::Relaxed);
-        for pool in [&self.loads, &self.asked, &self.payload] {
+        for pool in [&self.loads, &self.asked, &self.fetches, &self.payload] {
             pool.stop(deadline);
         }
     }

@@ -90,6 +90,19 @@ impl Roots {
     }
 }
 
+/// Whether [`Roots::confine_command`] has something to look at.
+pub(crate) const fn has_path(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Add { .. }
+            | Command::SetSavePath(..)
+            | Command::SetIncompletePath(..)
+            | Command::CreateCategory(..)
+            | Command::EditCategory(..)
+            | Command::SetRules(_)
+    )
+}
+
 /// Resolves what exists of a path and keeps the rest.
 ///
 /// # Errors

@@ -44,7 +44,7 @@ pub(crate) fn find(source: NewSource, binding: &Binding) -> Result<Found, Refusa
         NewSource::Link(link) => link,
     };
     let link = link.trim();
-    if has_scheme(link, "http:") || has_scheme(link, "https:") {
+    if is_web(link) {
         let fetched = piecework_net::fetch(link, TORRENT_BYTES_MAX, binding);
         // The address may hold a passkey.
         return metainfo(fetched.map_err(|error| {
@@ -73,6 +73,15 @@ pub(crate) fn find(source: NewSource, binding: &Binding) -> Result<Found, Refusa
         web_seeds: magnet.web_seeds.clone(),
         contents: Contents::Magnet(Box::new(magnet)),
     })
+}
+
+/// Whether a web server is asked for it.
+pub(crate) fn is_fetched(source: &NewSource) -> bool {
+    matches!(source, NewSource::Link(link) if is_web(link.trim()))
+}
+
+fn is_web(link: &str) -> bool {
+    has_scheme(link, "http:") || has_scheme(link, "https:")
 }
 
 fn has_scheme(link: &str, scheme: &str) -> bool {

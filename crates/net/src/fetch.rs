@@ -10,6 +10,9 @@ const REDIRECTS_MAX: usize = 10;
 /// Time until the server must have answered, and between any two parts of the answer.
 const QUIET_AFTER: Duration = Duration::from_secs(30);
 
+/// Time for all of it: a server may dawdle without ever being quiet.
+const WHOLE_WITHIN: Duration = Duration::from_secs(300);
+
 /// Why a file could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
@@ -70,8 +73,10 @@ pub fn fetch_newer(
         if !Binding::suits(place.as_ref(), parsed.as_ref().and_then(reqwest::Url::host_str)) {
             return Err(FetchError::Transport("the interface has no address for it".into()));
         }
-        let builder =
-            reqwest::Client::builder().connect_timeout(QUIET_AFTER).read_timeout(QUIET_AFTER);
+        let builder = reqwest::Client::builder()
+            .connect_timeout(QUIET_AFTER)
+            .read_timeout(QUIET_AFTER)
+            .timeout(WHOLE_WITHIN);
         let client = Binding::http(place.as_ref(), builder, REDIRECTS_MAX).map_err(transport)?;
         let mut request = client.get(url);
         if let Some(etag) = &than.etag {
