@@ -103,7 +103,6 @@ fn event(name: &str, id: Option<Revision>, data: &[u8]) -> Bytes {
 pub(crate) struct Watched {
     /// The revision that is known; without it everything is told first. A client that was cut off sends it as
     /// `Last-Event-ID`.
-    #[param(maximum = 9007199254740991_u64)]
     since: Option<u64>,
     /// Fields that are told, divided by commas, or `all`. Those of the list unless said.
     #[param(example = "name,stage,progress_milli")]

@@ -1,7 +1,9 @@
 //! Parameters and bodies, refused with a problem instead of a plain text.
 
+use crate::caller::header;
 use crate::problem::{Code, Problem};
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path as AxumPath, Query as AxumQuery, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
@@ -37,24 +39,57 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     }
 }
 
-/// A body of JSON, and an answer.
+/// A body that is a JSON object, and an answer.
 pub(crate) struct Json<T>(pub(crate) T);
+
+/// A body that is a JSON array.
+pub(crate) struct JsonList<T>(pub(crate) Vec<T>);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let json = axum::Json::from_request(request, state).await;
-        json.map(|axum::Json(json)| Self(json)).map_err(|no: JsonRejection| {
-            let code = match no.status() {
-                StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::MediaType,
-                StatusCode::PAYLOAD_TOO_LARGE => Code::TooLarge,
-                StatusCode::UNPROCESSABLE_ENTITY => Code::Invalid,
-                _ => Code::BadRequest,
-            };
-            Problem::new(code, inner(&no.body_text()))
-        })
+        json(request, state, b'{').await.map(Self)
     }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonList<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        json(request, state, b'[').await.map(Self)
+    }
+}
+
+/// Reads a body that begins as it should: serde would take an array for an object's values in order.
+async fn json<S: Send + Sync, T: DeserializeOwned>(
+    request: Request,
+    state: &S,
+    first: u8,
+) -> Result<T, Problem> {
+    let is_json = |kind: &str| kind.to_ascii_lowercase().starts_with("application/json");
+    if !header(request.headers(), CONTENT_TYPE.as_str()).is_some_and(is_json) {
+        return Err(Problem::new(Code::MediaType, "send application/json"));
+    }
+    let body = Bytes::from_request(request, state).await.map_err(|no: BytesRejection| {
+        let is_large = no.status() == StatusCode::PAYLOAD_TOO_LARGE;
+        let code = if is_large { Code::TooLarge } else { Code::BadRequest };
+        Problem::new(code, no.body_text())
+    })?;
+    from_json(&body, first)
+}
+
+/// The same of bytes.
+pub(crate) fn from_json<T: DeserializeOwned>(body: &[u8], first: u8) -> Result<T, Problem> {
+    let begins = body.trim_ascii_start().first();
+    if begins.is_some_and(|byte| *byte != first && b"{[\"tfn-0123456789".contains(byte)) {
+        let what = if first == b'{' { "an object" } else { "an array" };
+        return Err(Problem::new(Code::Invalid, format!("expected {what}")));
+    }
+    serde_json::from_slice(body).map_err(|cause| {
+        let code = if cause.is_data() { Code::Invalid } else { Code::BadRequest };
+        Problem::new(code, cause.to_string())
+    })
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {

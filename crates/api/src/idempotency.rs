@@ -70,7 +70,7 @@ impl Replies {
         let is_key = (1..=KEY_CHARS_MAX).contains(&key.len());
         if !is_key || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             let text = format!("Idempotency-Key: 1 to {KEY_CHARS_MAX} visible ASCII characters");
-            return Err(Problem::new(Code::BadRequest, text));
+            return Err(Problem::new(Code::Invalid, text));
         }
         let (request, name) = (sha256(body), (who.to_owned(), key.to_owned()));
         let mut store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -150,8 +150,8 @@ mod tests {
         assert!(matches!(again, Ok(Turn::Again(body)) if body == "answer"));
         assert_eq!(code(&replies, "me", "a", b"other"), Some(Code::Invalid));
         assert_eq!(code(&replies, "you", "a", b"other"), None);
-        assert_eq!(code(&replies, "me", "", b""), Some(Code::BadRequest));
-        assert_eq!(code(&replies, "me", "ä", b""), Some(Code::BadRequest));
+        assert_eq!(code(&replies, "me", "", b""), Some(Code::Invalid));
+        assert_eq!(code(&replies, "me", "ä", b""), Some(Code::Invalid));
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn complete(api: &mut Value) {
         },
     });
     api["security"] = security;
-    forget_null(&mut api["components"]);
+    relax(api);
     let paths = api["paths"].as_object_mut().into_iter().flatten();
     for (_, item) in paths {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
@@ -82,14 +82,20 @@ fn complete(api: &mut Value) {
     }
 }
 
-/// What is left out of a change stays; `null` is something else.
-fn forget_null(value: &mut Value) {
+/// What is left out of a change stays, and `null` is something else; to name a tag twice is not wrong;
+/// numbers end where their bounds say.
+fn relax(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            map.retain(|key, value| key != "default" || !value.is_null());
-            map.values_mut().for_each(forget_null);
+            map.retain(|key, value| match key.as_str() {
+                "default" => !value.is_null(),
+                "format" => !value.as_str().is_some_and(|format| format.starts_with("int")),
+                "uniqueItems" => false,
+                _ => true,
+            });
+            map.values_mut().for_each(relax);
         }
-        Value::Array(list) => list.iter_mut().for_each(forget_null),
+        Value::Array(list) => list.iter_mut().for_each(relax),
         _ => {}
     }
 }

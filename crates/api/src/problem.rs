@@ -3,7 +3,7 @@
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use piecework_access::{Foreign, Refused};
+use piecework_access::{Foreign, KeyFault, Refused};
 use piecework_catalog::{Refusal, RefusalKind};
 use serde_json::json;
 use std::time::Duration;
@@ -64,7 +64,7 @@ codes! {
     /// It is there already, or its state forbids it.
     Conflict "conflict" 409,
     /// The torrent after which the list was to go on is gone.
-    CursorGone "cursor_gone" 410,
+    CursorGone "cursor_gone" 409,
     /// The body is too large.
     TooLarge "too_large" 413,
     /// The body is of a type that is not read here.
@@ -171,6 +171,8 @@ impl From<GateError> for Problem {
         match error {
             GateError::Refused(refused) => refused.into(),
             GateError::File { .. } => Self::new(Code::Failed, error.to_string()),
+            GateError::Key(KeyFault::Taken) => Self::new(Code::Conflict, error.to_string()),
+            GateError::Key(KeyFault::Full) => Self::new(Code::Full, error.to_string()),
             GateError::Password(_) | GateError::Key(_) => {
                 Self::new(Code::Invalid, error.to_string())
             }

@@ -11,8 +11,10 @@ mod list;
 mod metrics;
 mod node;
 mod peers;
+mod playlist;
 mod session;
 mod settings;
+mod stream;
 mod trackers;
 mod verbs;
 pub(crate) mod views;
@@ -24,7 +26,8 @@ use crate::problem::{Code, Problem};
 use crate::state::{Api, Parts};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::Uri;
+use axum::http::header::ALLOW;
+use axum::http::{HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use utoipa_axum::router::OpenApiRouter;
@@ -42,6 +45,7 @@ pub fn router(parts: Parts) -> Router {
     let (guarded, _) = guarded_routes().split_for_parts();
     let guarded = guarded
         .route("/torrents/{id}", post(verbs::one))
+        .layer(axum::middleware::from_fn(verbs::post_alone))
         .layer(axum::middleware::from_fn_with_state(api.clone(), authorize));
     let metrics = Router::new()
         .route("/metrics", get(metrics::metrics))
@@ -79,6 +83,8 @@ pub(crate) fn guarded_routes() -> OpenApiRouter<Api> {
         .routes(routes!(files::files, files::edit))
         .routes(routes!(files::pieces))
         .routes(routes!(files::torrent_file))
+        .routes(routes!(stream::stream))
+        .routes(routes!(playlist::playlist))
         .routes(routes!(peers::peers, peers::add))
         .routes(routes!(trackers::trackers, trackers::set, trackers::add, trackers::remove))
         .routes(routes!(trackers::web_seeds))
@@ -111,9 +117,16 @@ async fn absent(uri: Uri) -> Response {
     Problem::new(Code::NotFound, format!("there is nothing at {path}")).into_response()
 }
 
-async fn no_method() -> Response {
-    Problem::new(Code::Method, "not this method here: openapi.json lists those there are")
-        .into_response()
+/// `/torrents/{id}` and `/torrents/{id}:verb` are one route, so which methods there are is said here.
+pub(crate) async fn no_method(uri: Uri) -> Response {
+    let text = "not this method here: openapi.json lists those there are";
+    let mut response = Problem::new(Code::Method, text).into_response();
+    let parts: Vec<&str> = uri.path().trim_start_matches('/').split('/').collect();
+    if let [.., "torrents", last] = parts[..] {
+        let methods = if last.contains(':') { "POST" } else { "GET,HEAD,PATCH,DELETE" };
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    }
+    response
 }
 
 /// What the verbs of one torrent are, for the description.

@@ -1,5 +1,6 @@
 //! What a person can ask: commands, options, their defaults and their words.
 
+pub(crate) mod care;
 pub(crate) mod chain;
 pub(crate) mod client;
 pub(crate) mod daemon;
@@ -103,6 +104,12 @@ pub(crate) enum Command {
     LogLevel(client::LogLevelArgs),
     /// Set another password for a daemon that does not run.
     Password(daemon::PasswordArgs),
+    /// Have the daemon run whenever you log in.
+    #[command(subcommand)]
+    Service(care::ServiceCommand),
+    /// Look for what commonly goes wrong; the report may be shown to strangers. Exit status 1 if
+    /// something is.
+    Doctor(care::DoctorArgs),
     /// Check, show and change the settings of a daemon.
     #[command(subcommand)]
     Config(daemon::ConfigCommand),

@@ -79,6 +79,8 @@ fn run(cli: &Cli, out: Out) -> Result<(), Failure> {
         Command::Events(args) => commands::look::events(args, out),
         Command::LogLevel(args) => commands::look::log_level(args, out),
         Command::Password(args) => commands::password::run(args, out),
+        Command::Service(command) => commands::service::run(command, out),
+        Command::Doctor(args) => commands::doctor::run(args, out),
         Command::Config(command) => commands::config::run(command, out),
         Command::Get(args) => commands::get::run(args, common, out),
         Command::Seed(args) => commands::seed::run(args, common, out),

@@ -1,7 +1,7 @@
 //! New torrents: files, links, many at once.
 
 use crate::caller::header;
-use crate::extract::raw_json;
+use crate::extract::{from_json, raw_json};
 use crate::idempotency::Turn;
 use crate::problem::{Code, Problem};
 use crate::routes::ADD_BYTES_MAX;
@@ -173,8 +173,7 @@ struct Wanted {
 /// has a problem in its place. With an `Idempotency-Key` the request may be sent again within a day: it
 /// gets the same answer, and nothing is added twice.
 #[utoipa::path(post, path = "/torrents", tag = "torrents",
-    params(("Idempotency-Key" = Option<String>, Header, description = "A name for this request.",
-        min_length = 1, max_length = 128, pattern = "^[!-~]+$")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A name for this request.", min_length = 1, max_length = 128)),
     request_body(content((Links = "application/json"), (Form = "multipart/form-data"))),
     responses((status = 200, description = "An answer for each.", body = Results)))]
 pub(crate) async fn add(
@@ -216,10 +215,7 @@ pub(crate) async fn add(
 }
 
 fn json(body: &[u8]) -> Result<Wanted, Problem> {
-    let links: Links = serde_json::from_slice(body).map_err(|cause| {
-        let code = if cause.is_data() { Code::Invalid } else { Code::BadRequest };
-        Problem::new(code, cause.to_string())
-    })?;
+    let links: Links = from_json(body, b'{')?;
     let sources = links.links.into_iter().map(|link| (link.clone(), NewSource::Link(link)));
     Ok(Wanted { sources: sources.collect(), options: links.options })
 }

@@ -1,6 +1,6 @@
 //! The files of a torrent, its pieces, and its torrent file.
 
-use crate::extract::{Json, Path, torrent_id};
+use crate::extract::{Json, JsonList, Path, torrent_id};
 use crate::problem::{Code, Problem};
 use crate::state::Api;
 use axum::extract::State;
@@ -126,7 +126,7 @@ fn progress(info: &Info, file: usize, have: Option<&Bitfield>) -> u32 {
 pub(crate) async fn edit(
     State(api): State<Api>,
     Path(path): Path<TorrentPath>,
-    Json(edits): Json<Vec<FileEdit>>,
+    JsonList(edits): JsonList<FileEdit>,
 ) -> Result<StatusCode, Problem> {
     let id = torrent_id(&path.id)?;
     let count = info(&api, id).await?.files().len();

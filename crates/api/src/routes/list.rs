@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, ETAG};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use piecework_catalog::{Catalog, Field, FieldSet, Stage, Torrent, Value};
+use piecework_catalog::{Catalog, Field, FieldSet, Stage, TORRENTS_MAX, Torrent, Value};
 use serde::Deserialize;
 
 /// Bytes that a torrent of the list takes, so that the buffer is not grown often.
@@ -112,8 +112,8 @@ pub(crate) async fn list(
 ) -> Result<Response, Problem> {
     let (fields, order) = (fields(listed.fields.as_deref())?, listed.order()?);
     let after = listed.after.as_deref().map(torrent_id).transpose()?;
-    if listed.limit == Some(0) {
-        return Err(Problem::new(Code::Invalid, "limit: at least 1"));
+    if listed.limit.is_some_and(|limit| !(1..=TORRENTS_MAX).contains(&(limit as usize))) {
+        return Err(Problem::new(Code::Invalid, format!("limit: 1 to {TORRENTS_MAX}")));
     }
     let catalog = api.daemon.catalog();
     let tag = format!("W/\"{}\"", catalog.revision());

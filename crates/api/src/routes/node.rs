@@ -23,7 +23,6 @@ pub(crate) async fn node(State(api): State<Api>) -> Json<NodeView> {
 pub(crate) struct Known {
     /// Only those behind this number.
     #[serde(default)]
-    #[param(maximum = 9007199254740991_u64)]
     after: u64,
 }
 

@@ -3,14 +3,17 @@
 use crate::extract::{Json, Path, torrent_id, torrent_ids};
 use crate::problem::{Code, Problem};
 use crate::state::Api;
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use piecework_catalog::{Command, Jump, Mode, TORRENTS_MAX};
 use piecework_types::InfoHash;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::list::TorrentPath;
+use super::no_method;
 
 /// Torrents by their primary info-hashes.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -154,12 +157,9 @@ pub(crate) async fn queue(
 pub(crate) async fn one(
     State(api): State<Api>,
     Path(path): Path<TorrentPath>,
-) -> Result<StatusCode, Problem> {
-    let Some((id, verb)) = path.id.split_once(':') else {
-        let text =
-            "not this method here: a torrent is changed by PATCH, or by a verb such as :start";
-        return Err(Problem::new(Code::Method, text));
-    };
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let Some((id, verb)) = path.id.split_once(':') else { return Ok(no_method(uri).await) };
     let ids = known(&api, &[id.to_owned()])?;
     let command = match verb {
         "start" => Command::SetMode(ids, Mode::Queued),
@@ -172,7 +172,18 @@ pub(crate) async fn one(
             return Err(Problem::new(Code::NotFound, text));
         }
     };
-    done(&api, command).await
+    done(&api, command).await.map(IntoResponse::into_response)
+}
+
+/// Other methods of `/torrents/{id}` are none of a verb.
+pub(crate) async fn post_alone(request: Request, next: Next) -> Response {
+    let uri = request.uri();
+    let is_verb = uri.path().starts_with("/torrents/") && uri.path().contains(':');
+    let is_last = uri.path().matches('/').count() == 2;
+    if is_verb && is_last && request.method() != Method::POST {
+        return no_method(uri.clone()).await;
+    }
+    next.run(request).await
 }
 
 macro_rules! documented {

@@ -82,7 +82,7 @@ async fn a_list_is_sorted_and_told_in_pages() {
     sorted.sort();
     assert_eq!(seen, sorted);
     let (status, told) = door.get(&format!("/torrents?sort=name&after={}", "0".repeat(40))).await;
-    assert_eq!((status, &told["code"]), (410, &json!("cursor_gone")));
+    assert_eq!((status, &told["code"]), (409, &json!("cursor_gone")));
 }
 
 #[tokio::test]
@@ -152,6 +152,12 @@ async fn many_torrents_are_started_and_stopped_at_once_or_not_at_all() {
         let path = format!("/torrents/{}{path}", ids[0]);
         assert!([404, 405].contains(&door.send(Method::POST, &path, &json!(null)).await.0));
     }
+    let path = format!("/torrents/{}:stop", ids[0]);
+    let response = door.request(Method::PATCH, &path).send().await.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["allow"]),
+        (405, &"POST".parse().unwrap())
+    );
     let removal = json!({ "ids": ids, "deletes_files": true });
     assert_eq!(door.send(Method::POST, "/torrents:remove", &removal).await.0, 204);
     assert_eq!(door.get("/torrents").await.1["total"], 0);
@@ -253,4 +259,53 @@ async fn prometheus_is_told_figures() {
         let text = response.text().await.unwrap();
         assert!(text.contains("piecework_torrents{stage="), "{text}");
     }
+}
+
+async fn read(door: &Door, path: &str, headers: &[(&str, &str)]) -> (u16, Vec<u8>) {
+    let mut request = door.bare(Method::GET, path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = request.send().await.unwrap();
+    (response.status().as_u16(), response.bytes().await.unwrap().to_vec())
+}
+
+#[tokio::test]
+async fn a_player_opens_a_playlist_and_seeks_without_a_login() {
+    let (door, fixture) = (Door::open().await, fixture());
+    let id = door.add_whole(&fixture).await;
+    let list = door.request(Method::GET, &format!("/torrents/{id}/playlist.m3u8"));
+    let list = list.send().await.unwrap().text().await.unwrap();
+    let lines: Vec<&str> = list.lines().collect();
+    assert_eq!(lines[..2], ["#EXTM3U", "#EXTINF:-1,content/film.mp4"]);
+    assert_eq!(lines.len(), 3, "the text is no film: {list}");
+    let root = format!("http://{}", door.address);
+    let path = lines[2].strip_prefix(&root).unwrap();
+    let film = std::fs::read(door.folder.path().join("data/content/film.mp4")).unwrap();
+    assert_eq!(read(&door, path, &[]).await, (200, film.clone()));
+    for (range, part) in [
+        ("bytes=0-99", 0..100),
+        ("bytes=299990-", 299_990..300_000),
+        ("bytes=-7", 299_993..300_000),
+    ] {
+        let got = read(&door, path, &[("range", range)]).await;
+        assert_eq!(got, (206, film[part].to_vec()), "{range}");
+    }
+    assert_eq!(read(&door, path, &[("range", "bytes=300000-")]).await.0, 416);
+    let tag = format!("\"{id}-{}\"", path.split('/').nth(6).unwrap());
+    let again = [("range", "bytes=0-1"), ("if-range", tag.as_str())];
+    assert_eq!(read(&door, path, &again).await, (206, film[..2].to_vec()));
+    let other = [("range", "bytes=0-1"), ("if-range", "\"other\"")];
+    assert_eq!(read(&door, path, &other).await, (200, film));
+    assert_eq!(read(&door, path, &[("if-none-match", &tag)]).await.0, 304);
+    // The token opens this file, by this address, and nothing else.
+    for path in [path.replace("/files/", "/files/1"), path.replace("token=", "token=1")] {
+        assert_eq!(read(&door, &path, &[]).await.0, 401, "{path}");
+    }
+    let (_, query) = path.split_once('?').unwrap();
+    assert_eq!(read(&door, &format!("/api/v1/torrents?{query}"), &[]).await.0, 401);
+    let head = door.bare(Method::HEAD, path).send().await.unwrap();
+    assert_eq!(head.headers()["content-length"], "300000");
+    assert_eq!(head.headers()["content-type"], "video/mp4");
+    assert!(head.headers()["content-security-policy"].to_str().unwrap().contains("sandbox"));
 }
