@@ -171,3 +171,22 @@ fn removing_alone_leaves_the_files() {
     node.go_on();
     assert_eq!(node.handle().catalog().torrents().len(), 0);
 }
+
+#[test]
+fn a_magnet_of_a_torrent_whose_layers_are_not_known_survives_a_restart() {
+    let fixture = FixtureBuilder::folder("content")
+        .version(piecework_metainfo::Version::V2)
+        .with("a", 300_000)
+        .with("b", 100)
+        .build();
+    let seed = seed(&fixture);
+    let mut node = Node::start();
+    let source = NewSource::Link(fixture.magnet(&[seed.address()]).to_string());
+    let id = wait(node.handle().add(New { source, ..new(&fixture, &[]) })).unwrap().id;
+    node.wait_stage(id, Stage::Seeding);
+    node.stop();
+    node.go_on();
+    node.wait_stage(id, Stage::Seeding);
+    assert_eq!(fixture.faults(&node.data()), [""; 0]);
+    assert_eq!(wait(node.handle().info(id)).unwrap().hashes(), fixture.info().hashes());
+}
