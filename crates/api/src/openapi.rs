@@ -71,6 +71,8 @@ fn complete(api: &mut Value) {
     });
     api["security"] = security;
     relax(api);
+    // Of a form this cannot be said where it is declared.
+    api["components"]["schemas"]["NewFiles"]["additionalProperties"] = json!(false);
     let paths = api["paths"].as_object_mut().into_iter().flatten();
     for (_, item) in paths {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {

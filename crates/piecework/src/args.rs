@@ -71,7 +71,7 @@ pub(crate) enum Command {
     Files(client::OneArgs),
     /// Show the connected peers of a torrent of a daemon.
     Peers(client::OneArgs),
-    /// Show the trackers of a torrent of a daemon, without what may be a passkey.
+    /// Show the trackers of a torrent of a daemon. The table has hosts alone: what follows may be a passkey.
     Trackers(client::OneArgs),
     /// Stop torrents of a daemon until somebody resumes them.
     Pause(client::SomeArgs),

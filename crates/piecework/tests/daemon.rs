@@ -260,6 +260,36 @@ fn each_setting_of_the_api_and_of_the_log_has_its_effect() {
 }
 
 #[test]
+fn a_passkey_is_neither_in_the_log_nor_on_the_screen() {
+    const SECRET: &str = "s3cretpasskey";
+    let home = Home::new();
+    let mut command = home.up();
+    command.args(["--set", "log.level=trace"]);
+    let mut up = Run::start(command);
+    up.wait_object("ready", |object| object["event"] == "ready");
+    // Nobody listens there: the failure is told, and what of.
+    let tracker = format!("http://127.0.0.1:9/{SECRET}/announce?k={SECRET}");
+    let fixture = FixtureBuilder::file("payload", 300_000).tracker(&tracker).build();
+    let torrent = text(home.sandbox.torrent(&fixture));
+    let mut shown = home.told(&["add", &torrent]);
+    let link = format!("magnet:?xt=urn:btih:{}&tr={tracker}", "ab".repeat(20));
+    shown.extend(home.told(&["add", &link, "--stopped"]));
+    let is_failing = || {
+        let trackers = home.objects(&["trackers", "payload"]);
+        trackers.iter().any(|tracker| tracker["state"] == "failing")
+    };
+    assert!((0..500).any(|_| is_failing()), "{:?}", home.told(&["trackers", "payload"]));
+    for arguments in [&["list"][..], &["info", "payload"], &["trackers", "payload"]] {
+        shown.extend(home.told(arguments));
+    }
+    assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
+    let (log, shown) = (up.stderr(), shown.join("\n"));
+    assert!(log.contains("127.0.0.1:9"), "nothing was told:\n{log}");
+    assert!(!log.contains(SECRET), "{log}");
+    assert!(!shown.contains(SECRET), "{shown}");
+}
+
+#[test]
 fn a_second_daemon_on_one_folder_is_refused_with_the_first_ones_process() {
     let home = Home::new();
     let mut up = home.start();

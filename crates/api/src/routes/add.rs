@@ -173,7 +173,8 @@ struct Wanted {
 /// has a problem in its place. With an `Idempotency-Key` the request may be sent again within a day: it
 /// gets the same answer, and nothing is added twice.
 #[utoipa::path(post, path = "/torrents", tag = "torrents",
-    params(("Idempotency-Key" = Option<String>, Header, description = "A name for this request.", min_length = 1, max_length = 128)),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A name for this request.",
+        min_length = 1, max_length = 128)),
     request_body(content((Links = "application/json"), (Form = "multipart/form-data"))),
     responses((status = 200, description = "An answer for each.", body = Results)))]
 pub(crate) async fn add(

@@ -100,4 +100,29 @@ mod tests {
             text.contains("\npiecework_peers 7\n") && text.contains("\npiecework_revision 5\n")
         );
     }
+
+    #[test]
+    fn the_dashboard_asks_for_figures_that_there_are() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/grafana.json");
+        let board: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let mut text = node(&NodeFigures::default());
+        torrents(&mut text, &Catalog::new(Rules::default(), 5));
+        let known: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+            .collect();
+        let mut asked = 0;
+        for panel in board["panels"].as_array().unwrap() {
+            for target in panel["targets"].as_array().unwrap() {
+                let words = target["expr"].as_str().unwrap();
+                let words = words.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+                for word in words.filter(|word| word.starts_with("piecework_")) {
+                    assert!(known.contains(&word), "{word}");
+                    asked += 1;
+                }
+            }
+        }
+        assert!(asked >= 10, "{asked}");
+    }
 }

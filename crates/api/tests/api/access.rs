@@ -4,6 +4,8 @@ use crate::door::{Door, answer, with_json};
 use piecework_access::Scopes;
 use reqwest::Method;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn nobody_is_let_in_without_a_key_or_a_login() {
@@ -115,4 +117,22 @@ async fn another_password_holds_and_ends_logins() {
     let login = json!({ "user": "admin", "password": "another password" });
     let request = with_json(door.bare(Method::POST, "/api/v1/session"), &login);
     assert_eq!(answer(request).await.0, 204);
+}
+
+#[tokio::test]
+async fn who_holds_a_thousand_connections_open_is_told_to_close_some() {
+    let door = Door::open().await;
+    let (mut held, mut refusals) = (Vec::new(), 0);
+    for _ in 0..1000 {
+        held.push(TcpStream::connect(door.address).await.unwrap());
+    }
+    for mut stream in held.drain(..) {
+        // Those that are held say nothing: they are asked, and answer.
+        let _ = stream.write_all(b"GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n").await;
+        let mut told = Vec::new();
+        let _ = stream.read_to_end(&mut told).await;
+        refusals += u32::from(told.starts_with(b"HTTP/1.1 503 ") || told.is_empty());
+    }
+    assert_eq!(refusals, 750);
+    assert_eq!(door.get("/node").await.0, 200);
 }
