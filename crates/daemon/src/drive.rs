@@ -24,6 +24,7 @@ use piecework_types::InfoHash;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
@@ -267,12 +268,17 @@ impl Driver {
 
     /// Has somebody ask for free space: a drive may hang.
     fn look_at_drives(&self) {
-        let folders: Vec<_> = self.shared.read().folders().into_iter().map(str::to_owned).collect();
-        if folders.is_empty() {
-            return;
-        }
+        let catalog = self.shared.read();
+        let folders: Vec<_> = catalog.folders().into_iter().map(str::to_owned).collect();
+        let save_path = catalog.rules().save_path.clone();
+        drop(catalog);
         let shared = Arc::clone(&self.shared);
         self.shared.jobs.asked.push(move || {
+            let new = crate::payload::free_space(Path::new(&save_path)).unwrap_or(0);
+            shared.free_space.store(new, Ordering::Relaxed);
+            if folders.is_empty() {
+                return;
+            }
             let free = |folder: String| {
                 let bytes = crate::payload::free_space(Path::new(&folder))?;
                 Some((folder, bytes))

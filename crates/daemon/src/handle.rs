@@ -13,7 +13,8 @@ use piecework_node::{Engine, PeerStatus, PieceState, Status, TrackerStatus, WebS
 use piecework_settings::Settings;
 use piecework_types::{Bitfield, InfoHash};
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, RwLockReadGuard};
 use tokio::sync::{oneshot, watch};
 
@@ -232,7 +233,6 @@ impl Handle {
         let catalog = self.shared.read();
         let (rules, is_alternative) = (catalog.rules(), catalog.is_alternative());
         let speed = if is_alternative { rules.alternative } else { rules.speed };
-        let save_path = rules.save_path.clone();
         drop(catalog);
         NodeFigures {
             started_at: self.shared.started_at,
@@ -249,7 +249,7 @@ impl Handle {
                 .map(|dht| u32::try_from(dht.nodes_v4 + dht.nodes_v6).unwrap_or(u32::MAX)),
             port: engine.map_or(0, Engine::port),
             is_reachable: engine.is_some_and(Engine::was_reached),
-            free_space: payload::free_space(Path::new(&save_path)).unwrap_or(0),
+            free_space: self.shared.free_space.load(Ordering::Relaxed),
         }
     }
 

@@ -4,6 +4,7 @@ use crate::clock;
 use crate::feeds::FeedRoom;
 use crate::jobs::Jobs;
 use crate::news::Ring;
+use crate::payload;
 use crate::places::Roots;
 use crate::request::{Inbox, Request};
 use crate::store::Store;
@@ -14,7 +15,7 @@ use piecework_node::{Binding, Engine, TorrentKey};
 use piecework_settings::Settings;
 use piecework_types::InfoHash;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::{oneshot, watch};
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) started_at: u64,
     /// Payload of all earlier runs, bytes: received and sent.
     pub(crate) earlier: (u64, u64),
+    /// Free bytes where new torrents are saved, as of the last look: a drive may hang.
+    pub(crate) free_space: AtomicU64,
     /// When somebody last read the catalog, seconds since 1970.
     looked_at: AtomicU64,
 }
@@ -76,6 +79,8 @@ impl Shared {
             overlay,
             earlier,
         } = parts;
+        let save_path = Path::new(&catalog.rules().save_path);
+        let free_space = payload::free_space(save_path).unwrap_or(0);
         Self {
             revisions: watch::Sender::new(catalog.revision()),
             catalog: RwLock::new(catalog),
@@ -95,6 +100,7 @@ impl Shared {
             state_dir,
             binding,
             started_at: clock::unix_seconds(),
+            free_space: AtomicU64::new(free_space),
             looked_at: AtomicU64::new(0),
         }
     }
