@@ -1,11 +1,13 @@
 //! Trackers and web seeds of a torrent.
 
 use crate::call::Call;
-use crate::json::{Datum, Object, write_list};
+use crate::json::{Object, write_list};
 use crate::reply::{Answer, Fault, Reply};
 use crate::serve::Server;
 use piecework_catalog::{Command, TrackerEdit};
+use piecework_metainfo::Metainfo;
 use piecework_node::{TrackerState, TrackerStatus};
+use std::collections::BTreeSet;
 
 /// "Not known" as a count of peers.
 const UNKNOWN: i64 = -1;
@@ -88,12 +90,26 @@ const fn status(state: TrackerState) -> i64 {
 
 /// The web seeds of a torrent.
 pub(crate) async fn web_seeds(server: &Server, call: &Call) -> Answer {
-    let id = call.torrent(&server.daemon.catalog())?;
-    let seeds = server.daemon.web_seeds(id).await.unwrap_or_default();
+    let (id, added) = {
+        let catalog = server.daemon.catalog();
+        let id = call.torrent(&catalog)?;
+        (id, catalog.get(id).map(|torrent| torrent.record().web_seeds.clone()))
+    };
+    let mut urls: Vec<String> = added.unwrap_or_default();
+    let loaded = server.daemon.web_seeds(id).await.unwrap_or_default();
+    urls.extend(loaded.into_iter().map(|seed| seed.url));
+    // A torrent that takes no part uses none, but has those of its torrent file.
+    if let Some(bytes) = server.daemon.metainfo(id).await
+        && let Ok(metainfo) = Metainfo::parse(&bytes)
+    {
+        urls.extend(metainfo.web_seeds().iter().chain(metainfo.http_seeds()).cloned());
+    }
+    let mut told = BTreeSet::new();
+    urls.retain(|url| told.insert(url.clone()));
     let mut out = Vec::new();
-    write_list(&mut out, seeds.iter(), |out, seed| {
+    write_list(&mut out, urls.iter(), |out, url| {
         let mut object = Object::new(out);
-        object.set("url", &Datum::Text(seed.url.as_str().into()));
+        object.text("url", url);
         object.end();
     });
     Ok(Reply::Json(out))

@@ -57,11 +57,8 @@ pub(crate) async fn bottom(server: &Server, call: &Call) -> Result<Answer, Fault
     all(server, call, |ids| Command::Jump(ids, Jump::Bottom)).await
 }
 
-/// Without `ids` nothing is removed: all would be a strange default for it.
+/// Without `ids` all are removed, as in the original: it is how its command line says so.
 pub(crate) async fn remove(server: &Server, call: &Call) -> Result<Answer, Fault> {
-    if call.parameters.get("ids").is_none_or(Value::is_null) {
-        return Err(Fault::parameter("ids is missing"));
-    }
     let deletes_files = flag(call, "delete_local_data").unwrap_or(false);
     all(server, call, |ids| Command::Remove { ids, deletes_files }).await
 }

@@ -78,7 +78,7 @@ fn of_catalog(torrent: &Torrent, number: u32, name: &str) -> Option<Value> {
         "is_stalled" => json!(torrent.stage() == Stage::Downloading && figures.down_rate == 0),
         "labels" => json!(record.tags),
         "left_until_done" => json!(count(torrent, Field::LeftBytes)),
-        "magnet_link" => json!(record.magnet.as_deref().unwrap_or_default()),
+        "magnet_link" => json!(magnet(torrent)),
         "metadata_percent_complete" => json!(if record.has_metainfo { 1.0 } else { 0.0 }),
         "name" => json!(record.name),
         "peers_connected" => json!(figures.peers),
@@ -318,6 +318,18 @@ fn peer(peer: &PeerStatus) -> Value {
         "rate_to_client": peer.down_rate,
         "rate_to_peer": peer.up_rate,
     })
+}
+
+/// The link it came from, or one with its names alone (BEP 9, 53).
+fn magnet(torrent: &Torrent) -> String {
+    let record = torrent.record();
+    if let Some(magnet) = &record.magnet {
+        return magnet.clone();
+    }
+    let v1 = record.v1.iter().map(|hash| format!("xt=urn:btih:{hash}"));
+    // 0x12 and 0x20 say: a SHA-256, 32 bytes (the multihash format).
+    let v2 = record.v2.iter().map(|hash| format!("xt=urn:btmh:1220{hash}"));
+    format!("magnet:?{}", v1.chain(v2).collect::<Vec<_>>().join("&"))
 }
 
 fn count(torrent: &Torrent, field: Field) -> u64 {
