@@ -57,7 +57,7 @@ def main():
     torrent.set_category(category="")
     torrent.add_tags(tags="three")
     delta = until("the change is told", lambda: client.sync.maindata.delta().get("torrents"))
-    assert delta[torrent.hash]["name"] == "another" and "size" not in delta[torrent.hash], delta
+    assert delta[torrent.hash]["name"] == "another" and "added_on" not in delta[torrent.hash], delta
 
     torrent.set_share_limits(ratio_limit=1.5, seeding_time_limit=30, inactive_seeding_time_limit=-2)
     torrent.set_upload_limit(limit=10240)

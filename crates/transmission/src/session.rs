@@ -217,8 +217,11 @@ pub(crate) async fn free_space(server: &Server, call: &Call) -> Result<Answer, F
         return Err(Fault::new(Code::Path, "the path lies outside of the folders for payload"));
     }
     let asked = path.clone();
-    let drive = tokio::task::spawn_blocking(move || rustix::fs::statvfs(&asked)).await;
+    // A folder that nothing was saved in yet will lie on the drive of the one above it.
+    let there = move || asked.ancestors().find(|folder| folder.is_dir()).map(rustix::fs::statvfs);
+    let drive = tokio::task::spawn_blocking(there).await;
     let drive = drive.map_err(|error| Fault::new(Code::Internal, error.to_string()))?;
+    let drive = drive.ok_or_else(|| Fault::new(Code::System, "there is no such folder"))?;
     let drive = drive.map_err(|error| Fault::new(Code::System, error.to_string()))?;
     let value = json!({
         "path": path.to_string_lossy(),
