@@ -230,7 +230,8 @@ mod tests {
 
     #[test]
     fn a_magnet_of_the_torrent_namespace_comes_before_all_else() {
-        let element = ["torrent:magnet", "URI"].concat();
+        let ending = "URI";
+        let element = format!("torrent:magnet{ending}");
         let item = one(&format!(
             "<rss xmlns:torrent='http://xmlns.ezrss.it/0.1/'><channel><item><title><![CDATA[A <b>]]>\
              </title><link>https://t.example/1</link><{element}>magnet:?xt=urn:btih:aa&amp;dn=b\
