@@ -1,5 +1,6 @@
 //! The same calls as were made to Debian's `qbittorrent-nox` when `golden/` was recorded, and the same shapes
 //! of answers: status, content type, keys and kinds of values. What differs is listed here with its reason.
+//! `interop/scripts/qbittorrent_shapes.py` records them anew, of any server.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 #[path = "support/server.rs"]
