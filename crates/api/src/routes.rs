@@ -6,6 +6,7 @@ mod edit;
 mod feeds;
 mod files;
 mod folders;
+mod import;
 mod keys;
 mod list;
 mod metrics;
@@ -104,6 +105,7 @@ pub(crate) fn guarded_routes() -> OpenApiRouter<Api> {
         .routes(routes!(node::news))
         .routes(routes!(node::log_level, node::set_log_level))
         .routes(routes!(folders::folders))
+        .routes(routes!(import::import))
         .routes(routes!(keys::keys, keys::create))
         .routes(routes!(keys::remove))
         .routes(routes!(session::password))

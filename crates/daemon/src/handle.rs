@@ -93,6 +93,10 @@ impl Handle {
         Self { shared }
     }
 
+    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// The catalog, to read. Never held across an await, and not for long: changes wait for it.
     pub fn catalog(&self) -> RwLockReadGuard<'_, Catalog> {
         self.shared.look()
