@@ -4,6 +4,7 @@ pub(crate) mod care;
 pub(crate) mod chain;
 pub(crate) mod client;
 pub(crate) mod daemon;
+pub(crate) mod safe;
 pub(crate) mod spend;
 pub(crate) mod token;
 pub(crate) mod vault;
@@ -113,6 +114,12 @@ pub(crate) enum Command {
     /// Check, show and change the settings of a daemon.
     #[command(subcommand)]
     Config(daemon::ConfigCommand),
+    /// Have a daemon take over the torrents of another client, with their categories, limits and totals.
+    Import(safe::ImportArgs),
+    /// Put all of a daemon that has ended, but the payload, into one encrypted file.
+    Backup(safe::SafeArgs),
+    /// Bring back what a backup holds, to folders that have nothing yet.
+    Restore(safe::SafeArgs),
     /// Download a torrent.
     Get(GetArgs),
     /// Serve torrents whose data is here.

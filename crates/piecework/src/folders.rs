@@ -58,7 +58,7 @@ pub(crate) fn shown(path: &Path) -> String {
 }
 
 /// A folder that the environment names, or that lies below the user's own.
-fn base(name: &str, below_home: &str) -> Result<PathBuf, Failure> {
+pub(crate) fn base(name: &str, below_home: &str) -> Result<PathBuf, Failure> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     variable(name)
         .map(PathBuf::from)

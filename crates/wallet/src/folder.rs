@@ -197,7 +197,7 @@ pub fn write_new(file: &Path, bytes: &[u8]) -> Result<(), FolderFault> {
         return Err(FolderFault::Exists { file: file.to_owned() });
     }
     let beside = write_beside(file, bytes)?;
-    let placed = place(&beside, file).and_then(|()| flush_folder(file));
+    let placed = place_new(&beside, file).and_then(|()| flush_folder(file));
     placed.map_err(|error| {
         drop(fs::remove_file(&beside));
         match error.kind() {
@@ -218,8 +218,11 @@ pub fn write_over(file: &Path, bytes: &[u8]) -> Result<(), FolderFault> {
     placed.map_err(|error| FolderFault::Io { file: file.to_owned(), error })
 }
 
-/// Gives a file its name, unless somebody was faster.
-fn place(beside: &Path, file: &Path) -> io::Result<()> {
+/// Gives a file its name in the same folder, unless somebody was faster.
+///
+/// # Errors
+/// When there is a file of that name; then both stay.
+pub fn place_new(beside: &Path, file: &Path) -> io::Result<()> {
     match rustix::fs::renameat_with(CWD, beside, CWD, file, RenameFlags::NOREPLACE) {
         // Some network file systems cannot promise that; those have links.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {

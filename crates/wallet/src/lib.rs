@@ -4,13 +4,14 @@
 //! [`Keystore`] that key under a password in the form that other Ethereum programs read, and
 //! [`WalletFolder`] where it lies. [`parse_address`], [`hex_address`] and [`tron_address`] are addresses as
 //! people copy them. [`Session`] is a key that a node pays with for some days; [`Backup`] holds what a phrase
-//! cannot bring back. [`Unlocked`] keeps a key in memory for a while.
+//! cannot bring back, [`ArchiveWriter`] the files of a whole node. [`Unlocked`] keeps a key in memory for a while.
 //!
 //! Secrets are wiped from memory and shown by no `Debug`, no error and no log.
 //!
 //! This crate must not know sockets or chains: it holds keys, and never asks what they own.
 
 mod address;
+mod archive;
 mod backup;
 mod cost;
 mod derive;
@@ -23,10 +24,11 @@ mod session;
 mod unlocked;
 
 pub use address::{AddressFault, hex_address, parse_address, tron_address};
+pub use archive::{ArchiveFault, ArchiveReader, ArchiveWriter, ENTRY_NAME_BYTES_MAX};
 pub use backup::{BACKUP_BYTES_MAX, Backup, BackupFault};
 pub use cost::{Cost, CostFault};
 pub use derive::{Coin, DeriveFault, account, derive};
-pub use folder::{FolderFault, WalletFolder, write_new, write_over};
+pub use folder::{FolderFault, WalletFolder, place_new, write_new, write_over};
 pub use keystore::{KEYSTORE_BYTES_MAX, Keystore, KeystoreFault};
 pub use password::{Password, RandomFault, random};
 pub use phrase::{Phrase, PhraseFault, WORD_COUNTS};

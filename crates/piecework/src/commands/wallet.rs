@@ -9,7 +9,7 @@ mod new;
 mod restore;
 mod show;
 
-pub(crate) use ask::{read_secret, unlock};
+pub(crate) use ask::{new_password, read_secret, unlock, with_password};
 
 use super::token::send;
 use crate::args::{Common, WalletArgs, WalletCommand};

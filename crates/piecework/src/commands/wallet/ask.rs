@@ -18,8 +18,8 @@ const SECRET_BYTES_MAX: usize = 4096;
 
 const REMEDY: &str = "give --password-file FILE";
 
-/// A password for a new keystore, typed twice.
-pub(super) fn new_password(args: &PasswordArgs) -> Result<Password, Failure> {
+/// A password for something new, typed twice.
+pub(crate) fn new_password(args: &PasswordArgs, question: &str) -> Result<Password, Failure> {
     let short = format!("a password has at least {PASSWORD_CHARS_MIN} characters");
     let is_long = |password: &Password| password.char_count() >= PASSWORD_CHARS_MIN;
     if let Some(file) = &args.password_file {
@@ -28,7 +28,7 @@ pub(super) fn new_password(args: &PasswordArgs) -> Result<Password, Failure> {
     }
     let mut terminal = Terminal::open(REMEDY)?;
     for _ in 0..TRIES_MAX {
-        let password = typed(&mut terminal, "Password for the new keystore: ")?;
+        let password = typed(&mut terminal, question)?;
         if !is_long(&password) {
             terminal.say(&format!("{short}.\n"))?;
         } else if typed(&mut terminal, "The same again: ")? == password {
@@ -41,7 +41,7 @@ pub(super) fn new_password(args: &PasswordArgs) -> Result<Password, Failure> {
 }
 
 /// Does `open` with a password that exists; a person may try again, a file may not.
-pub(super) fn with_password<T, E: std::fmt::Display>(
+pub(crate) fn with_password<T, E: std::fmt::Display>(
     file: Option<&Path>,
     question: &str,
     open: impl Fn(&Password) -> Result<T, E>,

@@ -26,7 +26,7 @@ pub(super) fn run(args: &NewArgs, folder: &WalletFolder, out: Out) -> Result<(),
         let remedy = "give --yes to have the words on stdout, and --password-file FILE";
         show(&phrase, Terminal::open(remedy)?.page()?)?;
     }
-    let password = new_password(&args.password)?;
+    let password = new_password(&args.password, "Password for the new keystore: ")?;
     let key = account(&phrase.seed(""), Coin::Ethereum, 0).map_err(Failure::new)?;
     let keystore = Keystore::encrypt(&key, &password, Cost::STANDARD).map_err(Failure::new)?;
     folder.create(&keystore).map_err(Failure::new)?;

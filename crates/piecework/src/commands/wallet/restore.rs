@@ -25,7 +25,7 @@ pub(super) fn run(args: &RestoreArgs, folder: &WalletFolder, out: Out) -> Result
         Some(file) => from_keystore(file, args)?,
         None => from_phrase(args)?,
     };
-    let password = new_password(&args.password)?;
+    let password = new_password(&args.password, "Password for the new keystore: ")?;
     let keystore = Keystore::encrypt(&key, &password, Cost::STANDARD).map_err(Failure::new)?;
     folder.create(&keystore).map_err(Failure::new)?;
     say_made("wallet_restored", &key.address(), folder, out);
