@@ -3,6 +3,7 @@
 
 mod common;
 mod feeds;
+mod import;
 mod life;
 mod moving;
 mod streaming;

@@ -1,9 +1,6 @@
 //! Profiles of other clients, taken over by a real daemon.
-#![allow(missing_docs, clippy::unwrap_used)]
 
-mod common;
-
-use common::{Node, wait};
+use crate::common::{Node, wait};
 use piecework_bencode::{DictWriter, encode_dict};
 use piecework_catalog::{Limit, RefusalKind, Stage};
 use piecework_daemon::{Import, ImportFrom, ImportReport};
@@ -95,7 +92,7 @@ fn a_profile_of_qbittorrent_is_taken_over_and_what_was_whole_is_not_hashed() {
     let refused = report.torrents.iter().find(|it| it.name == outside.info_hash().to_string());
     let refusal = refused.unwrap().result.clone().unwrap_err();
     assert_eq!(refusal.kind, RefusalKind::Forbidden);
-    assert!(refusal.text.contains("add it to the roots"), "{}", refusal.text);
+    assert!(refusal.text.contains("torrents.roots"), "{}", refusal.text);
 
     node.wait_stage(whole.info_hash(), Stage::Seeding);
     let record = node.record(whole.info_hash());
