@@ -37,7 +37,7 @@ pub(crate) fn run(args: &SafeArgs, common: &Common, out: Out) -> Result<(), Fail
         |password| ArchiveReader::open(BufReader::new(File::open(file)?), password),
         |fault| matches!(fault, ArchiveFault::WrongPassword),
     )?;
-    let parent = folders.data.parent().unwrap_or(Path::new("/"));
+    let parent = folders.data.parent().unwrap_or_else(|| Path::new("/"));
     make(parent)?;
     let staging = parent.join(format!(".piecework-restore-{}", std::process::id()));
     let unpacked = unpack(reader, &staging).and_then(|count| {
@@ -112,7 +112,7 @@ fn moves(
 
 /// Moves a file or folder, to another drive too.
 fn put(from: &Path, to: &Path) -> Result<(), Failure> {
-    make(to.parent().unwrap_or(Path::new("/")))?;
+    make(to.parent().unwrap_or_else(|| Path::new("/")))?;
     let doing = format!("cannot write {}", to.display());
     match fs::rename(from, to) {
         Err(error) if error.kind() == ErrorKind::CrossesDevices => {}
