@@ -370,3 +370,45 @@ fn a_token_with_more_decimals_than_an_amount_has_and_an_address_without_one_are_
     let text = owner.refused(&["token", "balance", "--token", &owner.address()]);
     assert!(text.contains("is no token"), "{text}");
 }
+
+#[test]
+fn a_chain_whose_making_was_cut_off_is_made_whole_by_the_next_try() {
+    let machine = Machine::new();
+    let (folder, pinned) =
+        (machine.sandbox.state().join("chain"), machine.sandbox.state().join("network.json"));
+    // Until the block log has its name there is no chain, whatever else is there.
+    let (other, _, _) = owner(&["--faucet"]);
+    fs::create_dir(&folder).unwrap();
+    for file in ["network.json", "faucet.json"] {
+        fs::copy(other.sandbox.state().join("chain").join(file), folder.join(file)).unwrap();
+    }
+    fs::write(folder.join("blocks.log.new"), [7; 999]).unwrap();
+    let text = machine.refused(&["chain", "share"]);
+    assert!(text.contains("`piecework chain init` makes one"), "{text}");
+
+    let made = machine.told(&["chain", "init"]).remove(0);
+    let own = || -> Value {
+        serde_json::from_str(&fs::read_to_string(folder.join("network.json")).unwrap()).unwrap()
+    };
+    assert_eq!(own()["genesis"], made["genesis"]);
+    assert!(!folder.join("faucet.json").exists(), "the other chain had one");
+
+    // Then the wallet is told.
+    fs::remove_file(&pinned).unwrap();
+    assert!(machine.refused(&["token", "balance"]).contains("no network"));
+    let text = machine.refused(&["chain", "init", "--token", "NEW"]);
+    assert!(text.contains("signs for that chain now"), "{text}");
+    let run = machine.start(&["chain", "run", "--rpc", "127.0.0.1:0"]);
+    run.wait_object("ready", |object| object["event"] == "ready");
+    assert_eq!(machine.balance("TOK"), "1000000000");
+    assert_eq!(own()["genesis"], made["genesis"]);
+}
+
+#[test]
+fn a_chain_without_contracts_shares_no_network_file_and_says_what_makes_one() {
+    let machine = Machine::new();
+    fs::write(machine.path("genesis.json"), "{\"alloc\":{}}").unwrap();
+    machine.told(&["chain", "init", "--bare", "--alloc", "genesis.json"]);
+    let text = machine.refused(&["chain", "share"]);
+    assert!(text.contains("chain deploy --rpc URL"), "{text}");
+}

@@ -1,6 +1,7 @@
 //! `piecework chain faucet`: coins for who has none yet, within limits that outlive the process.
 
 use super::chain_dir;
+use super::init::forget;
 use crate::args::Common;
 use crate::args::spend::SpendArgs;
 use crate::failure::{Context, Failure};
@@ -26,6 +27,11 @@ const RECORD: &str = "faucet.json";
 /// Allows the owner of the chain in this folder to give.
 pub(super) fn allow(folder: &Path) -> Result<(), Failure> {
     write(&folder.join(RECORD), &json!({ "format": 1, "day": 0, "given": [] }))
+}
+
+/// Takes that back.
+pub(super) fn forbid(folder: &Path) -> Result<(), Failure> {
+    forget(&folder.join(RECORD))
 }
 
 /// Runs the command. What was given is on the disk before it is sent.
