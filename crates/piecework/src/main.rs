@@ -10,6 +10,7 @@ mod purse;
 mod rate;
 mod reachability;
 mod scrape;
+mod seen;
 mod session;
 mod signals;
 mod source;

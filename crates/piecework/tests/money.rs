@@ -412,3 +412,36 @@ fn a_chain_without_contracts_shares_no_network_file_and_says_what_makes_one() {
     let text = machine.refused(&["chain", "share"]);
     assert!(text.contains("chain deploy --rpc URL"), "{text}");
 }
+
+#[test]
+fn a_chain_that_was_put_back_and_went_another_way_is_noticed_before_anything_is_signed() {
+    let (owner, mut chain, _) = owner(&[]);
+    let guest = guest(&owner);
+    owner.told(&["chain", "backup", "copy"]);
+    owner.spend(&["token", "send", "1", "coin", &guest.address()]);
+    assert_eq!(guest.balance("coin"), "1");
+    let rpc = owner.told(&["chain", "status"]).remove(0)["rpc"].as_str().unwrap().to_owned();
+    assert_eq!(chain.end(Signal::TERM, POLITE), 0, "{}", chain.stderr());
+
+    fs::remove_dir_all(owner.sandbox.state().join("chain")).unwrap();
+    owner.told(&["chain", "restore", "copy"]);
+    let chain = owner.start(&["chain", "run", "--rpc", rpc.trim_start_matches("http://")]);
+    chain.wait_object("ready", |object| object["event"] == "ready");
+    let send =
+        ["token", "send", "2", "coin", &guest.address(), "--yes", "--password-file", "password"];
+    for machine in [&owner, &guest] {
+        let text = machine.refused(&send);
+        assert!(text.contains("put back to an older copy"), "{text}");
+    }
+    // Its owner knows, goes on with it, and the guest does not yet.
+    owner.told(&["wallet", "forget-network", "--yes"]);
+    owner.told(&["chain", "share", "-o", "again.json"]);
+    owner.told(&["chain", "join", "again.json", "--yes"]);
+    owner.told(&send);
+    let text = guest.refused(&["token", "balance"]);
+    assert!(text.contains("went another way") && text.contains("join it again"), "{text}");
+    guest.told(&["wallet", "forget-network", "--yes"]);
+    let again = owner.path("again.json");
+    guest.told(&["chain", "join", again.to_str().unwrap(), "--yes"]);
+    assert_eq!(guest.balance("coin"), "2");
+}

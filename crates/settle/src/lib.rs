@@ -34,7 +34,7 @@ mod vault;
 pub use amount::{AmountFault, DECIMALS_MAX, format_amount, parse_amount};
 pub use check::{CheckFault, Checked, Trust, check};
 pub use cheque_file::{CHEQUE_FILE_BYTES_MAX, ChequeFile, ChequeFileFault};
-pub use client::{Client, GAS_MAX, LOG_BLOCKS, STEPS_MAX};
+pub use client::{Client, GAS_MAX, LOG_BLOCKS, STEPS_MAX, Seen};
 pub use deploy::{Deployment, DeploymentNames, FACTORY};
 pub use error::SettleError;
 pub use eth::{At, Block};
