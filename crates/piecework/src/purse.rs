@@ -220,6 +220,14 @@ pub(crate) fn read_network(path: &Path) -> Result<Option<String>, Failure> {
     }
 }
 
+/// Deletes a file that may be there.
+pub(crate) fn remove(file: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        done => done.context(format_args!("cannot delete {}", file.display())),
+    }
+}
+
 /// That this folder's wallet signs for no network, or for this one.
 pub(crate) fn demand_free_to_join(state: &Path, network: &Network) -> Result<(), Failure> {
     if let Some(known) = pinned(state)?

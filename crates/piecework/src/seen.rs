@@ -2,6 +2,7 @@
 //! or went another way, is noticed before anything is signed for it.
 
 use crate::failure::{Context, Failure};
+use crate::purse::remove;
 use alloy_primitives::B256;
 use piecework_settle::{Client, Seen};
 use piecework_wallet::write_over;
@@ -37,11 +38,7 @@ pub(crate) fn look(client: &Client, state: &Path) -> Result<(), Failure> {
 
 /// Forgets it: whatever is joined next is seen for the first time.
 pub(crate) fn forget(state: &Path) -> Result<(), Failure> {
-    let file = state.join(FILE);
-    match fs::remove_file(&file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        done => done.context(format_args!("cannot remove {}", file.display())),
-    }
+    remove(&state.join(FILE))
 }
 
 fn read(file: &Path) -> Result<Option<(B256, Seen)>, Failure> {

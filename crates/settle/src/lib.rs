@@ -42,7 +42,7 @@ pub use fees::Fees;
 pub use memory::{Books, Memory};
 pub use network::{
     COIN_DECIMALS, CONFIRMATIONS_MAX, Coin, Contract, Format, NAME_CHARS_MAX, NETWORK_BYTES_MAX,
-    Network, NetworkFault, SERVERS_MAX, TOKENS_MAX, TokenEntry, parse_address,
+    Network, NetworkFault, SERVERS_MAX, TOKENS_MAX, TokenEntry,
 };
 pub use outbox::{Outbox, Progress, SENT_MAX, Waiting};
 pub use plan::{Call, Plan, Step};

@@ -1,9 +1,9 @@
 //! `piecework chain backup` and `restore`: the block log is the chain; all else follows from it.
 
-use super::init::{NETWORK, forget};
+use super::init::NETWORK;
 use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
-use crate::purse::read_network;
+use crate::purse::{read_network, remove};
 use piecework_chain::chain::Chain;
 use piecework_wallet::write_over;
 use serde_json::json;
@@ -36,7 +36,7 @@ fn copy(from: &Path, to: &Path) -> Result<u64, Failure> {
         fs::create_dir_all(to).context(&doing)?;
         match read_network(&from.join(NETWORK))? {
             Some(text) => write_over(&to.join(NETWORK), text.as_bytes()).context(&doing)?,
-            None => forget(&to.join(NETWORK))?,
+            None => remove(&to.join(NETWORK))?,
         }
     }
     Chain::copy(from, to).map_err(Failure::new)

@@ -1,12 +1,11 @@
 //! `piecework chain faucet`: coins for who has none yet, within limits that outlive the process.
 
 use super::chain_dir;
-use super::init::forget;
 use crate::args::Common;
 use crate::args::spend::SpendArgs;
 use crate::failure::{Context, Failure};
 use crate::out::Out;
-use crate::purse::{Purse, address};
+use crate::purse::{Purse, address, remove};
 use alloy_primitives::Address;
 use piecework_settle::COIN_DECIMALS;
 use piecework_wallet::write_over;
@@ -31,7 +30,7 @@ pub(super) fn allow(folder: &Path) -> Result<(), Failure> {
 
 /// Takes that back.
 pub(super) fn forbid(folder: &Path) -> Result<(), Failure> {
-    forget(&folder.join(RECORD))
+    remove(&folder.join(RECORD))
 }
 
 /// Runs the command. What was given is on the disk before it is sent.

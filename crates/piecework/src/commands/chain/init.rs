@@ -2,9 +2,9 @@
 
 use super::{alloc, faucet, share};
 use crate::args::chain::InitArgs;
-use crate::failure::{Context, Failure};
+use crate::failure::Failure;
 use crate::out::Out;
-use crate::purse::{owner as wallet_owner, pin, pinned};
+use crate::purse::{owner as wallet_owner, pin, pinned, remove};
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_sol_types::SolValue;
 use piecework_chain::beginning::Beginning;
@@ -17,8 +17,7 @@ use piecework_chain::quota::Quota;
 use piecework_settle::{COIN_DECIMALS, Coin, Contract, Format, Network, TokenEntry};
 use piecework_wallet::{WalletFolder, parse_address, random, write_over};
 use serde_json::json;
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -70,7 +69,7 @@ fn make(
     let text = network.map(Network::write).transpose().map_err(Failure::new)?;
     let beside = || {
         // Whatever an attempt has left that was cut off.
-        forget(&folder.join(NETWORK))?;
+        remove(&folder.join(NETWORK))?;
         faucet::forbid(folder)?;
         if let Some(text) = &text {
             write_over(&folder.join(NETWORK), text.as_bytes()).map_err(Failure::new)?;
@@ -94,14 +93,6 @@ fn taken_up(error: &OpenError, state: &Path, folder: &Path) -> Result<Failure, F
     Ok(Failure::new(format!(
         "{error}. The wallet had no network, and signs for that chain now: `piecework chain run` serves it"
     )))
-}
-
-/// Deletes a file that may be there.
-pub(super) fn forget(file: &Path) -> Result<(), Failure> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        done => done.context(format_args!("cannot delete {}", file.display())),
-    }
 }
 
 /// The chain's number and salt, which no other chain has.
