@@ -1,8 +1,8 @@
 //! `cargo xtask soak`: the proofs that take hours, and their report in docs/SOAK.md.
 //!
-//! Each part can be repeated alone; what it has shown is kept as a [`Record`] below the target folder,
-//! and the report is made of the records of all parts. A part whose program is absent fails, and one
-//! that was never run is named as such: a report never leaves out what could not be shown.
+//! Each part can be repeated alone; what the report says of the others stays as it is. A part whose program
+//! is absent fails, and one that was never run is named as such: a report never leaves out what could not be
+//! shown.
 
 mod record;
 
@@ -11,7 +11,7 @@ use crate::options::SoakOptions;
 use crate::project::Project;
 use crate::steps::{self, Outcome, step};
 use crate::{fuzz, process, test};
-use record::{Record, report};
+use record::{Record, Shown, report};
 use std::fs;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -37,25 +37,27 @@ const CHURN_PEERS: &str = "200";
 /// How often a part says that it is still running.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
-/// Runs the parts that were asked for and writes the report, also after a failure.
+/// Runs the parts that were asked for and writes the report after each, also after a failure.
 ///
 /// # Errors
 /// Names the parts that failed, or says why the report could not be written.
 pub(crate) fn run(project: &Project, options: &SoakOptions) -> Result<(), String> {
-    let folder = project.target.join("soak");
-    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let path = project.root.join("docs/SOAK.md");
     let mut outcomes = Vec::new();
     for part in PARTS.into_iter().filter(|part| options.wants(part)) {
         // Of the beginning: by the end, something else may be checked out.
         let commit = record::commit(project)?;
         let (outcome, lines) = carry_out(project, options, part);
         let shortened = options.shortened(part);
-        Record::new(project, commit, &outcome, shortened, lines)?.keep(&folder)?;
+        let record = Record::new(project, commit, &outcome, shortened, lines)?;
+        let before = fs::read_to_string(&path).unwrap_or_default();
+        let parts = PARTS.map(|other| {
+            let is_new = other == part;
+            (other, if is_new { Some(record.shown()) } else { Shown::read(&before, other) })
+        });
+        fs::write(&path, report(&parts)).map_err(|error| format!("docs/SOAK.md: {error}"))?;
         outcomes.push(outcome);
     }
-    let records = PARTS.map(|part| (part, Record::read(&folder, part)));
-    let path = project.root.join("docs/SOAK.md");
-    fs::write(path, report(&records)).map_err(|error| format!("docs/SOAK.md: {error}"))?;
     println!("\n{}\nreport: docs/SOAK.md", steps::table(&outcomes));
     steps::verdict(&outcomes)
 }

@@ -13,8 +13,9 @@
 //!
 //! [`genesis`] says how a chain begins and what its blocks are held to. [`chain`] joins all of it to files
 //! and two threads: it is the face of this crate. [`call`] answers what changes nothing.
-//! [`contracts`] are those that a chain may begin with.
+//! [`contracts`] are those that a chain may begin with; [`beginning`] tells what comes of a genesis.
 
+pub mod beginning;
 pub mod block;
 pub mod call;
 pub mod chain;

@@ -31,7 +31,7 @@ use piecework_types::{Bitfield, InfoHashes};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::storage::{FileStamp, Storage};
@@ -265,8 +265,12 @@ impl Saved {
 /// Changes with each boot of the machine; `None` where there is no such thing, and then nothing
 /// survives a restart but what was flushed.
 fn boot_id() -> Option<String> {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    Some(text.trim().to_owned())
+    static ID: OnceLock<Option<String>> = OnceLock::new();
+    let read = || {
+        let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(text.trim().to_owned())
+    };
+    ID.get_or_init(read).clone()
 }
 
 /// Nanoseconds since 1970, by the clock that stamps files.

@@ -1,11 +1,12 @@
 //! The engine as the faces see it: start it, add torrents, take events, stop it.
 
+mod add;
 mod control;
 mod dht;
 mod figures;
 
 use crate::clock::Clock;
-use crate::config::{AddTorrent, EngineConfig, Source};
+use crate::config::EngineConfig;
 use crate::dht::{DhtHandle, DhtThread};
 use crate::event::{Event, TorrentKey, What};
 use crate::external::External;
@@ -13,13 +14,10 @@ use crate::figures::{Board, StatusCell};
 use crate::limits::{Bans, NodeLimits};
 use crate::network::{self, Concerned, Network, Notice};
 use crate::prepare::Jobs;
-use crate::setup::{self, SetupError};
 use crate::shard::{Command, Shard, ShardHandle};
-use crate::torrent::NewTorrent;
-use crate::web_seeds::{WebFetcher, WebSeeds};
+use crate::web_seeds::WebFetcher;
 use piecework_disk::{Disk, DiskConfig, ResumeStore};
 use piecework_filter::IpFilter;
-use piecework_metainfo::Magnet;
 use piecework_mse::{Encryption, SECRET_BYTES, Torrents};
 use piecework_net::{
     AcceptRules, Acceptor, ListenError, Listeners, LocalDiscovery, LocalHandle, Reach,
@@ -37,6 +35,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+pub use add::AddError;
+
 /// Events a face has not taken yet.
 const EVENTS_MAX: usize = 64 * 1024;
 
@@ -52,17 +52,6 @@ pub enum StartError {
     /// The system gives no threads or descriptors.
     #[error("cannot start: {0}; check the limits on threads and open files (ulimit -a)")]
     System(#[from] io::Error),
-}
-
-/// Why a torrent cannot be added.
-#[derive(Debug, thiserror::Error)]
-pub enum AddError {
-    /// It is there already.
-    #[error("torrent {0} is already loaded")]
-    Duplicate(InfoHashes),
-    /// Its data or state cannot be used.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
 }
 
 /// Where an info-hash lives.
@@ -171,16 +160,16 @@ impl Shared {
         secret
     }
 
-    pub(crate) fn forget(&self, key: TorrentKey) {
+    /// Gives back the names of a torrent.
+    pub(crate) fn forget(&self, key: TorrentKey, info_hashes: InfoHashes) {
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
         let mut torrents = self.torrents.write().unwrap_or_else(PoisonError::into_inner);
-        routes.retain(|info_hash, route| {
-            let stays = route.key != key;
-            if !stays {
-                torrents.remove(*info_hash);
+        for info_hash in info_hashes.iter() {
+            if routes.get(&info_hash).is_some_and(|route| route.key == key) {
+                routes.remove(&info_hash);
+                torrents.remove(info_hash);
             }
-            stays
-        });
+        }
     }
 }
 
@@ -380,80 +369,6 @@ impl Engine {
     /// Whether a peer of one of our torrents has come to us by itself since the start.
     pub fn was_reached(&self) -> bool {
         self.shared.was_reached.load(Ordering::Relaxed)
-    }
-
-    /// Starts taking part in a torrent. Its files are opened here; everything else follows as events.
-    ///
-    /// # Errors
-    /// When it is loaded already, or its files or state cannot be used.
-    pub fn add(&self, mut spec: AddTorrent) -> Result<TorrentKey, AddError> {
-        let (info_hashes, tiers) = match &spec.source {
-            Source::Metainfo(metainfo) => (metainfo.info().hashes(), metainfo.trackers().to_vec()),
-            Source::Magnet(magnet) => {
-                let tiers = magnet.trackers.iter().map(|tracker| vec![tracker.clone()]);
-                (magnet.info_hashes, tiers.collect())
-            }
-        };
-        self.tell_dht_nodes(&spec.source);
-        let web_seeds = WebSeeds::of(&spec);
-        let key = TorrentKey(self.next_key.fetch_add(1, Ordering::Relaxed));
-        let shard = self.claim(key, info_hashes)?;
-        let (mut metadata, mut resting) = (None, None);
-        let mut content = match &spec.source {
-            Source::Metainfo(metainfo) => {
-                let info = Arc::clone(metainfo.info());
-                match setup::prepare(&self.shared, &spec, info, metainfo.layers().cloned(), None) {
-                    Ok(content) => Some(content),
-                    Err(error) => {
-                        self.shared.forget(key);
-                        return Err(error.into());
-                    }
-                }
-            }
-            Source::Magnet(_) => {
-                metadata = self.shared.resume.load_info(&info_hashes);
-                None
-            }
-        };
-        if let Some(prepared) = &content {
-            resting = prepared.rest(&self.shared, &spec);
-        }
-        if resting.is_some() {
-            // Here and not on the shard: of many torrents only one at a time is in memory then.
-            content = None;
-            spec.source = Source::Magnet(Box::new(Magnet::new(info_hashes)));
-        }
-        let status = StatusCell::new(key, Arc::clone(&self.board));
-        let loaded = Loaded { status: status.clone(), shard };
-        self.torrents.lock().unwrap_or_else(PoisonError::into_inner).insert(key, loaded);
-        let new = NewTorrent {
-            key,
-            info_hashes,
-            tiers,
-            web_seeds,
-            spec,
-            content,
-            resting,
-            metadata,
-            status,
-        };
-        self.shards[shard].0.send(Command::Add(Box::new(new)));
-        Ok(key)
-    }
-
-    /// Reserves the torrent's names; gives its shard.
-    fn claim(&self, key: TorrentKey, info_hashes: InfoHashes) -> Result<usize, AddError> {
-        let shard = usize::from(info_hashes.primary().0[0]) % self.shards.len();
-        let mut routes = self.shared.routes.write().unwrap_or_else(PoisonError::into_inner);
-        if info_hashes.iter().any(|info_hash| routes.contains_key(&info_hash)) {
-            return Err(AddError::Duplicate(info_hashes));
-        }
-        let mut torrents = self.shared.torrents.write().unwrap_or_else(PoisonError::into_inner);
-        if !info_hashes.iter().all(|info_hash| torrents.insert(info_hash)) {
-            tracing::warn!(%info_hashes, "too many torrents: encrypted peers cannot call for this one");
-        }
-        routes.extend(info_hashes.iter().map(|info_hash| (info_hash, Route { key, shard })));
-        Ok(shard)
     }
 
     /// The next event; `None` after `wait` without one, or when a [`Waker`] ends the wait.

@@ -54,28 +54,50 @@ pub(crate) struct Resting {
     pub(crate) pieces: u32,
     pub(crate) is_private: bool,
     pub(crate) totals: Totals,
+    /// Bytes of the wanted pieces.
+    pub(crate) wanted_bytes: u64,
+    /// What is told of a torrent that could have been incomplete.
+    pub(crate) metadata: Option<(Arc<Info>, Option<PieceLayers>)>,
 }
 
 impl Prepared {
-    /// What remains of a seed that can rest at once, because it is whole and durable and need not connect
+    /// What remains of a torrent that can rest at once, because it is whole and durable and need not connect
     /// to anybody; the rest of it goes to the state folder.
     pub(crate) fn rest(&self, shared: &Shared, spec: &AddTorrent) -> Option<Resting> {
         let is_whole = || match &self.resume {
-            _ if spec.is_trusted => self.storage.has_right_sizes(),
+            _ if spec.is_trusted => spec.is_seed_only && self.storage.has_right_sizes(),
             Some(resume) => resume.to_check.is_empty() && self.lock.was_durable(),
             None => false,
         };
-        let may_rest = shared.rest_after.is_some() && spec.is_seed_only && spec.peers.is_empty();
+        let may_rest = shared.rest_after.is_some() && spec.peers.is_empty();
         if !may_rest || !is_whole() || !prepare::keep(shared, &self.info, self.layers.as_ref()) {
             return None;
         }
+        let priorities = piece_priorities(spec, &self.info, &self.priorities);
+        let metadata = (!spec.is_seed_only).then(|| (Arc::clone(&self.info), self.layers.clone()));
         Some(Resting {
             lock: self.lock.clone(),
             pieces: self.info.grid().piece_count(),
             is_private: self.info.is_private(),
             totals: self.resume.as_ref().map_or_else(Totals::default, |resume| resume.totals),
+            wanted_bytes: wanted_bytes(&self.info, &priorities),
+            metadata,
         })
     }
+}
+
+/// Priority of each piece; a torrent that only seeds wants none.
+pub(crate) fn piece_priorities(spec: &AddTorrent, info: &Info, files: &[u8]) -> Vec<u8> {
+    match spec.is_seed_only {
+        true => vec![0; info.grid().piece_count() as usize],
+        false => info.layout().piece_priorities(files),
+    }
+}
+
+/// Bytes of the pieces that have a priority.
+pub(crate) fn wanted_bytes(info: &Info, priorities: &[u8]) -> u64 {
+    let wanted = info.grid().pieces().filter(|piece| priorities[piece.as_usize()] > 0);
+    wanted.map(|piece| u64::from(info.grid().piece_bytes(piece))).sum()
 }
 
 /// Looks at the files and takes the lock, unless it is held already.

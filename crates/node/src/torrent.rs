@@ -33,7 +33,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-pub(crate) use control::wanted_bytes;
 pub(crate) use rest::Rest;
 
 /// Bytes below which a limited connection is not read: a system call should be worth it.

@@ -4,9 +4,13 @@
 
 use piecework_node::{
     AddTorrent, Engine, EngineConfig, Figures, FilePriorities, PeerSource, PeerStatus, Phase,
-    PieceState, PortChoice, Source, TorrentKey, What,
+    PieceState, PortChoice, Source, TorrentKey, TrackerStatus, What,
 };
-use piecework_testkit::{Behaviour, FakePeer, Fixture, FixtureBuilder, PATIENCE, corrupt};
+use piecework_testkit::{
+    Behaviour, FakePeer, FakeTracker, Fixture, FixtureBuilder, PATIENCE, TrackerAnswer,
+    claimed_pieces, corrupt,
+};
+use piecework_tracker::Event;
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -197,6 +201,61 @@ fn the_ends_of_each_wanted_file_come_first_when_that_is_asked_at_any_time() {
         let asked: Vec<u32> = asked.filter(|piece| seen.insert(*piece)).take(6).collect();
         assert_eq!(asked, [0, 31, 32, 63, 1, 2]);
     }
+}
+
+#[test]
+fn pieces_come_in_order_once_that_is_asked() {
+    let (fixture, folder) = (fixture(), tempfile::tempdir().unwrap());
+    let (engine, seed) = (engine(folder.path()), FakePeer::seed(&fixture));
+    let key = engine.add(spec(&fixture, folder.path())).unwrap();
+    engine.set_sequential(key, true);
+    engine.add_peers(key, vec![seed.address()]);
+    wait_done(&engine);
+    let asked: Vec<u32> = seed.stats().requests.iter().map(|request| request.piece).collect();
+    assert!(asked.is_sorted() && asked.len() >= PIECES as usize, "{asked:?}");
+}
+
+#[test]
+fn a_seed_shows_few_pieces_while_that_is_asked() {
+    let (fixture, folder) = (fixture(), tempfile::tempdir().unwrap());
+    fixture.write_payload(folder.path()).unwrap();
+    let engine = engine(folder.path());
+    let whole = AddTorrent { is_seed_only: true, ..spec(&fixture, folder.path()) };
+    let key = engine.add(whole).unwrap();
+    wait(&engine, key, |figures| figures.is_complete);
+    for (is_super_seed, shown) in [(true, 0..=1), (false, PIECES..=PIECES)] {
+        engine.set_super_seed(key, is_super_seed);
+        let claimed = claimed_pieces(&fixture, address(&engine)).unwrap().count();
+        assert!(shown.contains(&claimed), "{is_super_seed}: {claimed}");
+    }
+}
+
+#[test]
+fn trackers_are_replaced_while_a_torrent_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = || FakeTracker::http(TrackerAnswer::Peers(Vec::new(), 1800));
+    let (old, new) = (tracker(), tracker());
+    let fixture = FixtureBuilder::file("tracked", 100_000).tracker(old.url()).build();
+    let engine = engine(folder.path());
+    let key = engine.add(spec(&fixture, folder.path())).unwrap();
+    old.wait(Event::Started);
+    let known = |url: &str| {
+        let status = engine.status(key).unwrap();
+        let is_it = |it: &TrackerStatus| it.url.as_str() == url && it.is_working == Some(true);
+        status.trackers.len() == 1 && is_it(&status.trackers[0])
+    };
+    wait(&engine, key, |_| known(old.url()));
+    engine.set_trackers(key, vec![vec![new.url().to_owned()]]);
+    new.wait(Event::Started);
+    old.wait(Event::Stopped);
+    wait(&engine, key, |_| known(new.url()));
+    // The last announce is not a minute old.
+    engine.reannounce(key);
+    wait(&engine, key, |_| {
+        let next_in = engine.status(key).unwrap().trackers[0].next_in;
+        next_in.is_some_and(|next_in| next_in <= Duration::from_secs(60))
+    });
+    assert_eq!(new.announces().len(), 1);
 }
 
 #[test]

@@ -129,3 +129,48 @@ fn a_torrent_whose_state_is_gone_says_so_and_can_be_stopped() {
     engine.remove(key);
     assert!(matches!(engine.next_event(PATIENCE).unwrap().what, What::Stopped));
 }
+
+#[test]
+fn many_complete_torrents_rest_from_the_start_and_say_that_they_are_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let fixtures: Vec<Fixture> =
+        (0..40).map(|number| FixtureBuilder::file(&format!("t{number}"), 20_000).build()).collect();
+    fixtures.iter().for_each(|fixture| fixture.write_payload(folder.path()).unwrap());
+    for is_restart in [false, true] {
+        let spec = |fixture: &Fixture| {
+            let source = Source::Metainfo(Arc::new(fixture.metainfo().clone()));
+            let spec = AddTorrent::new(source, folder.path().to_owned());
+            // The user's word counts for as much as a flush.
+            AddTorrent { is_trusted: !is_restart, ..spec }
+        };
+        let mut config = EngineConfig::new(folder.path().join("state"));
+        (config.port, config.shards, config.workers) = (PortChoice::Any, 1, 1);
+        let engine = Engine::start(&config).unwrap();
+        let added = engine.add_many(fixtures.iter().chain([&fixtures[3]]).map(spec).collect());
+        let (added, again) = added.split_at(fixtures.len());
+        // Which of two threads came first with the same torrent is open.
+        let twice = [&added[3], &again[0]];
+        assert_eq!(twice.iter().filter(|added| added.is_err()).count(), 1);
+        assert_eq!(added.iter().chain(again).filter(|added| added.is_ok()).count(), 40);
+        let (mut metadata, mut ready, mut done) = (0, 0, 0);
+        while done < fixtures.len() {
+            match engine.next_event(PATIENCE).unwrap().what {
+                What::Metadata { .. } => metadata += 1,
+                What::Ready { .. } => ready += 1,
+                What::Done => done += 1,
+                what => panic!("{what:?}"),
+            }
+        }
+        assert_eq!((metadata, ready), (40, 40));
+        if is_restart {
+            let keys = added.iter().chain(again).filter_map(|added| added.as_ref().ok());
+            for &key in keys {
+                let status = engine.status(key).unwrap();
+                assert!(status.is_resting && status.is_complete);
+                assert_eq!((status.wanted_bytes, status.left_bytes), (20_000, 0));
+            }
+            assert_eq!(download(&fixtures[7], address(&engine)).unwrap().bytes, 20_000);
+        }
+        engine.shutdown(PATIENCE);
+    }
+}

@@ -13,6 +13,7 @@ mod progress;
 mod purse;
 mod reachability;
 mod scrape;
+mod seen;
 mod session;
 mod signals;
 mod source;

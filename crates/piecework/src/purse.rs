@@ -6,6 +6,7 @@ use crate::args::spend::SpendArgs;
 use crate::commands::wallet::unlock;
 use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
+use crate::seen;
 use crate::session::state_dir;
 use crate::terminal::{Echo, Terminal};
 use alloy_primitives::{Address, U256};
@@ -26,11 +27,12 @@ pub(crate) const PINNED: &str = "network.json";
 pub(crate) struct Purse {
     pub(crate) client: Client,
     wallet: WalletFolder,
+    state: PathBuf,
 }
 
 impl Purse {
     /// Reads the network file that `chain init` or `chain join` left, and asks the servers whether it is
-    /// true.
+    /// true, and whether they still have what was seen of the chain.
     pub(crate) fn open(common: &Common, out: Out) -> Result<Self, Failure> {
         let state = state_dir(common)?;
         let network = pinned(&state)?.ok_or_else(|| {
@@ -42,7 +44,8 @@ impl Purse {
         for fault in &checked.failed {
             out.problem(&fault.to_string());
         }
-        Ok(Self { client, wallet: WalletFolder::of(&state) })
+        seen::look(&client, &state)?;
+        Ok(Self { client, wallet: WalletFolder::of(&state), state })
     }
 
     /// The wallet's address.
@@ -85,7 +88,12 @@ impl Purse {
         args: &SpendArgs,
         out: Out,
     ) -> Result<Vec<Receipt>, Failure> {
-        carry_out(&self.client, &self.wallet, plan, args, out)
+        let receipts = carry_out(&self.client, &self.wallet, plan, args, out)?;
+        // What was just done has to stay done. It is done, though, whether that can be noted or not.
+        if let Err(failure) = seen::look(&self.client, &self.state) {
+            out.problem(&failure.text);
+        }
+        Ok(receipts)
     }
 
     /// The wallet's key, once its password is given.
@@ -209,6 +217,14 @@ pub(crate) fn read_network(path: &Path) -> Result<Option<String>, Failure> {
             opened.context(&doing)?.take(limit).read_to_string(&mut text).context(&doing)?;
             Ok(Some(text))
         }
+    }
+}
+
+/// Deletes a file that may be there.
+pub(crate) fn remove(file: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        done => done.context(format_args!("cannot delete {}", file.display())),
     }
 }
 

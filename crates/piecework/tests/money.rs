@@ -370,3 +370,78 @@ fn a_token_with_more_decimals_than_an_amount_has_and_an_address_without_one_are_
     let text = owner.refused(&["token", "balance", "--token", &owner.address()]);
     assert!(text.contains("is no token"), "{text}");
 }
+
+#[test]
+fn a_chain_whose_making_was_cut_off_is_made_whole_by_the_next_try() {
+    let machine = Machine::new();
+    let (folder, pinned) =
+        (machine.sandbox.state().join("chain"), machine.sandbox.state().join("network.json"));
+    // Until the block log has its name there is no chain, whatever else is there.
+    let (other, _, _) = owner(&["--faucet"]);
+    fs::create_dir(&folder).unwrap();
+    for file in ["network.json", "faucet.json"] {
+        fs::copy(other.sandbox.state().join("chain").join(file), folder.join(file)).unwrap();
+    }
+    fs::write(folder.join("blocks.log.new"), [7; 999]).unwrap();
+    let text = machine.refused(&["chain", "share"]);
+    assert!(text.contains("`piecework chain init` makes one"), "{text}");
+
+    let made = machine.told(&["chain", "init"]).remove(0);
+    let own = || -> Value {
+        serde_json::from_str(&fs::read_to_string(folder.join("network.json")).unwrap()).unwrap()
+    };
+    assert_eq!(own()["genesis"], made["genesis"]);
+    assert!(!folder.join("faucet.json").exists(), "the other chain had one");
+
+    // Then the wallet is told.
+    fs::remove_file(&pinned).unwrap();
+    assert!(machine.refused(&["token", "balance"]).contains("no network"));
+    let text = machine.refused(&["chain", "init", "--token", "NEW"]);
+    assert!(text.contains("signs for that chain now"), "{text}");
+    let run = machine.start(&["chain", "run", "--rpc", "127.0.0.1:0"]);
+    run.wait_object("ready", |object| object["event"] == "ready");
+    assert_eq!(machine.balance("TOK"), "1000000000");
+    assert_eq!(own()["genesis"], made["genesis"]);
+}
+
+#[test]
+fn a_chain_without_contracts_shares_no_network_file_and_says_what_makes_one() {
+    let machine = Machine::new();
+    fs::write(machine.path("genesis.json"), "{\"alloc\":{}}").unwrap();
+    machine.told(&["chain", "init", "--bare", "--alloc", "genesis.json"]);
+    let text = machine.refused(&["chain", "share"]);
+    assert!(text.contains("chain deploy --rpc URL"), "{text}");
+}
+
+#[test]
+fn a_chain_that_was_put_back_and_went_another_way_is_noticed_before_anything_is_signed() {
+    let (owner, mut chain, _) = owner(&[]);
+    let guest = guest(&owner);
+    owner.told(&["chain", "backup", "copy"]);
+    owner.spend(&["token", "send", "1", "coin", &guest.address()]);
+    assert_eq!(guest.balance("coin"), "1");
+    let rpc = owner.told(&["chain", "status"]).remove(0)["rpc"].as_str().unwrap().to_owned();
+    assert_eq!(chain.end(Signal::TERM, POLITE), 0, "{}", chain.stderr());
+
+    fs::remove_dir_all(owner.sandbox.state().join("chain")).unwrap();
+    owner.told(&["chain", "restore", "copy"]);
+    let chain = owner.start(&["chain", "run", "--rpc", rpc.trim_start_matches("http://")]);
+    chain.wait_object("ready", |object| object["event"] == "ready");
+    let send =
+        ["token", "send", "2", "coin", &guest.address(), "--yes", "--password-file", "password"];
+    for machine in [&owner, &guest] {
+        let text = machine.refused(&send);
+        assert!(text.contains("put back to an older copy"), "{text}");
+    }
+    // Its owner knows, goes on with it, and the guest does not yet.
+    owner.told(&["wallet", "forget-network", "--yes"]);
+    owner.told(&["chain", "share", "-o", "again.json"]);
+    owner.told(&["chain", "join", "again.json", "--yes"]);
+    owner.told(&send);
+    let text = guest.refused(&["token", "balance"]);
+    assert!(text.contains("went another way") && text.contains("join it again"), "{text}");
+    guest.told(&["wallet", "forget-network", "--yes"]);
+    let again = owner.path("again.json");
+    guest.told(&["chain", "join", again.to_str().unwrap(), "--yes"]);
+    assert_eq!(guest.balance("coin"), "2");
+}

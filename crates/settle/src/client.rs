@@ -18,9 +18,11 @@ use serde_json::json;
 
 mod logs;
 mod planning;
+mod seen;
 
 pub use logs::LOG_BLOCKS;
 pub use planning::{GAS_MAX, STEPS_MAX};
+pub use seen::Seen;
 
 /// Servers that have to say the same, where the network has so many.
 const WITNESSES: usize = 2;

@@ -36,6 +36,32 @@ pub enum SettleError {
         /// Who they are.
         servers: Vec<String>,
     },
+    /// The same first block, and another history: put back to an older copy, or a branch of its own.
+    #[error(
+        "{server} has block {got} at height {height}, where {expected} was seen before: its chain was put \
+         back to an older copy or went another way, and what happened since may not have happened there. \
+         Ask its operator, or another server; to go on with it, forget this network and join it again"
+    )]
+    Forked {
+        /// Which server.
+        server: String,
+        /// Where the histories differ, at the latest.
+        height: u64,
+        /// What was there.
+        expected: B256,
+        /// What is there now.
+        got: B256,
+    },
+    /// A shorter history than before.
+    #[error(
+        "there is no block {height} any more, which was seen before: the servers lag behind, or their chain \
+         was put back to an older copy. Wait, or ask their operators; to go on with it, forget this network \
+         and join it again"
+    )]
+    Behind {
+        /// What was there.
+        height: u64,
+    },
     /// Two have to say the same, and only one said anything.
     #[error("only one server of the network could be asked, and two have to agree; {0}")]
     OneWitness(Box<RpcError>),

@@ -34,7 +34,7 @@ mod vault;
 pub use amount::{AmountFault, DECIMALS_MAX, format_amount, parse_amount};
 pub use check::{CheckFault, Checked, Trust, check};
 pub use cheque_file::{CHEQUE_FILE_BYTES_MAX, ChequeFile, ChequeFileFault};
-pub use client::{Client, GAS_MAX, LOG_BLOCKS, STEPS_MAX};
+pub use client::{Client, GAS_MAX, LOG_BLOCKS, STEPS_MAX, Seen};
 pub use deploy::{Deployment, DeploymentNames, FACTORY};
 pub use error::SettleError;
 pub use eth::{At, Block};
@@ -42,7 +42,7 @@ pub use fees::Fees;
 pub use memory::{Books, Memory};
 pub use network::{
     COIN_DECIMALS, CONFIRMATIONS_MAX, Coin, Contract, Format, NAME_CHARS_MAX, NETWORK_BYTES_MAX,
-    Network, NetworkFault, SERVERS_MAX, TOKENS_MAX, TokenEntry, parse_address,
+    Network, NetworkFault, SERVERS_MAX, TOKENS_MAX, TokenEntry,
 };
 pub use outbox::{Outbox, Progress, SENT_MAX, Waiting};
 pub use plan::{Call, Plan, Step};

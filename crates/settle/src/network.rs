@@ -10,8 +10,6 @@ use serde::{Deserialize, Serialize, de::Error};
 
 mod address;
 
-pub use address::parse_address;
-
 /// Longest network file, bytes.
 pub const NETWORK_BYTES_MAX: usize = 64 * 1024;
 

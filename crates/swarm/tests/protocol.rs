@@ -482,6 +482,27 @@ mod asking {
     }
 
     #[test]
+    fn what_is_wanted_of_a_complete_torrent_later_is_asked_in_the_order_that_was_set_before() {
+        let mut bench = Bench::leech();
+        bench.tell(Input::Prioritise(vec![0; PIECES as usize]));
+        bench.tell(Input::AskFirst(vec![PieceIndex::trusted(PIECES - 1)]));
+        let wanted = |said: &[Output]| said.iter().any(|it| matches!(it, Output::WantedComplete));
+        assert!(wanted(&bench.said()));
+        // No seed, which would have nothing for us nor we for it.
+        let later = (1..PIECES).map(Message::Have);
+        bench.peer(A, true, [Message::HaveNone].into_iter().chain(later).chain([Message::Unchoke]));
+        assert!(!bench.messages(A).contains(&Message::Interested));
+        bench.tell(Input::Prioritise(vec![4; PIECES as usize]));
+        let said = bench.messages(A);
+        assert!(said.contains(&Message::Interested));
+        assert_eq!(requests(&said)[0].piece, PIECES - 1);
+        for piece in (0..PIECES).map(PieceIndex::trusted) {
+            bench.tell(Input::PieceVerified { piece });
+        }
+        assert!(wanted(&bench.said()), "complete once more");
+    }
+
+    #[test]
     fn the_budget_of_the_node_bounds_what_is_asked() {
         let config = Config {
             info_hashes: InfoHashes { v1: Some(sha1(&metadata(false))), v2: None },
@@ -1183,6 +1204,7 @@ enum Event {
     Ready(bool),
     Writable(bool),
     Prioritise(Vec<u8>),
+    AskFirst(Vec<u32>),
     SuperSeed(bool),
     Room(u32, u64),
     Pass(u64),
@@ -1204,6 +1226,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => any::<bool>().prop_map(Event::Ready),
         1 => any::<bool>().prop_map(Event::Writable),
         1 => prop::collection::vec(0_u8..8, PIECES as usize).prop_map(Event::Prioritise),
+        1 => prop::collection::vec(0..PIECES + 2, 0..4).prop_map(Event::AskFirst),
         1 => any::<bool>().prop_map(Event::SuperSeed),
         2 => (slot(), 0_u64..100_000).prop_map(|(slot, bytes)| Event::Room(slot, bytes)),
         2 => (0_u64..30_000).prop_map(Event::Pass),
@@ -1266,6 +1289,10 @@ impl Books {
             }
             Event::Writable(writable) => bench.tell(Input::StorageWritable(writable)),
             Event::Prioritise(priorities) => bench.tell(Input::Prioritise(priorities)),
+            Event::AskFirst(pieces) => {
+                let pieces = pieces.into_iter().map(PieceIndex::trusted).collect();
+                bench.tell(Input::AskFirst(pieces));
+            }
             Event::SuperSeed(wanted) => bench.tell(Input::SuperSeed(wanted)),
             Event::Room(slot, bytes) => {
                 bench.tell(Input::Room { slot: PeerSlot(slot), bytes });

@@ -1,11 +1,11 @@
-//! What a part of the soak has shown, kept from one run to the next, and the report made of them.
+//! What a part of the soak has shown, and the report made of all parts. The report keeps it from one run to
+//! the next: each part's line and section stay as they are until it is run again.
 
+use super::PARTS;
 use crate::process;
 use crate::project::Project;
 use crate::steps::Outcome;
-use serde_json::{Value, json};
 use std::fs;
-use std::path::Path;
 
 /// Lines of a program's output that the report quotes.
 const QUOTED_LINES_MAX: usize = 100;
@@ -55,44 +55,9 @@ impl Record {
         })
     }
 
-    /// Writes it where [`Record::read`] finds it.
-    ///
-    /// # Errors
-    /// When the folder cannot be written.
-    pub(super) fn keep(&self, folder: &Path) -> Result<(), String> {
-        let path = folder.join(format!("{}.json", self.part));
-        let value = json!({
-            "part": self.part,
-            "note": self.note,
-            "failure": self.failure,
-            "seconds": self.seconds,
-            "commit": self.commit,
-            "date": self.date,
-            "machine": self.machine,
-            "shortened": self.shortened,
-            "lines": self.lines,
-        });
-        fs::write(&path, format!("{value:#}\n"))
-            .map_err(|error| format!("{}: {error}", path.display()))
-    }
-
-    /// The record of a part; `None` if there is none that can be read.
-    pub(super) fn read(folder: &Path, part: &str) -> Option<Self> {
-        let text = fs::read_to_string(folder.join(format!("{part}.json"))).ok()?;
-        let value: Value = serde_json::from_str(&text).ok()?;
-        let text = |key: &str| Some(value[key].as_str()?.to_owned());
-        let lines = value["lines"].as_array()?.iter();
-        Some(Self {
-            part: text("part")?,
-            note: text("note")?,
-            failure: text("failure"),
-            seconds: value["seconds"].as_u64()?,
-            commit: text("commit")?,
-            date: text("date")?,
-            machine: text("machine")?,
-            shortened: text("shortened"),
-            lines: lines.filter_map(|line| Some(line.as_str()?.to_owned())).collect(),
-        })
+    /// The part of the report.
+    pub(super) fn shown(&self) -> Shown {
+        Shown { row: self.row(), section: self.section() }
     }
 
     fn row(&self) -> String {
@@ -122,20 +87,42 @@ impl Record {
     }
 }
 
+/// What a report says of a part.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Shown {
+    row: String,
+    section: String,
+}
+
+impl Shown {
+    /// What an earlier report says of a part, word by word; `None` if it was not run for it.
+    pub(super) fn read(report: &str, part: &str) -> Option<Self> {
+        let row = report.lines().find(|line| line.starts_with(&format!("| {part} | ")))?;
+        let is_heading =
+            |line: &str| PARTS.iter().any(|part| line.strip_prefix("## ") == Some(*part));
+        let mut lines = report.lines().skip_while(|line| *line != format!("## {part}"));
+        let mut section = format!("\n{}\n", lines.next()?);
+        for line in lines.take_while(|line| !is_heading(line)) {
+            section += &format!("{line}\n");
+        }
+        Some(Self { row: format!("{row}\n"), section: format!("{}\n", section.trim_end()) })
+    }
+}
+
 /// The report: a line a part, and behind that what each part printed.
-pub(super) fn report(records: &[(&str, Option<Record>)]) -> String {
+pub(super) fn report(parts: &[(&str, Option<Shown>)]) -> String {
     let mut text =
         "# Soak report\n\nWritten by `cargo xtask soak`; each part may have been run alone, \
                     on the commit that its line names.\n\n"
             .to_owned();
     text += "| part | result | seconds | commit | UTC | notes |\n";
     text += "|------|--------|--------:|--------|-----|-------|\n";
-    for (part, record) in records {
+    for (part, shown) in parts {
         let absent = || format!("| {part} | NOT RUN | | | | |\n");
-        text += &record.as_ref().map_or_else(absent, Record::row);
+        text += &shown.as_ref().map_or_else(absent, |it| it.row.clone());
     }
-    for record in records.iter().filter_map(|(_, record)| record.as_ref()) {
-        text += &record.section();
+    for shown in parts.iter().filter_map(|(_, shown)| shown.as_ref()) {
+        text += &shown.section;
     }
     text
 }
@@ -182,22 +169,12 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_read_as_it_was_kept() {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        for written in [record("kill", Some("| lost")), record("churn", None)] {
-            written.keep(folder.path()).expect("it can be written");
-            assert_eq!(Record::read(folder.path(), &written.part), Some(written));
-        }
-        assert_eq!(Record::read(folder.path(), "fuzz"), None);
-    }
-
-    #[test]
     fn the_report_names_commits_failures_and_parts_that_were_not_run() {
         let failed = record("kill", Some("no such program"));
         let text = report(&[
             ("fuzz", None),
-            ("kill", Some(failed)),
-            ("churn", Some(record("churn", None))),
+            ("kill", Some(failed.shown())),
+            ("churn", Some(record("churn", None).shown())),
         ]);
         assert!(text.contains("| fuzz | NOT RUN |"), "{text}");
         assert!(text.contains("| kill | FAILED | 61 | 0123456789ab | 2026-01-02 03:04 | no such"));
@@ -207,5 +184,20 @@ mod tests {
         );
         assert!(text.contains("line 109\n") && !text.contains("line 9\n"));
         assert!(!text.lines().any(|line| line.ends_with(' ')));
+    }
+
+    #[test]
+    fn a_part_that_is_not_run_again_stays_in_the_report_as_it_was() {
+        let (kill, churn) = (record("kill", Some("lost")).shown(), record("churn", None).shown());
+        let before =
+            report(&[("fuzz", None), ("kill", Some(kill)), ("churn", Some(churn.clone()))]);
+        let read = |part| Shown::read(&before, part);
+        assert_eq!((read("fuzz"), read("churn")), (None, Some(churn)));
+        let after = report(&["fuzz", "kill", "churn"].map(|part| (part, read(part))));
+        assert_eq!(after, before);
+        let anew = Record { seconds: 7, ..record("kill", None) };
+        let after = report(&[("kill", Some(anew.shown())), ("churn", read("churn"))]);
+        assert!(after.contains("| kill | ok | 7 |") && !after.contains("lost"), "{after}");
+        assert!(before.ends_with(&after[after.find("## churn").expect("it is there")..]));
     }
 }

@@ -84,6 +84,19 @@ impl Chain {
     /// # Errors
     /// See [`OpenError`].
     pub fn init(folder: &Path, genesis: &Genesis) -> Result<Self, OpenError> {
+        Self::init_with(folder, genesis, || Ok(()))
+    }
+
+    /// The same, with what belongs to the chain: `beside` writes it when the folder is this process's and has
+    /// no chain yet. So it is there whenever the chain is, wherever a crash comes in between.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; if `beside` fails there is no chain.
+    pub fn init_with(
+        folder: &Path,
+        genesis: &Genesis,
+        beside: impl FnOnce() -> io::Result<()>,
+    ) -> Result<Self, OpenError> {
         genesis.build()?;
         fs::create_dir_all(folder).map_err(|error| io_at(folder, error))?;
         let lock = take_lock(folder)?;
@@ -96,10 +109,16 @@ impl Chain {
         let file = open_file(&unfinished, true)?;
         file.set_len(0).map_err(|error| io_at(&unfinished, error))?;
         BlockLog::create(file, &encode_genesis(genesis))?;
+        beside().map_err(|error| io_at(folder, error))?;
         fs::rename(&unfinished, &path).map_err(|error| io_at(&path, error))?;
         sync_folder(folder)?;
         drop(lock);
         Self::open(folder)
+    }
+
+    /// Whether there is a chain in `folder`.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(LOG).exists()
     }
 
     /// Opens the chain in `folder`, with [`Solo`] to seal.
@@ -129,7 +148,7 @@ impl Chain {
         limits: PoolLimits,
         under: impl FnOnce(File) -> Box<dyn LogFile>,
     ) -> Result<Self, OpenError> {
-        if !folder.join(LOG).exists() {
+        if !Self::is_in(folder) {
             return Err(OpenError::Missing(folder.into()));
         }
         let lock = take_lock(folder)?;

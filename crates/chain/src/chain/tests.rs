@@ -64,6 +64,27 @@ fn a_folder_is_held_by_one_process_and_has_one_chain() {
 }
 
 #[test]
+fn what_belongs_to_a_chain_is_there_before_it_is_and_without_it_there_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = || Err(io::Error::other("no space left"));
+    let failed = Chain::init_with(folder.path(), &genesis(), full).unwrap_err();
+    assert!(failed.to_string().contains("no space left"), "{failed}");
+    assert!(!Chain::is_in(folder.path()));
+
+    let note = folder.path().join("note");
+    let beside = || {
+        assert!(!Chain::is_in(folder.path()));
+        std::fs::write(&note, "first")
+    };
+    let chain = Chain::init_with(folder.path(), &genesis(), beside).unwrap();
+    assert!(Chain::is_in(folder.path()) && note.exists());
+    drop(chain);
+    let again = Chain::init_with(folder.path(), &genesis(), || std::fs::write(&note, "second"));
+    assert!(matches!(again, Err(OpenError::Exists(_))));
+    assert_eq!(std::fs::read_to_string(&note).unwrap(), "first");
+}
+
+#[test]
 fn a_store_that_does_not_fit_the_log_is_made_anew() {
     let folder = tempfile::tempdir().unwrap();
     let chain = Chain::init(folder.path(), &genesis()).unwrap();

@@ -2,7 +2,6 @@
 
 use super::Engine;
 use crate::clock::Clock;
-use crate::config::Source;
 use crate::dht::{Beginning, DhtConfig, DhtHandle, DhtStatus, DhtThread, Found};
 use piecework_dht::MutableName;
 use piecework_net::UdpSockets;
@@ -49,14 +48,5 @@ impl Engine {
     /// with a [`Found::Over`]; a full channel loses what does not fit. False without a DHT node.
     pub fn find_item(&self, name: MutableName, found: SyncSender<Found>) -> bool {
         self.shared.dht().map(|dht| dht.find(name, found)).is_some()
-    }
-
-    /// Where to begin if nothing else helps: what a torrent file names, unless it is private.
-    pub(super) fn tell_dht_nodes(&self, source: &Source) {
-        let (Some(dht), Source::Metainfo(metainfo)) = (self.shared.dht(), source) else { return };
-        if !metainfo.info().is_private() {
-            let names = metainfo.nodes().iter().map(ToString::to_string);
-            dht.routers(names.collect());
-        }
     }
 }

@@ -8,8 +8,8 @@ use crate::announce::Announced;
 use crate::config::Playback;
 use crate::event::{Phase, TorrentKey, What};
 use crate::prepare::{Jobs, Metadata, Outcome};
-use crate::setup::Prepared;
-use crate::torrent::{NewTorrent, Rest, Torrent, wanted_bytes};
+use crate::setup::{Prepared, piece_priorities, wanted_bytes};
+use crate::torrent::{NewTorrent, Rest, Torrent};
 use piecework_disk::{CheckScope, LocalFault, PieceStore, TorrentKey as StoreKey};
 use piecework_metainfo::{Info, PieceLayers};
 use piecework_swarm::{Content, Input, Source as Gossip, Voter};
@@ -37,21 +37,37 @@ impl Shard {
     pub(super) fn add(&mut self, mut new: NewTorrent, now: Time) {
         let key = new.key;
         let metadata = new.metadata.take();
+        let told = new.resting.as_mut().and_then(|resting| resting.metadata.take());
         let mut torrent = Box::new(Torrent::new(new, &self.shared, now));
         let content = torrent.content.take();
         let is_asleep = !torrent.is_awake();
         self.torrents.insert(key, torrent);
         match (content, metadata) {
             (Some(content), _) => self.prepared(key, *content, now),
-            (None, _) if is_asleep => {
-                self.tell(key, What::Ready { port: self.shared.port });
-                self.start_announcing(key, now);
-            }
+            (None, _) if is_asleep => self.added_asleep(key, told, now),
             // The info dictionary of an earlier run serves as well as one from peers.
             (None, Some(bytes)) => self.metadata_received(key, Metadata::FromEarlierRun(bytes)),
             (None, None) => self.start_announcing(key, now),
         }
         self.touch(key);
+    }
+
+    /// It rests from the start. Who may have had to wait for it hears that it is done, and what it is.
+    fn added_asleep(
+        &mut self,
+        key: TorrentKey,
+        metadata: Option<(Arc<Info>, Option<PieceLayers>)>,
+        now: Time,
+    ) {
+        let is_news = metadata.is_some();
+        if let Some((info, layers)) = metadata {
+            self.tell(key, What::Metadata { info, layers });
+        }
+        self.tell(key, What::Ready { port: self.shared.port });
+        if is_news {
+            self.tell(key, What::Done);
+        }
+        self.start_announcing(key, now);
     }
 
     /// There is an info dictionary: a thread parses it and looks at the files.
@@ -215,7 +231,7 @@ impl Shard {
         // For tests that kill us: what this run begins with.
         tracing::debug!(have = %Hex(&have.to_wire()), "ready");
         let info = Arc::clone(&content.info);
-        let priorities = torrent.piece_priorities(&info, &content.priorities);
+        let priorities = piece_priorities(&torrent.spec, &info, &content.priorities);
         torrent.wanted_bytes = wanted_bytes(&info, &priorities);
         let machine_content = Content {
             grid: info.grid().clone(),
@@ -451,8 +467,8 @@ impl Shard {
         }
         let Some(torrent) = self.torrents.remove(&key) else { return };
         self.timers.remove(&(torrent.timer, key));
-        self.shared.forget(key);
         let info_hashes = torrent.info_hashes;
+        self.shared.forget(key, info_hashes);
         torrent.status.end(now);
         // Its lock goes with it: who hears of the end may load the torrent again.
         drop(torrent);

@@ -6,9 +6,8 @@ use crate::connection::Connection;
 use crate::control::{ClientPrefix, PeerSource, PeerStatus};
 use crate::event::Phase;
 use crate::limits::NodeLimits;
-use crate::setup::file_priorities;
+use crate::setup::{file_priorities, piece_priorities, wanted_bytes};
 use piecework_disk::PieceStore;
-use piecework_metainfo::Info;
 use piecework_swarm::{DialerInput, Input, PeerView, PieceState};
 use piecework_types::{Bitfield, PieceIndex, Time};
 use std::sync::Arc;
@@ -70,7 +69,7 @@ impl Torrent {
             return;
         }
         let Some(content) = &self.content else { return };
-        let priorities = self.piece_priorities(&content.info, &content.priorities);
+        let priorities = piece_priorities(&self.spec, &content.info, &content.priorities);
         self.wanted_bytes = wanted_bytes(&content.info, &priorities);
         self.swarm.handle(Input::Prioritise(priorities), now);
         self.order_edges(now);
@@ -96,14 +95,6 @@ impl Torrent {
         }
         content.priorities = priorities;
         true
-    }
-
-    /// Priority of each piece; a torrent that only seeds wants none.
-    pub(crate) fn piece_priorities(&self, info: &Info, files: &[u8]) -> Vec<u8> {
-        match self.spec.is_seed_only {
-            true => vec![0; info.grid().piece_count() as usize],
-            false => info.layout().piece_priorities(files),
-        }
     }
 
     /// How far each piece is.
@@ -159,10 +150,4 @@ impl Torrent {
     fn spec_mut(&mut self) -> &mut AddTorrent {
         Arc::make_mut(&mut self.spec)
     }
-}
-
-/// Bytes of the pieces that have a priority.
-pub(crate) fn wanted_bytes(info: &Info, priorities: &[u8]) -> u64 {
-    let wanted = info.grid().pieces().filter(|piece| priorities[piece.as_usize()] > 0);
-    wanted.map(|piece| u64::from(info.grid().piece_bytes(piece))).sum()
 }

@@ -63,13 +63,15 @@ impl Torrent {
 
     /// It rests from the start: all of it is there.
     pub(super) fn begin_asleep(&mut self, resting: Resting, now: Time) {
-        let Resting { lock, pieces, is_private, totals } = resting;
+        let Resting { lock, pieces, is_private, totals, wanted_bytes, .. } = resting;
+        self.wanted_bytes = wanted_bytes;
         (self.rest, self.phase) = (Rest::Asleep, Phase::Active);
         (self.lock, self.totals) = (Some(lock), totals);
         self.is_private |= is_private;
         self.status.update(now, |status| {
             (status.pieces, status.have, status.is_complete) = (pieces, pieces, true);
             status.bitfield = Bitfield::full(pieces).to_wire();
+            status.wanted_bytes = wanted_bytes;
         });
         self.publish(now);
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serializer, de::Error};
 ///
 /// # Errors
 /// When it is not `0x` and 40 digits, or a letter's case is wrong: then most likely a digit is.
-pub fn parse_address(text: &str) -> Result<Address, NetworkFault> {
+pub(super) fn parse_address(text: &str) -> Result<Address, NetworkFault> {
     let refuse = |expected: &str| NetworkFault::Bounds {
         what: "address",
         expected: format!("{expected}, got {:?}", text.chars().take(50).collect::<String>()),

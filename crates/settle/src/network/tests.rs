@@ -1,3 +1,4 @@
+use super::address::parse_address;
 use super::*;
 use alloy_primitives::{address, b256};
 use serde_json::{Value, json};

@@ -98,7 +98,7 @@ impl Chain for Anvil {
 pub(crate) struct Ours {
     chain: Arc<piecework_chain::chain::Chain>,
     server: Option<Server>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Ours {
@@ -110,11 +110,24 @@ impl Ours {
         let chain_id = (1 << 33) + u64::from(now.subsec_nanos());
         let genesis =
             Genesis::new(chain_id, salt, now.as_secs()).with_balance(person(99).address(), coins);
-        let chain = Arc::new(piecework_chain::chain::Chain::init(folder.path(), &genesis).unwrap());
+        let chain = piecework_chain::chain::Chain::init(folder.path(), &genesis).unwrap();
+        Self::serve(chain, folder)
+    }
+
+    /// A copy of the chain as it is now, which goes on by itself.
+    pub(crate) fn copy(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        piecework_chain::chain::Chain::copy(self.folder.path(), folder.path()).unwrap();
+        let chain = piecework_chain::chain::Chain::open(folder.path()).unwrap();
+        Self::serve(chain, folder)
+    }
+
+    fn serve(chain: piecework_chain::chain::Chain, folder: TempDir) -> Self {
+        let chain = Arc::new(chain);
         let listen = "127.0.0.1:0".parse().unwrap();
         let settings = Settings { listen, ..Settings::default() };
         let server = Server::start(Arc::clone(&chain), settings).unwrap();
-        Self { chain, server: Some(server), _folder: folder }
+        Self { chain, server: Some(server), folder }
     }
 }
 

@@ -9,6 +9,8 @@ mod rpc;
 #[cfg(feature = "chains")]
 mod chain;
 #[cfg(feature = "chains")]
+mod fork;
+#[cfg(feature = "chains")]
 mod rules;
 #[cfg(feature = "chains")]
 mod suite;

@@ -3,10 +3,11 @@
 use super::init::NETWORK;
 use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
+use crate::purse::{read_network, remove};
 use piecework_chain::chain::Chain;
+use piecework_wallet::write_over;
 use serde_json::json;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 /// Copies the chain, which may go on meanwhile.
@@ -28,13 +29,15 @@ pub(super) fn restore(folder: &Path, from: &Path, out: Out) -> Result<(), Failur
     Ok(())
 }
 
+/// Copies the network file and then the chain, so that none is ever without the other.
 fn copy(from: &Path, to: &Path) -> Result<u64, Failure> {
-    let bytes = Chain::copy(from, to).map_err(Failure::new)?;
-    match fs::copy(from.join(NETWORK), to.join(NETWORK)) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        copied => {
-            copied.context(format_args!("cannot copy {NETWORK} to {}", to.display()))?;
+    if Chain::is_in(from) && !Chain::is_in(to) {
+        let doing = format!("cannot copy {NETWORK} to {}", to.display());
+        fs::create_dir_all(to).context(&doing)?;
+        match read_network(&from.join(NETWORK))? {
+            Some(text) => write_over(&to.join(NETWORK), text.as_bytes()).context(&doing)?,
+            None => remove(&to.join(NETWORK))?,
         }
     }
-    Ok(bytes)
+    Chain::copy(from, to).map_err(Failure::new)
 }

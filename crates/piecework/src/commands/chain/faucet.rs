@@ -5,7 +5,7 @@ use crate::args::Common;
 use crate::args::spend::SpendArgs;
 use crate::failure::{Context, Failure};
 use crate::out::Out;
-use crate::purse::{Purse, address};
+use crate::purse::{Purse, address, remove};
 use alloy_primitives::Address;
 use piecework_settle::COIN_DECIMALS;
 use piecework_wallet::write_over;
@@ -26,6 +26,11 @@ const RECORD: &str = "faucet.json";
 /// Allows the owner of the chain in this folder to give.
 pub(super) fn allow(folder: &Path) -> Result<(), Failure> {
     write(&folder.join(RECORD), &json!({ "format": 1, "day": 0, "given": [] }))
+}
+
+/// Takes that back.
+pub(super) fn forbid(folder: &Path) -> Result<(), Failure> {
+    remove(&folder.join(RECORD))
 }
 
 /// Runs the command. What was given is on the disk before it is sent.

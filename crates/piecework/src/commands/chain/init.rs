@@ -1,21 +1,23 @@
 //! `piecework chain init`: a chain that nobody else has, and what it begins with.
 
-use super::{alloc, faucet};
+use super::{alloc, faucet, share};
 use crate::args::chain::InitArgs;
 use crate::failure::Failure;
 use crate::out::Out;
-use crate::purse::{owner as wallet_owner, pin, pinned};
+use crate::purse::{owner as wallet_owner, pin, pinned, remove};
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_sol_types::SolValue;
+use piecework_chain::beginning::Beginning;
 use piecework_chain::call::CallRequest;
-use piecework_chain::chain::{At, Chain};
-use piecework_chain::contracts::{FirstAsset, FirstContracts};
+use piecework_chain::chain::{Chain, OpenError};
+use piecework_chain::contracts::FirstAsset;
 use piecework_chain::execute::Outcome;
 use piecework_chain::genesis::{CHAIN_IDS, Genesis};
 use piecework_chain::quota::Quota;
 use piecework_settle::{COIN_DECIMALS, Coin, Contract, Format, Network, TokenEntry};
 use piecework_wallet::{WalletFolder, parse_address, random, write_over};
 use serde_json::json;
+use std::io;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -36,34 +38,61 @@ pub(super) fn run(args: &InitArgs, state: &Path, folder: &Path, out: Out) -> Res
     if let Some(file) = &args.alloc {
         genesis.accounts = alloc::read(file)?;
     }
-    let mut placed = None;
-    if !args.bare {
-        let owner = owner(args, state)?;
-        genesis.beneficiary = owner;
-        genesis.faucet = if args.faucet { owner } else { Address::ZERO };
-        genesis = genesis.with_balance(owner, coins(args.coins));
-        genesis = genesis.with_contracts().with_asset(&first_token(args, owner)?);
-        placed = Some((owner, genesis.first_contracts()));
-    }
-    let chain = Chain::init(folder, &genesis).map_err(Failure::new)?;
-    let hash = chain.genesis_hash();
-    let Some((owner, placed)) = placed else {
+    if args.bare {
+        let chain = make(args, (state, folder), &genesis, None)?;
+        let hash = chain.genesis_hash();
         let told = json!({ "event": "chain", "chain_id": chain_id, "genesis": hash });
         out.say(&format!("CHAIN {chain_id} {hash}"), &told);
         return Ok(());
-    };
-    let network = network(args, &chain, placed)?;
-    let text = network.write().map_err(Failure::new)?;
-    let file = folder.join(NETWORK);
-    write_over(&file, text.as_bytes()).map_err(Failure::new)?;
-    if args.faucet {
-        faucet::allow(folder)?;
     }
+    let owner = owner(args, state)?;
+    genesis.beneficiary = owner;
+    genesis.faucet = if args.faucet { owner } else { Address::ZERO };
+    genesis = genesis.with_balance(owner, coins(args.coins));
+    genesis = genesis.with_contracts().with_asset(&first_token(args, owner)?);
+    let network = network(args, &genesis)?;
+    make(args, (state, folder), &genesis, Some(&network))?;
     if pinned(state)?.is_none() {
         pin(state, &network)?;
     }
     tell(args, &network, owner, folder, out);
     Ok(())
+}
+
+/// Makes the chain; its network file, and whether it has a faucet, are in its folder before it is.
+fn make(
+    args: &InitArgs,
+    (state, folder): (&Path, &Path),
+    genesis: &Genesis,
+    network: Option<&Network>,
+) -> Result<Chain, Failure> {
+    let text = network.map(Network::write).transpose().map_err(Failure::new)?;
+    let beside = || {
+        // Whatever an attempt has left that was cut off.
+        remove(&folder.join(NETWORK))?;
+        faucet::forbid(folder)?;
+        if let Some(text) = &text {
+            write_over(&folder.join(NETWORK), text.as_bytes()).map_err(Failure::new)?;
+        }
+        if args.faucet { faucet::allow(folder) } else { Ok(()) }
+    };
+    let beside = || beside().map_err(|failure| io::Error::other(failure.text));
+    match Chain::init_with(folder, genesis, beside) {
+        Err(error @ OpenError::Exists(_)) => Err(taken_up(&error, state, folder)?),
+        made => made.map_err(Failure::new),
+    }
+}
+
+/// That there is a chain already. A wallet beside it without a network was cut off from it, and signs for it
+/// from now on.
+fn taken_up(error: &OpenError, state: &Path, folder: &Path) -> Result<Failure, Failure> {
+    let Some(network) = share::own(folder)?.filter(|_| matches!(pinned(state), Ok(None))) else {
+        return Ok(Failure::new(error));
+    };
+    pin(state, &network)?;
+    Ok(Failure::new(format!(
+        "{error}. The wallet had no network, and signs for that chain now: `piecework chain run` serves it"
+    )))
 }
 
 /// The chain's number and salt, which no other chain has.
@@ -95,11 +124,13 @@ fn first_token(args: &InitArgs, owner: Address) -> Result<FirstAsset, Failure> {
     Ok(FirstAsset { owner, name, symbol, decimals: args.token_decimals, supply })
 }
 
-/// The network file of a chain that was just made.
-fn network(args: &InitArgs, chain: &Chain, placed: FirstContracts) -> Result<Network, Failure> {
+/// The network file of a chain that begins so.
+fn network(args: &InitArgs, genesis: &Genesis) -> Result<Network, Failure> {
+    let begun = Beginning::new(genesis).map_err(Failure::new)?;
+    let placed = genesis.first_contracts();
     let data = [&keccak256("faceOf(uint256)")[..4], &U256::ONE.abi_encode()].concat().into();
     let face = CallRequest { to: Some(placed.assets), data, ..CallRequest::default() };
-    let face = chain.call(&face, At::Latest).map_err(Failure::new)?;
+    let face = begun.call(&face).map_err(Failure::new)?;
     let face = match &face.outcome {
         Outcome::Success { output, .. } => Address::abi_decode(output).ok(),
         _ => None,
@@ -107,7 +138,7 @@ fn network(args: &InitArgs, chain: &Chain, placed: FirstContracts) -> Result<Net
     let fault = || Failure::new("the first token has no address, which is a fault of this program");
     let face = face.ok_or_else(fault)?;
     let code_hash = |address| {
-        let code = chain.code(address, At::Latest).map_err(Failure::new)?;
+        let code = begun.code(address).map_err(Failure::new)?;
         Ok::<_, Failure>(keccak256(code))
     };
     let contract = |address| Ok::<_, Failure>(Contract { address, code_hash: code_hash(address)? });
@@ -124,8 +155,8 @@ fn network(args: &InitArgs, chain: &Chain, placed: FirstContracts) -> Result<Net
     Ok(Network {
         format: Format,
         name: args.name.clone(),
-        chain_id: chain.rules().chain_id,
-        genesis: chain.genesis_hash(),
+        chain_id: genesis.chain_id,
+        genesis: begun.hash(),
         hardfork: HARDFORK.into(),
         rpc: vec!["http://127.0.0.1:8545".into()],
         confirmations: 0,

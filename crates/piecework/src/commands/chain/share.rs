@@ -5,14 +5,14 @@ use crate::args::chain::ShareArgs;
 use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
 use crate::purse::{pin, pinned, read_network};
+use piecework_chain::chain::Chain;
 use piecework_settle::Network;
 use piecework_wallet::write_over;
 use std::path::Path;
 
 /// Runs the command.
 pub(super) fn run(args: &ShareArgs, folder: &Path, out: Out) -> Result<(), Failure> {
-    let none = || Failure::new("no chain of one's own here: `piecework chain init` makes one");
-    let mut network = own(folder)?.ok_or_else(none)?;
+    let mut network = own(folder)?.ok_or_else(|| none(folder))?;
     if !args.rpc.is_empty() {
         network.rpc.clone_from(&args.rpc);
     }
@@ -31,8 +31,22 @@ pub(super) fn run(args: &ShareArgs, folder: &Path, out: Out) -> Result<(), Failu
     Ok(())
 }
 
-/// The network file of the chain in this folder, if it has one.
-fn own(folder: &Path) -> Result<Option<Network>, Failure> {
+fn none(folder: &Path) -> Failure {
+    if Chain::is_in(folder) {
+        return Failure::new(
+            "this chain began without the contracts (--bare): `piecework chain run` it, and `piecework \
+             chain deploy --rpc URL` puts them there and writes its network file",
+        );
+    }
+    Failure::new("no chain of one's own here: `piecework chain init` makes one")
+}
+
+/// The network file of the chain in this folder, if it has one. Without a chain it is what an `init` has left
+/// that was cut off.
+pub(super) fn own(folder: &Path) -> Result<Option<Network>, Failure> {
+    if !Chain::is_in(folder) {
+        return Ok(None);
+    }
     let text = read_network(&folder.join(NETWORK))?;
     text.map(|text| Network::parse(&text).map_err(Failure::new)).transpose()
 }
