@@ -1,7 +1,7 @@
 //! Taking over the torrents of another client, with all that it knew of them.
 //!
-//! What is there already stays as it is, and what cannot be taken over is told, each by its name: an import can
-//! be repeated.
+//! What is there already stays as it is, and what cannot be taken over is told, each by its name: an import
+//! can be repeated.
 
 use crate::handle::{Added, Handle, NewSource};
 use crate::profile::{self, Entry, Profile};
@@ -107,7 +107,8 @@ impl Handle {
         names.into_iter().flatten().any(|id| catalog.get(id).is_some())
     }
 
-    /// Makes a category if it is not there; one whose folder may not be used gets the usual one, which is told.
+    /// Makes a category if it is not there; one whose folder may not be used gets the usual one, which is
+    /// told.
     async fn import_category(
         &self,
         name: &str,

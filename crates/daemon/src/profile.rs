@@ -44,7 +44,8 @@ pub(crate) fn open(from: ImportFrom, path: &Path) -> Result<Profile, String> {
             let found = below.iter().map(|below| path.join(below)).find(is_profile);
             let folder = found.ok_or_else(|| {
                 format!(
-                    "no folder BT_backup in {}: give the folder that has it, often ~/.local/share/qBittorrent",
+                    "no folder BT_backup in {}: give the folder that has it, often \
+                     ~/.local/share/qBittorrent",
                     path.display()
                 )
             })?;

@@ -1,10 +1,10 @@
 //! Files under a password, in one file of any size: the backup of a whole node.
 //!
-//! A text that says what it is, the format's version, scrypt's parameters, salt and the beginning of all nonces;
-//! then a stream of entries (length of the name, name, length, contents; a name of no bytes ends it) in pieces
-//! under ChaCha20-Poly1305, with all before them as associated data. The nonce of a piece has its number, and
-//! whether it is the last (Hoang, Reyhanitabar, Rogaway and Vizar: "Online Authenticated-Encryption", 2015): none
-//! can be changed, left out, cut off or put elsewhere unseen.
+//! A text that says what it is, the format's version, scrypt's parameters, salt and the beginning of all
+//! nonces; then a stream of entries (length of the name, name, length, contents; a name of no bytes ends
+//! it) in pieces under ChaCha20-Poly1305, with all before them as associated data. The nonce of a piece has
+//! its number, and whether it is the last (Hoang, Reyhanitabar, Rogaway and Vizar: "Online
+//! Authenticated-Encryption", 2015): none can be changed, left out, cut off or put elsewhere unseen.
 
 use crate::{Cost, CostFault, Password, RandomFault, random};
 use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};

@@ -3,8 +3,9 @@
 //! [`Phrase`] is a recovery phrase (BIP-39), [`account`] the key it stands for (BIP-32, BIP-44),
 //! [`Keystore`] that key under a password in the form that other Ethereum programs read, and
 //! [`WalletFolder`] where it lies. [`parse_address`], [`hex_address`] and [`tron_address`] are addresses as
-//! people copy them. [`Session`] is a key that a node pays with for some days; [`Backup`] holds what a phrase
-//! cannot bring back, [`ArchiveWriter`] the files of a whole node. [`Unlocked`] keeps a key in memory for a while.
+//! people copy them. [`Session`] is a key that a node pays with for some days; [`Backup`] holds what a
+//! phrase cannot bring back, [`ArchiveWriter`] the files of a whole node. [`Unlocked`] keeps a key in
+//! memory for a while.
 //!
 //! Secrets are wiped from memory and shown by no `Debug`, no error and no log.
 //!

@@ -26,7 +26,7 @@ pub(crate) struct Import {
     /// Whose profile it is.
     from: Client,
     /// The profile's folder on the daemon's machine: an absolute path.
-    #[schema(example = "/home/ann/.local/share/qBittorrent")]
+    #[schema(example = "/srv/old/qBittorrent")]
     path: String,
     /// Say what would happen, and change nothing.
     #[serde(default)]

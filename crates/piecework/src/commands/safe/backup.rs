@@ -60,7 +60,8 @@ pub(crate) fn run(args: &SafeArgs, common: &Common, out: Out) -> Result<(), Fail
     let count = entries.len();
     out.say(
         &format!(
-            "{}: {count} files, {bytes} bytes. Payload and a chain's blocks are not in it: `piecework chain backup` \
+            "{}: {count} files, {bytes} bytes. Payload and a chain's blocks are not in it: \
+             `piecework chain backup` \
              copies those.",
             file.display()
         ),
