@@ -4,6 +4,7 @@ pub(crate) mod care;
 pub(crate) mod chain;
 pub(crate) mod client;
 pub(crate) mod daemon;
+pub(crate) mod feed;
 pub(crate) mod safe;
 pub(crate) mod spend;
 pub(crate) mod token;
@@ -105,6 +106,9 @@ pub(crate) enum Command {
     LogLevel(client::LogLevelArgs),
     /// Set another password for a daemon that does not run.
     Password(daemon::PasswordArgs),
+    /// Feeds of a running daemon (RSS, Atom), and rules that choose from them.
+    #[command(subcommand)]
+    Feed(feed::FeedCommand),
     /// Have the daemon run whenever you log in.
     #[command(subcommand)]
     Service(care::ServiceCommand),

@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod create;
 pub(crate) mod doctor;
+pub(crate) mod feed;
 pub(crate) mod follow;
 pub(crate) mod get;
 pub(crate) mod import;

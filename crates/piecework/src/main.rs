@@ -80,6 +80,7 @@ fn run(cli: &Cli, out: Out) -> Result<(), Failure> {
         Command::Events(args) => commands::look::events(args, out),
         Command::LogLevel(args) => commands::look::log_level(args, out),
         Command::Password(args) => commands::password::run(args, out),
+        Command::Feed(command) => commands::feed::run(command, out),
         Command::Service(command) => commands::service::run(command, out),
         Command::Doctor(args) => commands::doctor::run(args, out),
         Command::Config(command) => commands::config::run(command, out),

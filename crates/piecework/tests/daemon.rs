@@ -465,3 +465,34 @@ fn the_shell_is_offered_the_torrents_of_a_running_daemon() {
     assert!(run.stdout().join("\n").contains("payload"), "{:?}", run.stdout());
     assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
 }
+
+/// What is in `testdata` was written by the first version; later formats get a folder beside it.
+#[test]
+fn what_an_earlier_version_left_is_read_and_none_of_it_is_lost() {
+    let home = Home::new();
+    let left = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/format-1");
+    fs::create_dir_all(home.data()).expect("a folder");
+    for name in ["access.json", "run-time.toml"] {
+        fs::copy(left.join(name), home.data().join(name)).expect(name);
+    }
+    let packed = fs::File::open(left.join("catalog.redb.gz")).expect("a catalog file");
+    let mut catalog = fs::File::create(home.data().join("catalog.redb")).expect("a file");
+    std::io::copy(&mut flate2::read::GzDecoder::new(packed), &mut catalog).expect("a copy");
+    drop(catalog);
+
+    let mut up = home.start();
+    let list = home.objects(&["list", "--sort", "name"]);
+    let of = |name: &str| list.iter().find(|row| row["name"] == name).expect(name);
+    let (film, magnet) = (of("film.mkv"), of("a magnet"));
+    assert_eq!(
+        (&film["stage"], &magnet["stage"]),
+        (&Value::from("stopped"), &Value::from("stopped"))
+    );
+    let film = home.objects(&["info", "film.mkv"]).remove(0);
+    assert_eq!((&film["category"], &film["size_bytes"]), (&Value::from("films"), &Value::from(5)));
+    assert_eq!((&film["tags"][0], &film["up_limit"]), (&Value::from("new"), &Value::from(100_000)));
+    let settings = home.objects(&["config", "show", "--origin"]);
+    let changed = settings.iter().find(|it| it["key"] == "queue.downloads_max").expect("a setting");
+    assert_eq!(changed["value"], "3");
+    assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
+}
