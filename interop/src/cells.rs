@@ -12,8 +12,10 @@ use crate::process::{Deadline, last_lines};
 mod bound;
 mod commands;
 mod dht;
+mod dialects;
 mod encryption;
 mod finding;
+mod import;
 mod items;
 mod large;
 mod pacing;
@@ -113,6 +115,8 @@ pub(crate) fn all(lab: &Lab) -> Vec<Cell> {
     cells.extend(items::cells(lab.subject()));
     cells.extend(commands::cells(lab.subject()));
     cells.extend(reach::cells(lab.subject()));
+    cells.extend(import::cells(lab.subject()));
+    cells.extend(dialects::cells(lab.subject()));
     cells
 }
 

@@ -1,12 +1,13 @@
 //! Installs the Debian packages of the foreign programs, and nothing that is there already.
 
+use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::failure::{Context as _, Failure, Outcome};
-use crate::peers::{Foreign, bittorrent_dht};
+use crate::peers::{Foreign, bittorrent_dht, pypi};
 
 /// Debian's switch that keeps packages from starting their services.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
@@ -26,22 +27,44 @@ impl Foreign {
             Self::Nginx => Some(crate::peers::nginx::PACKAGE),
             Self::Mainline => None,
             Self::BittorrentDht => Some(NPM),
+            Self::Qbittorrent => Some("qbittorrent-nox"),
+            Self::QbittorrentApi | Self::TransmissionRpc | Self::Schemathesis => {
+                Some(pypi::PACKAGE)
+            }
         }
     }
 }
 
-/// What the harness itself needs; the second part of the gateway as well, which Debian has in two.
-const HELPERS: [(&str, &str); 4] = [
+/// What the harness itself needs; the second parts as well of what Debian has in two.
+const HELPERS: [(&str, &str); 5] = [
     ("the private network", "iproute2"),
     ("routers", "nftables"),
     ("captures", "tcpdump"),
     ("miniupnpd", "miniupnpd-nftables"),
+    ("transmission-remote", "transmission-cli"),
 ];
 
 /// Installs what is missing of every program but those in `without`, and `ip` for the namespace.
 pub(crate) fn install(without: &[Foreign]) -> Outcome<()> {
     install_packages(without)?;
-    if without.contains(&Foreign::BittorrentDht) { Ok(()) } else { bittorrent_dht::install() }
+    if !without.contains(&Foreign::BittorrentDht) {
+        bittorrent_dht::install()?;
+    }
+    pypi::install(without)
+}
+
+/// `$XDG_CACHE_HOME/piecework/interop`, for what is no Debian package.
+pub(crate) fn cache() -> PathBuf {
+    let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let xdg = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    xdg.or_else(home).unwrap_or_else(env::temp_dir).join("piecework/interop")
+}
+
+/// What a program that failed said last.
+pub(crate) fn last_line(errors: &[u8]) -> String {
+    let errors = String::from_utf8_lossy(errors);
+    let last = errors.lines().rev().find(|line| !line.trim().is_empty());
+    last.unwrap_or("it gave no reason").trim().to_owned()
 }
 
 fn install_packages(without: &[Foreign]) -> Outcome<()> {
@@ -98,8 +121,7 @@ fn apt(arguments: &[&str]) -> Outcome<()> {
     if output.status.success() {
         return Ok(());
     }
-    let errors = String::from_utf8_lossy(&output.stderr);
-    Err(Failure::new(errors.lines().last().unwrap_or("apt-get failed").to_owned()))
+    Err(Failure::new(last_line(&output.stderr)))
 }
 
 /// Keeps services from starting while packages are installed. An administrator's own policy stays.

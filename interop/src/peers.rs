@@ -14,6 +14,7 @@ use crate::torrent::Torrent;
 
 pub(crate) mod aria2;
 pub(crate) mod bittorrent_dht;
+pub(crate) mod daemon;
 pub(crate) mod libtorrent;
 pub(crate) mod mainline;
 pub(crate) mod miniupnpd;
@@ -21,6 +22,8 @@ pub(crate) mod nginx;
 pub(crate) mod nodes;
 pub(crate) mod opentracker;
 pub(crate) mod ours;
+pub(crate) mod pypi;
+pub(crate) mod qbittorrent;
 pub(crate) mod transmission;
 
 /// A foreign program a run needs.
@@ -42,11 +45,19 @@ pub(crate) enum Foreign {
     Mainline,
     /// npm's bittorrent-dht.
     BittorrentDht,
+    /// qbittorrent-nox.
+    Qbittorrent,
+    /// A Python library for qBittorrent's web API.
+    QbittorrentApi,
+    /// A Python library for Transmission's RPC.
+    TransmissionRpc,
+    /// schemathesis, which tries an API against its description.
+    Schemathesis,
 }
 
 impl Foreign {
     /// All of them.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Libtorrent,
         Self::Transmission,
         Self::Aria2,
@@ -55,6 +66,10 @@ impl Foreign {
         Self::Nginx,
         Self::Mainline,
         Self::BittorrentDht,
+        Self::Qbittorrent,
+        Self::QbittorrentApi,
+        Self::TransmissionRpc,
+        Self::Schemathesis,
     ];
 
     /// The name on the command line and in the matrix.
@@ -68,6 +83,10 @@ impl Foreign {
             Self::Nginx => "nginx",
             Self::Mainline => "mainline",
             Self::BittorrentDht => "bittorrent-dht",
+            Self::Qbittorrent => "qbittorrent",
+            Self::QbittorrentApi => "qbittorrent-api",
+            Self::TransmissionRpc => "transmission-rpc",
+            Self::Schemathesis => "schemathesis",
         }
     }
 
@@ -82,6 +101,10 @@ impl Foreign {
             Self::Nginx => nginx::version(),
             Self::Mainline => Ok(mainline::VERSION.to_owned()),
             Self::BittorrentDht => bittorrent_dht::version(),
+            Self::Qbittorrent => qbittorrent::version(),
+            Self::QbittorrentApi | Self::TransmissionRpc | Self::Schemathesis => {
+                pypi::version(self)
+            }
         }
     }
 }

@@ -21,12 +21,23 @@ usage: cargo xtask COMMAND
                                      than by default is said to be so
 
 PROGRAM is one of libtorrent, transmission, aria2, opentracker, miniupnpd, nginx,
-bittorrent-dht, npm, valgrind.
+bittorrent-dht, qbittorrent, qbittorrent-api, transmission-rpc, schemathesis, npm, valgrind.
 PART is one of build, fuzz, simulator, kill, chain, daemon, churn.";
 
 /// Programs of other projects that the interop tests install and talk to.
-pub(crate) const PEERS: [&str; 7] =
-    ["libtorrent", "transmission", "aria2", "opentracker", "miniupnpd", "nginx", "bittorrent-dht"];
+pub(crate) const PEERS: [&str; 11] = [
+    "libtorrent",
+    "transmission",
+    "aria2",
+    "opentracker",
+    "miniupnpd",
+    "nginx",
+    "bittorrent-dht",
+    "qbittorrent",
+    "qbittorrent-api",
+    "transmission-rpc",
+    "schemathesis",
+];
 
 /// What the contracts are compiled and tried with.
 pub(crate) const NPM: &str = "npm";

@@ -70,6 +70,10 @@ fn host(foreign: Foreign) -> Host {
         Foreign::Miniupnpd => unreachable!("a gateway has a host of its own"),
         Foreign::Mainline => Host::MAINLINE,
         Foreign::BittorrentDht => Host::BITTORRENT_DHT,
+        Foreign::Qbittorrent
+        | Foreign::QbittorrentApi
+        | Foreign::TransmissionRpc
+        | Foreign::Schemathesis => unreachable!("it stays on loopback"),
     }
 }
 

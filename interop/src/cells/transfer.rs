@@ -64,7 +64,11 @@ pub(super) fn client(foreign: Foreign) -> &'static dyn Client {
         | Foreign::Miniupnpd
         | Foreign::Nginx
         | Foreign::Mainline
-        | Foreign::BittorrentDht => {
+        | Foreign::BittorrentDht
+        | Foreign::Qbittorrent
+        | Foreign::QbittorrentApi
+        | Foreign::TransmissionRpc
+        | Foreign::Schemathesis => {
             unreachable!("it shares no files")
         }
     }

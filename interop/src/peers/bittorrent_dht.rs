@@ -1,6 +1,5 @@
 //! npm's bittorrent-dht under Node.js: a publisher of items that point to torrents (BEP 46).
 
-use std::env;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,6 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::failure::{Context as _, Failure, Outcome};
+use crate::install::{cache, last_line};
 use crate::netns::Host;
 use crate::process::{Deadline, Launch};
 
@@ -41,17 +41,10 @@ pub(crate) fn install() -> Outcome<()> {
     if output.status.success() {
         return Ok(());
     }
-    let errors = String::from_utf8_lossy(&output.stderr);
-    let last = errors.lines().last().unwrap_or("npm failed").to_owned();
+    let last = last_line(&output.stderr);
     Err(Failure::new(format!(
         "cannot install {RELEASE}: {last}; --without {PACKAGE} leaves it out"
     )))
-}
-
-fn cache() -> PathBuf {
-    let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let xdg = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    xdg.or_else(home).unwrap_or_else(env::temp_dir).join("piecework/interop")
 }
 
 fn modules() -> PathBuf {

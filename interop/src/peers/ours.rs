@@ -99,6 +99,12 @@ impl Ours {
         serde_json::from_str(&printed).context(|| format!("net --json printed {printed:?}"))
     }
 
+    /// A daemon, or one of its clients, with everything that it keeps in `home`.
+    pub(crate) fn client(&self, verb: &str, home: &Path) -> Launch {
+        let data = home.join("data");
+        Launch::new(&self.binary, home).args([verb, "--json", "--data-dir"]).arg(data)
+    }
+
     /// A tracker at `place` for the info-hashes of `list`.
     pub(crate) fn tracker(&self, place: SocketAddr, list: &Path, home: &Path) -> Launch {
         let (ip, port) = (place.ip().to_string(), place.port().to_string());

@@ -36,6 +36,21 @@ pub(crate) struct Transmission;
 
 impl Transmission {
     fn start(&self, job: &Job<'_>, deadline: Deadline) -> Outcome<TransmissionPeer> {
+        let mut peer = self.start_empty(job, deadline)?;
+        let source = match &job.magnet {
+            Some(magnet) => magnet.clone(),
+            None => job.torrent.path.display().to_string(),
+        };
+        peer.call("torrent-add", &json!({ "filename": source, "download-dir": job.dir }))?;
+        Ok(peer)
+    }
+
+    /// Starts it with the settings of `job` and without its torrent.
+    pub(crate) fn start_empty(
+        &self,
+        job: &Job<'_>,
+        deadline: Deadline,
+    ) -> Outcome<TransmissionPeer> {
         let address = job.family.address(Host::TRANSMISSION);
         let rpc = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         let rpc = SocketAddr::new(rpc.ip(), free_port(rpc.ip())?);
@@ -47,11 +62,6 @@ impl Transmission {
             peer.process.must_live("its RPC port answers")?;
             Ok(peer.call("session-get", &json!({})).ok())
         })?;
-        let source = match &job.magnet {
-            Some(magnet) => magnet.clone(),
-            None => job.torrent.path.display().to_string(),
-        };
-        peer.call("torrent-add", &json!({ "filename": source, "download-dir": job.dir }))?;
         Ok(peer)
     }
 }
@@ -111,7 +121,8 @@ impl Client for Transmission {
     }
 }
 
-struct TransmissionPeer {
+/// A running transmission-daemon.
+pub(crate) struct TransmissionPeer {
     process: Process,
     address: SocketAddr,
     rpc: SocketAddr,
@@ -119,7 +130,8 @@ struct TransmissionPeer {
 }
 
 impl TransmissionPeer {
-    fn call(&mut self, method: &str, arguments: &Value) -> Outcome<Value> {
+    /// What it answers to a method of its RPC.
+    pub(crate) fn call(&mut self, method: &str, arguments: &Value) -> Outcome<Value> {
         let body = json!({ "method": method, "arguments": arguments }).to_string();
         let mut answer = self.post(&body)?;
         // 409 hands out the session id that every later call has to carry.

@@ -1,0 +1,263 @@
+//! Cells about moving in: another client's real profile is taken over, and our daemon says of the
+//! torrents what that client has said of them itself.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::Cell;
+use crate::failure::{Failure, Outcome};
+use crate::lab::{Maker, Room, Subject};
+use crate::matrix::Measure;
+use crate::peers::daemon::{Daemon, objects};
+use crate::peers::qbittorrent::Qbittorrent;
+use crate::peers::transmission::{Transmission, TransmissionPeer};
+use crate::peers::{Foreign, Job, Peer as _};
+use crate::torrent::{Format, Recipe, Torrent};
+
+/// The cells of this kind; a stand-in has no daemon.
+pub(super) fn cells(subject: &Subject) -> Vec<Cell> {
+    let Subject::Ours(_) = subject else { return Vec::new() };
+    let cell = |foreign: Foreign, run: fn(&Room<'_>) -> Outcome<Measure>| {
+        Cell::new("import", format!("{foreign} -> ours"), &[foreign], run)
+    };
+    vec![cell(Foreign::Qbittorrent, qbittorrent), cell(Foreign::Transmission, transmission)]
+}
+
+/// What every client here has: one torrent whole, one without any data.
+struct Household {
+    whole: Torrent,
+    /// Where its payload lies.
+    whole_dir: PathBuf,
+    bytes: u64,
+    empty: Torrent,
+    empty_dir: PathBuf,
+}
+
+impl Household {
+    fn new(room: &Room<'_>) -> Outcome<Self> {
+        let (whole, empty) = (room.lab.many()?, room.lab.halves()?);
+        let torrent = |payload| room.torrent(&Recipe::new(payload, Format::V1), Maker::Libtorrent);
+        Ok(Self {
+            whole: torrent(whole)?,
+            whole_dir: whole.parent().to_owned(),
+            bytes: whole.bytes(),
+            empty: torrent(empty)?,
+            empty_dir: room.dir("empty")?,
+        })
+    }
+
+    /// Takes the profile over and compares every torrent with `theirs`, which are as our `info` has them.
+    fn moves(
+        &self,
+        room: &Room<'_>,
+        from: Foreign,
+        profile: &Path,
+        theirs: &[Value],
+    ) -> Outcome<Measure> {
+        let roots = [self.whole_dir.as_path(), &self.empty_dir];
+        let mut daemon = Daemon::start(room.ours()?, &roots, &room.home("daemon")?, room.deadline)?;
+        let began = Instant::now();
+        let import = daemon.client("import").arg(from.name()).arg(profile);
+        let told = objects(&import.output(room.deadline)?)?;
+        let seconds = began.elapsed().as_secs_f64();
+        let report = told.last().cloned().unwrap_or_default();
+        let expected = json!({
+            "event": "imported", "added": theirs.len(), "present": 0, "refused": 0, "is_dry": false,
+        });
+        if report != expected {
+            return Err(Failure::new(format!("expected {expected}, import told {report}")));
+        }
+        for theirs in theirs {
+            compare(&daemon, room, theirs)?;
+        }
+        let listed = daemon.list(room.deadline)?;
+        if listed.len() != theirs.len() {
+            return Err(Failure::new(format!("{} torrents are listed", listed.len())));
+        }
+        daemon.stop()?;
+        Ok(Measure::new(self.bytes, seconds))
+    }
+}
+
+/// Every key of `theirs` is in our `info` once the torrent has come to rest.
+fn compare(daemon: &Daemon<'_>, room: &Room<'_>, theirs: &Value) -> Outcome<()> {
+    let id = theirs["id"].as_str().unwrap_or_default();
+    let what = format!("{id} comes to the stage {}", theirs["stage"]);
+    let ours = room.deadline.poll(&what, || {
+        let ours = daemon.info(id, room.deadline)?;
+        Ok((ours["stage"] == theirs["stage"]).then_some(ours))
+    })?;
+    for (key, theirs) in theirs.as_object().into_iter().flatten() {
+        if ours[key] != *theirs {
+            let ours = &ours[key];
+            return Err(Failure::new(format!("{id}: {key} was {theirs} and is {ours} with us")));
+        }
+    }
+    Ok(())
+}
+
+fn qbittorrent(room: &Room<'_>) -> Outcome<Measure> {
+    let (household, profile) = (Household::new(room)?, room.home("qbittorrent")?);
+    let mut client = Qbittorrent::start(&profile, room.deadline)?;
+    let [whole_dir, empty_dir] =
+        [&household.whole_dir, &household.empty_dir].map(|dir| dir.display().to_string());
+    let category = [("category", "films"), ("savePath", &whole_dir)];
+    client.call("torrents/createCategory", &category, None)?;
+    let whole = [
+        ("savepath", whole_dir.as_str()),
+        ("skip_checking", "true"),
+        ("category", "films"),
+        ("tags", "one,two"),
+        ("ratioLimit", "1.5"),
+        ("upLimit", "100000"),
+    ];
+    client.call("torrents/add", &whole, Some(&household.whole.path))?;
+    let empty = [
+        ("savepath", empty_dir.as_str()),
+        ("paused", "true"),
+        ("rename", "another name"),
+        ("ratioLimit", "-1"),
+        ("seedingTimeLimit", "90"),
+        ("dlLimit", "50000"),
+    ];
+    client.call("torrents/add", &empty, Some(&household.empty.path))?;
+    let settled = |torrents: &[Value]| {
+        let has = |state| torrents.iter().any(|torrent| torrent["state"] == state);
+        has("stalledUP") && has("pausedDL")
+    };
+    let torrents = room.deadline.poll("qBittorrent has both torrents", || {
+        Ok(Some(client.torrents()?).filter(|torrents| settled(torrents)))
+    })?;
+    client.stop()?;
+    let theirs: Vec<Value> = torrents.iter().map(of_qbittorrent).collect();
+    household.moves(room, Foreign::Qbittorrent, &profile, &theirs)
+}
+
+/// An element of `torrents/info` as our `info` would tell it.
+fn of_qbittorrent(torrent: &Value) -> Value {
+    let limit = |key: &str| match torrent[key].as_i64() {
+        Some(limit) if limit > 0 => json!(limit),
+        _ => Value::Null,
+    };
+    let tags = torrent["tags"].as_str().unwrap_or_default();
+    let mut tags: Vec<&str> = tags.split(", ").filter(|tag| !tag.is_empty()).collect();
+    tags.sort_unstable();
+    let category = torrent["category"].as_str().filter(|name| !name.is_empty());
+    let save_path = torrent["save_path"].as_str().unwrap_or_default();
+    json!({
+        "id": torrent["hash"],
+        "name": torrent["name"],
+        "save_path": save_path.trim_end_matches('/'),
+        "category": category,
+        "tags": tags,
+        "share_ratio_milli": share(&torrent["ratio_limit"], 1000.0),
+        "share_seeding_minutes": share(&torrent["seeding_time_limit"], 1.0),
+        "up_limit": limit("up_limit"),
+        "down_limit": limit("dl_limit"),
+        "added_at": torrent["added_on"],
+        "stage": stage(torrent["state"] == "pausedDL"),
+        "progress_milli": milli(&torrent["progress"]),
+    })
+}
+
+/// A limit in which -2 is that of all torrents, and -1 none.
+fn share(limit: &Value, scale: f64) -> Value {
+    match limit.as_f64() {
+        Some(-2.0) | None => json!("global"),
+        Some(limit) if limit < 0.0 => json!("unlimited"),
+        Some(limit) => json!((limit * scale).round() as u64),
+    }
+}
+
+fn milli(share: &Value) -> u64 {
+    (share.as_f64().unwrap_or_default() * 1000.0) as u64
+}
+
+/// A torrent that is not stopped is whole here.
+const fn stage(is_stopped: bool) -> &'static str {
+    if is_stopped { "stopped" } else { "seeding" }
+}
+
+fn transmission(room: &Room<'_>) -> Outcome<Measure> {
+    let (household, profile) = (Household::new(room)?, room.home("transmission")?);
+    let job = Job::new(&household.whole, &household.whole_dir, &profile);
+    let mut client = Transmission.start_empty(&job, room.deadline)?;
+    let add = |client: &mut TransmissionPeer, torrent: &Torrent, dir: &Path, paused: bool| {
+        client.call(
+            "torrent-add",
+            &json!({ "filename": torrent.path, "download-dir": dir, "paused": paused }),
+        )
+    };
+    add(&mut client, &household.whole, &household.whole_dir, false)?;
+    add(&mut client, &household.empty, &household.empty_dir, true)?;
+    client.call(
+        "torrent-set",
+        &json!({
+            "ids": [household.whole.printed_hash()], "labels": ["one", "two"],
+            "seedRatioLimit": 1.5, "seedRatioMode": 1, "uploadLimit": 100, "uploadLimited": true,
+        }),
+    )?;
+    client.call(
+        "torrent-set",
+        &json!({
+            "ids": [household.empty.printed_hash()], "seedRatioMode": 2,
+            "seedIdleLimit": 45, "seedIdleMode": 1, "downloadLimit": 50, "downloadLimited": true,
+        }),
+    )?;
+    let torrents = room.deadline.poll("transmission has both torrents", || {
+        let told = client.call("torrent-get", &json!({ "fields": OF_TRANSMISSION }))?;
+        let torrents = told["torrents"].as_array().cloned().unwrap_or_default();
+        let settled = torrents.iter().all(|it| it["status"] == 0 || it["status"] == 6);
+        Ok(Some(torrents).filter(|_| settled))
+    })?;
+    client.stop()?;
+    let theirs: Vec<Value> = torrents.iter().map(of_transmission).collect();
+    household.moves(room, Foreign::Transmission, &profile, &theirs)
+}
+
+const OF_TRANSMISSION: [&str; 15] = [
+    "hashString",
+    "name",
+    "downloadDir",
+    "labels",
+    "seedRatioLimit",
+    "seedRatioMode",
+    "seedIdleLimit",
+    "seedIdleMode",
+    "uploadLimit",
+    "uploadLimited",
+    "downloadLimit",
+    "downloadLimited",
+    "addedDate",
+    "status",
+    "percentDone",
+];
+
+/// A torrent of `torrent-get` as our `info` would tell it. Its rates are thousands of bytes a second.
+fn of_transmission(torrent: &Value) -> Value {
+    let rate = |on: &str, key: &str| match torrent[on].as_bool() {
+        Some(true) => json!(torrent[key].as_u64().unwrap_or_default() * 1000),
+        _ => Value::Null,
+    };
+    let own = |mode: &str, key: &str, scale| match torrent[mode].as_u64() {
+        Some(1) => share(&torrent[key], scale),
+        Some(2) => json!("unlimited"),
+        _ => json!("global"),
+    };
+    json!({
+        "id": torrent["hashString"],
+        "name": torrent["name"],
+        "save_path": torrent["downloadDir"],
+        "category": null,
+        "tags": torrent["labels"],
+        "share_ratio_milli": own("seedRatioMode", "seedRatioLimit", 1000.0),
+        "share_inactive_minutes": own("seedIdleMode", "seedIdleLimit", 1.0),
+        "up_limit": rate("uploadLimited", "uploadLimit"),
+        "down_limit": rate("downloadLimited", "downloadLimit"),
+        "added_at": torrent["addedDate"],
+        "stage": stage(torrent["status"] == 0),
+        "progress_milli": milli(&torrent["percentDone"]),
+    })
+}
