@@ -496,3 +496,26 @@ fn what_an_earlier_version_left_is_read_and_none_of_it_is_lost() {
     assert_eq!(changed["value"], "3");
     assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
 }
+
+#[test]
+fn feeds_and_rules_are_made_shown_and_removed_and_a_passkey_is_not_shown() {
+    let home = Home::new();
+    let mut up = home.start();
+    home.told(&["feed", "rule", "set", "isos", "--wants", "linux *iso", "--category", "films"]);
+    // Nobody listens at port 1.
+    home.told(&["feed", "add", "news", "http://127.0.0.1:1/rss?passkey=secret", "--every", "5"]);
+    let feed = home.objects(&["feed", "list"]).remove(0);
+    assert_eq!((&feed["name"], &feed["feed"]["interval_minutes"]), (&"news".into(), &5.into()));
+    assert_eq!(feed["feed"]["url"], "http://127.0.0.1:1/rss");
+    let rule = home.objects(&["feed", "rule", "list"]).remove(0);
+    assert_eq!((&rule["name"], &rule["rule"]["wants"]), (&"isos".into(), &"linux *iso".into()));
+    let (status, _, stderr) = home.ask(&["feed", "rule", "try", "--regex", "--wants", "("]);
+    assert!(status == 1 && stderr.contains("regular expression"), "{stderr}");
+    let (status, _, stderr) = home.ask(&["feed", "remove", "olds"]);
+    assert!(status == 1 && stderr.contains("no feed called \"olds\""), "{stderr}");
+    home.told(&["feed", "remove", "news"]);
+    home.told(&["feed", "rule", "remove", "isos"]);
+    assert!(home.objects(&["feed", "list"]).is_empty());
+    assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
+    assert!(!up.stderr().contains("secret"), "{}", up.stderr());
+}

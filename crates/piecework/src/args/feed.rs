@@ -14,7 +14,7 @@ pub(crate) enum FeedCommand {
         /// What to call it.
         name: String,
         /// Its http(s) address. It often holds a passkey, and is not shown whole afterwards.
-        url: String,
+        address: String,
         /// Minutes between two looks.
         #[arg(long, value_name = "N", default_value_t = 30)]
         every: u32,

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 pub(crate) fn run(command: &FeedCommand, out: Out) -> Result<(), Failure> {
     match command {
         FeedCommand::List(client) => list(client, out),
-        FeedCommand::Add { name, url, every, client } => {
-            let body = json!({ "url": url, "interval_minutes": every });
+        FeedCommand::Add { name, address, every, client } => {
+            let body = json!({ "url": address, "interval_minutes": every });
             change(
                 client,
                 Method::PUT,
