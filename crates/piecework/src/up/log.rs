@@ -7,7 +7,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
-/// The log that was started; see [`Log::set_level`].
+/// The log that was started, whose level can be changed.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
     filter: reload::Handle<EnvFilter, Registry>,
