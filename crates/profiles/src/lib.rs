@@ -10,6 +10,7 @@
 mod fields;
 mod qbittorrent;
 mod transmission;
+mod trees;
 
 pub use qbittorrent::qbittorrent;
 pub use transmission::transmission;

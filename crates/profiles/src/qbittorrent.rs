@@ -2,7 +2,7 @@
 //! keys of its own.
 
 use crate::fields::{count, flag, folder, limit, numbers, positive, read, text, texts};
-use crate::{ImportError, Imported};
+use crate::{ImportError, Imported, trees};
 use piecework_bencode::Value;
 use piecework_catalog::{Place, Record, ShareLimits, Totals};
 use std::collections::BTreeMap;
@@ -32,11 +32,9 @@ pub fn qbittorrent(resume: &[u8], metainfo: Option<&[u8]>) -> Result<Imported, I
     if metainfo.is_none() && v1.is_none() && v2.is_none() {
         return Err(ImportError::Nameless);
     }
-    let is_whole = root
-        .get("pieces")
-        .and_then(Value::as_bytes)
-        .is_some_and(|pieces| !pieces.is_empty() && pieces.iter().all(|piece| piece & 1 == 1));
+    let is_whole = is_whole(root);
     let name = text(root, "qBt-name");
+    let files = metainfo.and_then(trees::file_numbers);
     let record = Record {
         magnet: metainfo.is_none().then(|| magnet(v1.as_deref(), v2.as_deref())),
         v1,
@@ -67,8 +65,8 @@ pub fn qbittorrent(resume: &[u8], metainfo: Option<&[u8]>) -> Result<Imported, I
         is_sequential: flag(root, "sequential_download"),
         edges_first: flag(root, "qBt-firstLastPiecePriority"),
         is_super_seed: flag(root, "super_seeding"),
-        priorities: priorities(&numbers(root, "file_priority")),
-        paths: renamed(root),
+        priorities: priorities(&in_our_order(numbers(root, "file_priority"), files.as_deref())),
+        paths: renamed(in_our_order(texts(root, "mapped_files"), files.as_deref())),
         trackers: tiers(root),
         totals: Totals {
             down_bytes: count(root, "total_downloaded").unwrap_or_default(),
@@ -82,7 +80,15 @@ pub fn qbittorrent(resume: &[u8], metainfo: Option<&[u8]>) -> Result<Imported, I
         is_trusted: is_whole,
         ..Record::default()
     };
-    Ok(Imported { record, metainfo: metainfo.map(<[u8]>::to_vec) })
+    let whole =
+        |torrent: &[u8]| trees::with_layers(torrent, root).unwrap_or_else(|| torrent.to_vec());
+    Ok(Imported { record, metainfo: metainfo.map(whole) })
+}
+
+/// Whether it had every piece.
+fn is_whole(root: Value<'_>) -> bool {
+    let pieces = root.get("pieces").and_then(Value::as_bytes).unwrap_or_default();
+    !pieces.is_empty() && pieces.iter().all(|piece| piece & 1 == 1)
 }
 
 fn minutes(root: Value<'_>, key: &str) -> piecework_catalog::Limit<u32> {
@@ -93,6 +99,12 @@ fn minutes(root: Value<'_>, key: &str) -> piecework_catalog::Limit<u32> {
 fn rate(root: Value<'_>, key: &str) -> Option<u64> {
     // Some versions write -1 as an unsigned number of 32 bits.
     positive(root, key).filter(|rate| *rate < u64::from(u32::MAX >> 1))
+}
+
+/// A list with an element for each file, by our numbers of files, which stand for these of libtorrent's.
+fn in_our_order<T: Clone>(list: Vec<T>, files: Option<&[usize]>) -> Vec<T> {
+    let Some(files) = files else { return list };
+    files.iter().map_while(|file| list.get(*file).cloned()).collect()
 }
 
 /// libtorrent's 0 to 7, in which qBittorrent calls 1 and 4 normal.
@@ -109,8 +121,8 @@ fn priorities(list: &[i64]) -> BTreeMap<u32, u8> {
 }
 
 /// Files that were given another path, below the torrent's folder.
-fn renamed(root: Value<'_>) -> BTreeMap<u32, String> {
-    let files = texts(root, "mapped_files").into_iter().enumerate();
+fn renamed(paths: Vec<String>) -> BTreeMap<u32, String> {
+    let files = paths.into_iter().enumerate();
     files
         .filter(|(_, path)| !path.is_empty())
         .filter_map(|(file, path)| Some((u32::try_from(file).ok()?, path)))
