@@ -3,7 +3,7 @@
 //! [`serve`] is the server that all faces stand behind; what they are made of it does not know.
 //! [`AccessGate`] joins `piecework_access` to the clock, the data folder and the operating system's
 //! randomness; all faces share one. [`Caller`] is what is known of where a request comes from. [`router`]
-//! is the API of our own, described by [`openapi`].
+//! is the API of our own, described by [`openapi()`].
 //!
 //! It must not know: what the dialects call things, terminals, the engine.
 

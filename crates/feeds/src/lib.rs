@@ -1,7 +1,7 @@
 //! RSS and Atom feeds of torrents, and rules that choose from them.
 //!
 //! [`Feeds`] is a machine: it says which feeds are due, takes what a server answered, and gives the links
-//! that a rule wants and nobody has been given before. [`parse`] reads RSS 2.0, RSS 1.0 and Atom 1.0 (RFC
+//! that a rule wants and nobody has been given before. [`parse()`] reads RSS 2.0, RSS 1.0 and Atom 1.0 (RFC
 //! 4287).
 //!
 //! It must not know: HTTP, torrents, where links lead.

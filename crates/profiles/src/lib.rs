@@ -1,6 +1,6 @@
 //! What other clients wrote down of their torrents, as records of our catalog.
 //!
-//! [`qbittorrent`] reads the pairs of `BT_backup` (qBittorrent 4 and 5), [`transmission`] those of
+//! [`qbittorrent()`] reads the pairs of `BT_backup` (qBittorrent 4 and 5), [`transmission()`] those of
 //! `torrents` and `resume` (Transmission 3 and 4). Folders, categories, tags, limits, totals, dates and
 //! priorities are taken over; data is trusted to be there as far as the other client had it whole, and
 //! hashed otherwise.
