@@ -25,6 +25,9 @@ pub(super) fn cells(subject: &Subject) -> Vec<Cell> {
     vec![cell(Foreign::Qbittorrent, qbittorrent), cell(Foreign::Transmission, transmission)]
 }
 
+/// The priority of a file that nobody has given one.
+const NORMAL: u64 = 4;
+
 /// What every client here has: one torrent whole, one without any data.
 struct Household {
     whole: Torrent,
@@ -81,14 +84,16 @@ impl Household {
     }
 }
 
-/// Every key of `theirs` is in our `info` once the torrent has come to rest.
+/// Every key of `theirs` is in our `info` once the torrent has come to rest, their files in our `files`.
 fn compare(daemon: &Daemon<'_>, room: &Room<'_>, theirs: &Value) -> Outcome<()> {
     let id = theirs["id"].as_str().unwrap_or_default();
     let what = format!("{id} comes to the stage {}", theirs["stage"]);
-    let ours = room.deadline.poll(&what, || {
+    let mut ours = room.deadline.poll(&what, || {
         let ours = daemon.info(id, room.deadline)?;
         Ok((ours["stage"] == theirs["stage"]).then_some(ours))
     })?;
+    let files = daemon.files(id, room.deadline)?;
+    ours["files"] = files.iter().map(|it| file(&it["path"], &it["priority"])).collect();
     for (key, theirs) in theirs.as_object().into_iter().flatten() {
         if ours[key] != *theirs {
             let ours = &ours[key];
@@ -96,6 +101,11 @@ fn compare(daemon: &Daemon<'_>, room: &Room<'_>, theirs: &Value) -> Outcome<()> 
         }
     }
     Ok(())
+}
+
+/// What is compared of a file.
+fn file(path: &Value, priority: &Value) -> Value {
+    json!({ "path": path, "priority": priority })
 }
 
 fn qbittorrent(room: &Room<'_>) -> Outcome<Measure> {
@@ -130,13 +140,31 @@ fn qbittorrent(room: &Room<'_>) -> Outcome<Measure> {
     let torrents = room.deadline.poll("qBittorrent has both torrents", || {
         Ok(Some(client.torrents()?).filter(|torrents| settled(torrents)))
     })?;
+    let empty = ("hash", household.empty.printed_hash());
+    for (files, priority) in [("1|3", "0"), ("2", "7"), ("4", "6")] {
+        client.call("torrents/filePrio", &[empty, ("id", files), ("priority", priority)], None)?;
+    }
+    let names = [("oldPath", "halves/keep-0.bin"), ("newPath", "halves/sub/kept.bin")];
+    client.call("torrents/renameFile", &[empty, names[0], names[1]], None)?;
+    room.deadline.poll("qBittorrent has renamed a file", || {
+        let files = client.files(empty.1)?;
+        Ok(files.iter().any(|file| file["name"] == names[1].1).then_some(()))
+    })?;
+    let mut theirs = Vec::new();
+    for torrent in &torrents {
+        let files = client.files(torrent["hash"].as_str().unwrap_or_default())?;
+        theirs.push(of_qbittorrent(torrent, &files));
+    }
     client.stop()?;
-    let theirs: Vec<Value> = torrents.iter().map(of_qbittorrent).collect();
     household.moves(room, Foreign::Qbittorrent, &profile, &theirs)
 }
 
-/// An element of `torrents/info` as our `info` would tell it.
-fn of_qbittorrent(torrent: &Value) -> Value {
+/// An element of `torrents/info`, and of it `torrents/files`, as our `info` and `files` would tell them.
+fn of_qbittorrent(torrent: &Value, files: &[Value]) -> Value {
+    let files = files.iter().map(|it| match it["priority"].as_u64() {
+        Some(1) => file(&it["name"], &json!(NORMAL)),
+        _ => file(&it["name"], &it["priority"]),
+    });
     let limit = |key: &str| match torrent[key].as_i64() {
         Some(limit) if limit > 0 => json!(limit),
         _ => Value::Null,
@@ -148,6 +176,7 @@ fn of_qbittorrent(torrent: &Value) -> Value {
     let save_path = torrent["save_path"].as_str().unwrap_or_default();
     json!({
         "id": torrent["hash"],
+        "files": files.collect::<Vec<_>>(),
         "name": torrent["name"],
         "save_path": save_path.trim_end_matches('/'),
         "category": category,
@@ -204,6 +233,7 @@ fn transmission(room: &Room<'_>) -> Outcome<Measure> {
         &json!({
             "ids": [household.empty.printed_hash()], "seedRatioMode": 2,
             "seedIdleLimit": 45, "seedIdleMode": 1, "downloadLimit": 50, "downloadLimited": true,
+            "files-unwanted": [1, 3], "priority-high": [2], "priority-low": [4],
         }),
     )?;
     let torrents = room.deadline.poll("transmission has both torrents", || {
@@ -217,7 +247,7 @@ fn transmission(room: &Room<'_>) -> Outcome<Measure> {
     household.moves(room, Foreign::Transmission, &profile, &theirs)
 }
 
-const OF_TRANSMISSION: [&str; 15] = [
+const OF_TRANSMISSION: [&str; 17] = [
     "hashString",
     "name",
     "downloadDir",
@@ -233,9 +263,17 @@ const OF_TRANSMISSION: [&str; 15] = [
     "addedDate",
     "status",
     "percentDone",
+    "files",
+    "fileStats",
 ];
 
-/// A torrent of `torrent-get` as our `info` would tell it. Its rates are thousands of bytes a second.
+/// Transmission 3.00 writes characters of five digits as `\u1f3bc`, which is one of four and a letter.
+fn mended(name: &Value) -> Value {
+    json!(name.as_str().unwrap_or_default().replace("\u{1f3b}c", "\u{1f3bc}"))
+}
+
+/// A torrent of `torrent-get` as our `info` and `files` would tell it. Its rates are thousands of bytes a
+/// second.
 fn of_transmission(torrent: &Value) -> Value {
     let rate = |on: &str, key: &str| match torrent[on].as_bool() {
         Some(true) => json!(torrent[key].as_u64().unwrap_or_default() * 1000),
@@ -246,8 +284,18 @@ fn of_transmission(torrent: &Value) -> Value {
         Some(2) => json!("unlimited"),
         _ => json!("global"),
     };
+    let priority = |of: &Value| match (of["wanted"].as_bool(), of["priority"].as_i64()) {
+        (Some(false), _) => json!(0),
+        (_, Some(-1)) => json!(2),
+        (_, Some(1)) => json!(6),
+        _ => json!(NORMAL),
+    };
+    let [files, stats] =
+        ["files", "fileStats"].map(|key| torrent[key].as_array().into_iter().flatten());
+    let files = files.zip(stats).map(|(it, of)| file(&mended(&it["name"]), &priority(of)));
     json!({
         "id": torrent["hashString"],
+        "files": files.collect::<Vec<_>>(),
         "name": torrent["name"],
         "save_path": torrent["downloadDir"],
         "category": null,

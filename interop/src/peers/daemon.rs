@@ -94,7 +94,7 @@ impl<'a> Daemon<'a> {
         self.ours.client(verb, &self.home)
     }
 
-    /// The objects that `info` tells of one torrent.
+    /// The object that `info` tells of one torrent.
     pub(crate) fn info(&self, id: &str, deadline: Deadline) -> Outcome<Value> {
         let printed = self.client("info").arg(id).output(deadline)?;
         serde_json::from_str(&printed).context(|| format!("info --json printed {printed:?}"))
@@ -103,6 +103,11 @@ impl<'a> Daemon<'a> {
     /// The objects that `list` tells, one a torrent.
     pub(crate) fn list(&self, deadline: Deadline) -> Outcome<Vec<Value>> {
         objects(&self.client("list").output(deadline)?)
+    }
+
+    /// The objects that `files` tells of one torrent, one a file.
+    pub(crate) fn files(&self, id: &str, deadline: Deadline) -> Outcome<Vec<Value>> {
+        objects(&self.client("files").arg(id).output(deadline)?)
     }
 
     /// Ends it.

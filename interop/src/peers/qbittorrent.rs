@@ -86,6 +86,12 @@ impl Qbittorrent {
         serde_json::from_slice(&said).context(|| "qBittorrent's list")
     }
 
+    /// What it says of the files of one.
+    pub(crate) fn files(&self, hash: &str) -> Outcome<Vec<Value>> {
+        let said = self.call("torrents/files", &[("hash", hash)], None)?;
+        serde_json::from_slice(&said).context(|| "qBittorrent's list of files")
+    }
+
     fn post(
         &self,
         path: &str,
