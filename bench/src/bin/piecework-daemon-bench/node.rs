@@ -139,13 +139,16 @@ impl Drop for Node {
 fn ours(piecework: &Path, folder: &Path, payload: &Path, address: SocketAddr) -> Command {
     let mut command = Command::new(piecework);
     command.args(["up", "--data-dir"]).arg(folder);
-    command.env("PIECEWORK_PATHS_SAVE", payload).env("PIECEWORK_API_LISTEN", address.to_string());
+    command.env("PIECEWORK_TORRENTS_SAVE_PATH", payload);
     for (key, value) in [
-        ("NETWORK_PORT", "0"),
-        ("DHT_ENABLED", "false"),
-        ("NETWORK_LOCAL_DISCOVERY", "false"),
-        ("NETWORK_PORT_MAPPING", "false"),
-        ("QUEUE_ENABLED", "false"),
+        ("API_LISTEN", address.to_string().as_str()),
+        ("NET_PORT", "0"),
+        ("NET_LOCAL_DISCOVERY", "false"),
+        ("NET_PORT_MAPPING", "false"),
+        ("NET_TRUST_PEERS", "true"),
+        ("DHT_ON", "false"),
+        ("QUEUE_ON", "false"),
+        ("LOG_LEVEL", "warn"),
     ] {
         command.env(format!("PIECEWORK_{key}"), value);
     }
@@ -155,6 +158,11 @@ fn ours(piecework: &Path, folder: &Path, payload: &Path, address: SocketAddr) ->
 /// The key that the daemon leaves for programs of the same user.
 fn key(folder: &Path) -> Result<String, String> {
     let path = folder.join("api.json");
+    let start = Instant::now();
+    // It listens before it has made a key.
+    while !path.exists() && start.elapsed() < PATIENCE {
+        thread::sleep(Duration::from_millis(2));
+    }
     let text = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let value: Value = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
     value["key"].as_str().map(str::to_owned).ok_or_else(|| format!("no key in {}", path.display()))
