@@ -19,10 +19,15 @@ use crate::torrent::{Format, Recipe, Torrent};
 /// The cells of this kind; a stand-in has no daemon.
 pub(super) fn cells(subject: &Subject) -> Vec<Cell> {
     let Subject::Ours(_) = subject else { return Vec::new() };
-    let cell = |foreign: Foreign, run: fn(&Room<'_>) -> Outcome<Measure>| {
-        Cell::new("import", format!("{foreign} -> ours"), &[foreign], run)
-    };
-    vec![cell(Foreign::Qbittorrent, qbittorrent), cell(Foreign::Transmission, transmission)]
+    let from = |foreign: Foreign| (format!("{foreign} -> ours"), [foreign]);
+    let (direction, needs) = from(Foreign::Transmission);
+    let mut cells = vec![Cell::new("import, v1", direction, &needs, transmission)];
+    for format in Format::ALL {
+        let (direction, needs) = from(Foreign::Qbittorrent);
+        let run = move |room: &Room<'_>| qbittorrent(room, format);
+        cells.push(Cell::new(format!("import, {format}"), direction, &needs, run));
+    }
+    cells
 }
 
 /// The priority of a file that nobody has given one.
@@ -39,9 +44,9 @@ struct Household {
 }
 
 impl Household {
-    fn new(room: &Room<'_>) -> Outcome<Self> {
+    fn new(room: &Room<'_>, format: Format) -> Outcome<Self> {
         let (whole, empty) = (room.lab.many()?, room.lab.halves()?);
-        let torrent = |payload| room.torrent(&Recipe::new(payload, Format::V1), Maker::Libtorrent);
+        let torrent = |payload| room.torrent(&Recipe::new(payload, format), Maker::Libtorrent);
         Ok(Self {
             whole: torrent(whole)?,
             whole_dir: whole.parent().to_owned(),
@@ -86,7 +91,9 @@ impl Household {
 
 /// Every key of `theirs` is in our `info` once the torrent has come to rest, their files in our `files`.
 fn compare(daemon: &Daemon<'_>, room: &Room<'_>, theirs: &Value) -> Outcome<()> {
-    let id = theirs["id"].as_str().unwrap_or_default();
+    let hashes = [&theirs["info_hash_v1"], &theirs["info_hash_v2"]];
+    // Our commands know v2 torrents by as many digits as v1 has.
+    let id = hashes.iter().find_map(|hash| hash.as_str()?.get(..40)).unwrap_or_default();
     let what = format!("{id} comes to the stage {}", theirs["stage"]);
     let mut ours = room.deadline.poll(&what, || {
         let ours = daemon.info(id, room.deadline)?;
@@ -108,8 +115,8 @@ fn file(path: &Value, priority: &Value) -> Value {
     json!({ "path": path, "priority": priority })
 }
 
-fn qbittorrent(room: &Room<'_>) -> Outcome<Measure> {
-    let (household, profile) = (Household::new(room)?, room.home("qbittorrent")?);
+fn qbittorrent(room: &Room<'_>, format: Format) -> Outcome<Measure> {
+    let (household, profile) = (Household::new(room, format)?, room.home("qbittorrent")?);
     let mut client = Qbittorrent::start(&profile, room.deadline)?;
     let [whole_dir, empty_dir] =
         [&household.whole_dir, &household.empty_dir].map(|dir| dir.display().to_string());
@@ -140,7 +147,10 @@ fn qbittorrent(room: &Room<'_>) -> Outcome<Measure> {
     let torrents = room.deadline.poll("qBittorrent has both torrents", || {
         Ok(Some(client.torrents()?).filter(|torrents| settled(torrents)))
     })?;
-    let empty = ("hash", household.empty.printed_hash());
+    // It names torrents by a part of the v2 info-hash where there is one.
+    let empty = torrents.iter().find(|torrent| torrent["state"] == "pausedDL");
+    let empty = empty.and_then(|torrent| torrent["hash"].as_str()).unwrap_or_default();
+    let empty = ("hash", empty);
     for (files, priority) in [("1|3", "0"), ("2", "7"), ("4", "6")] {
         client.call("torrents/filePrio", &[empty, ("id", files), ("priority", priority)], None)?;
     }
@@ -172,14 +182,15 @@ fn of_qbittorrent(torrent: &Value, files: &[Value]) -> Value {
     let tags = torrent["tags"].as_str().unwrap_or_default();
     let mut tags: Vec<&str> = tags.split(", ").filter(|tag| !tag.is_empty()).collect();
     tags.sort_unstable();
-    let category = torrent["category"].as_str().filter(|name| !name.is_empty());
+    let text = |key: &str| torrent[key].as_str().filter(|text| !text.is_empty());
     let save_path = torrent["save_path"].as_str().unwrap_or_default();
     json!({
-        "id": torrent["hash"],
+        "info_hash_v1": text("infohash_v1"),
+        "info_hash_v2": text("infohash_v2"),
         "files": files.collect::<Vec<_>>(),
         "name": torrent["name"],
         "save_path": save_path.trim_end_matches('/'),
-        "category": category,
+        "category": text("category"),
         "tags": tags,
         "share_ratio_milli": share(&torrent["ratio_limit"], 1000.0),
         "share_seeding_minutes": share(&torrent["seeding_time_limit"], 1.0),
@@ -210,7 +221,7 @@ const fn stage(is_stopped: bool) -> &'static str {
 }
 
 fn transmission(room: &Room<'_>) -> Outcome<Measure> {
-    let (household, profile) = (Household::new(room)?, room.home("transmission")?);
+    let (household, profile) = (Household::new(room, Format::V1)?, room.home("transmission")?);
     let job = Job::new(&household.whole, &household.whole_dir, &profile);
     let mut client = Transmission.start_empty(&job, room.deadline)?;
     let add = |client: &mut TransmissionPeer, torrent: &Torrent, dir: &Path, paused: bool| {
@@ -294,7 +305,7 @@ fn of_transmission(torrent: &Value) -> Value {
         ["files", "fileStats"].map(|key| torrent[key].as_array().into_iter().flatten());
     let files = files.zip(stats).map(|(it, of)| file(&mended(&it["name"]), &priority(of)));
     json!({
-        "id": torrent["hashString"],
+        "info_hash_v1": torrent["hashString"],
         "files": files.collect::<Vec<_>>(),
         "name": torrent["name"],
         "save_path": torrent["downloadDir"],
