@@ -53,13 +53,7 @@ impl Source {
         let folder = work.join("source");
         let told = |error: std::io::Error| format!("{}: {error}", folder.display());
         fs::create_dir_all(&folder).map_err(told)?;
-        let (mut data, mut state) = (Vec::with_capacity(FILE_BYTES), 0x9e37_79b9_7f4a_7c15_u64);
-        while data.len() < FILE_BYTES {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            data.extend_from_slice(&state.to_le_bytes());
-        }
+        let data: Vec<u8> = words().take(FILE_BYTES / 8).flat_map(u64::to_le_bytes).collect();
         fs::write(folder.join("film.mkv"), &data).map_err(told)?;
         let mut info = format!(
             "d6:lengthi{FILE_BYTES}e4:name8:film.mkv12:piece lengthi{PIECE_BYTES}e6:pieces{}:",
@@ -153,15 +147,20 @@ impl Source {
     }
 }
 
+/// What the file is made of: numbers that do not repeat.
+fn words() -> impl Iterator<Item = u64> {
+    let next = |state: &u64| {
+        let state = state ^ state << 13;
+        let state = state ^ state >> 7;
+        Some(state ^ state << 17)
+    };
+    std::iter::successors(Some(0x9e37_79b9_7f4a_7c15), next)
+}
+
 /// The byte of the file at an offset.
 fn expected(offset: u64) -> u8 {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    for _ in 0..=offset / 8 {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-    }
-    state.to_le_bytes()[(offset % 8) as usize]
+    let word = words().nth((offset / 8) as usize).unwrap_or_default();
+    word.to_le_bytes()[(offset % 8) as usize]
 }
 
 fn await_port(address: SocketAddr) -> Result<(), String> {

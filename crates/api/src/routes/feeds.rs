@@ -44,10 +44,10 @@ pub(crate) struct FeedView {
     titles: Vec<String>,
 }
 
-/// A rule.
-#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+/// [`Rule`] for the description, which the machine's crate knows nothing of.
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schema(as = FeedRule)]
+#[schema(as = FeedRule, description = "A rule.")]
 pub(crate) struct RuleView {
     /// It is not followed.
     is_off: bool,
@@ -71,46 +71,6 @@ pub(crate) struct RuleView {
     save_path: Option<String>,
     /// What is taken waits for a person to start it.
     adds_stopped: bool,
-}
-
-impl From<Rule> for RuleView {
-    fn from(rule: Rule) -> Self {
-        let Rule { is_off, feeds, wants, refuses, is_regex, episodes, .. } = rule;
-        let Rule { pause_days, category, tags, save_path, adds_stopped, .. } = rule;
-        Self {
-            is_off,
-            feeds,
-            wants,
-            refuses,
-            is_regex,
-            episodes,
-            pause_days,
-            category,
-            tags,
-            save_path,
-            adds_stopped,
-        }
-    }
-}
-
-impl From<RuleView> for Rule {
-    fn from(view: RuleView) -> Self {
-        let RuleView { is_off, feeds, wants, refuses, is_regex, episodes, .. } = view;
-        let RuleView { pause_days, category, tags, save_path, adds_stopped, .. } = view;
-        Self {
-            is_off,
-            feeds,
-            wants,
-            refuses,
-            is_regex,
-            episodes,
-            pause_days,
-            category,
-            tags,
-            save_path,
-            adds_stopped,
-        }
-    }
 }
 
 /// Something that a rule would take.
@@ -188,8 +148,8 @@ pub(crate) async fn refresh(
 /// List rules
 #[utoipa::path(get, path = "/feed-rules", tag = "feeds",
     responses((status = 200, description = "Rules by name.", body = BTreeMap<String, RuleView>)))]
-pub(crate) async fn rules(State(api): State<Api>) -> Json<BTreeMap<String, RuleView>> {
-    let view = |(name, rule): (&str, &Rule)| (name.to_owned(), rule.clone().into());
+pub(crate) async fn rules(State(api): State<Api>) -> Json<BTreeMap<String, Rule>> {
+    let view = |(name, rule): (&str, &Rule)| (name.to_owned(), rule.clone());
     Json(api.daemon.feeds(|feeds| feeds.rules().map(view).collect()))
 }
 
@@ -201,9 +161,9 @@ pub(crate) async fn rules(State(api): State<Api>) -> Json<BTreeMap<String, RuleV
 pub(crate) async fn put_rule(
     State(api): State<Api>,
     Path(Name { name }): Path<Name>,
-    Json(rule): Json<RuleView>,
+    Json(rule): Json<Rule>,
 ) -> Result<StatusCode, Problem> {
-    api.daemon.change_feeds(move |feeds| feeds.set_rule(&name, rule.into())).await?;
+    api.daemon.change_feeds(move |feeds| feeds.set_rule(&name, rule)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -225,9 +185,8 @@ pub(crate) async fn remove_rule(
     responses((status = 200, description = "What matches.", body = Vec<Match>)))]
 pub(crate) async fn preview(
     State(api): State<Api>,
-    Json(rule): Json<RuleView>,
+    Json(rule): Json<Rule>,
 ) -> Result<Json<Vec<Match>>, Problem> {
-    let rule = rule.into();
     let found = api.daemon.feeds(|feeds| {
         let found = feeds.preview(&rule);
         let own = |(feed, item): (&str, &piecework_feeds::Item)| Match {

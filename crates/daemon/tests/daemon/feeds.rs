@@ -70,7 +70,7 @@ fn what_a_rule_wants_is_added_as_it_says_and_once_although_the_daemon_restarts()
     let fixture = FixtureBuilder::file("film", 100_000).build();
     let torrent = fixture.torrent().to_vec();
     let server = Server::start(move |address, path| match path {
-        "/rss?passkey=secret" => {
+        "/rss?passkey=secret" | "/moved" => {
             Some(feed_of("A film 2026", &format!("http://{address}/film.torrent")))
         }
         "/film.torrent" => Some(torrent.clone()),
@@ -99,6 +99,15 @@ fn what_a_rule_wants_is_added_as_it_says_and_once_although_the_daemon_restarts()
     crate::common::until("the feed is asked again", || {
         server.asked("/rss?passkey=secret again") == 1
     });
+    // Under another address all of it is shown again: only what was seen tells.
+    let moved = format!("http://{}/moved", server.address);
+    wait(node.handle().change_feeds(move |feeds| feeds.set_feed("all", &moved, 10))).unwrap();
+    crate::common::until("the feed is read again", || {
+        node.handle().feeds(|feeds| feeds.feeds()["all"].items.len() == 2)
+    });
+    // One after the other: once it is asked again, what the last answer led to is done.
+    wait(node.handle().change_feeds(|feeds| feeds.refresh("all"))).unwrap();
+    crate::common::until("the feed is asked again", || server.asked("/moved again") == 1);
     assert_eq!(server.asked("/film.torrent"), 1, "what was taken is not taken again");
     node.stop();
 }
