@@ -25,6 +25,12 @@ pub enum PayFault {
     /// An amount with a leading zero: each amount has one form only.
     #[error("an amount begins with its first byte that is not 0")]
     PaddedAmount,
+    /// A price over what bills can carry.
+    #[error("a price is at most 2^80 a MiB, got {got}")]
+    HighPrice {
+        /// What came.
+        got: u128,
+    },
     /// More links than a contract follows.
     #[error("a cheque has at most {} links, got {got}", crate::LINKS_MAX)]
     TooManyLinks {

@@ -12,9 +12,17 @@
 mod amount;
 mod authority;
 mod cheque;
+mod entry;
+mod facts;
 mod fault;
 mod key;
+mod lane;
 mod links;
+mod message;
+mod network;
+mod price;
+mod record;
+mod seam;
 mod signature;
 mod typed;
 
@@ -22,9 +30,24 @@ pub use alloy_primitives::{Address, B256, keccak256};
 pub use amount::{AMOUNT_BYTES_MAX, decode_amount, encode_amount};
 pub use authority::{Authority, DELEGATION_SECONDS_MAX};
 pub use cheque::{CHEQUE_BYTES, Cheque, LINKS_MAX};
+pub use entry::{Entry, Side, TorrentKey};
+pub use facts::Facts;
 pub use fault::PayFault;
 pub use key::Key;
+pub use lane::Lane;
 pub use links::{CHECKPOINT_LINKS, Held, Links, fold_links};
+pub use message::{
+    Accepted, Ask, Bid, CloseReason, Delegation, EXTENSION_NAME, Hello, LastCheque,
+    MESSAGE_BYTES_MAX, Message, NETWORKS_MAX, Open, REASON_BYTES_MAX, Refused, RefusedCode,
+    SignedCheque, Terms, VERSION,
+};
+pub use network::Network;
+pub use price::{BILL_BYTES_MAX, Bill, PRICE_BYTES, PRICE_MAX, Price};
+pub use record::{Purchase, Record, Sale, Seed, Standing, Write, WriteId};
+pub use seam::{
+    Counts, FactsKey, Hold, Meeting, PeerKey, PurseInput, PurseOutput, Service, TillInput,
+    TillOutput, Wish,
+};
 pub use signature::{SIGNATURE_BYTES, Signature};
 pub use typed::{Bind, CloseLock, Delegate, Domain, Typed};
 
