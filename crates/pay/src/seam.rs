@@ -1,7 +1,7 @@
 //! What goes into and comes out of the two machines of payments: `Till` of a seller and
 //! `Purse` of a buyer. Both are asked by `Payments`, which joins them to connections.
 
-use crate::{Facts, Lane, Message, Network, Price, Sale, TorrentKey, Write};
+use crate::{Facts, Lane, Message, Network, Price, Sale, Terms, TorrentKey, Write};
 use alloy_primitives::{Address, B256};
 
 /// A connection, by a number that is never given twice.
@@ -177,7 +177,16 @@ pub enum PurseInput {
     Forget(TorrentKey),
     /// A peer that sells has said hello.
     Met(Meeting),
-    /// It has sent a message.
+    /// It has sent its terms.
+    Terms {
+        /// Who.
+        peer: PeerKey,
+        /// What it offers.
+        terms: Terms,
+        /// The same as it was sent, before it was sealed: that is what [`crate::Bind::new`] takes.
+        said: Vec<u8>,
+    },
+    /// It has sent another message.
     Heard {
         /// Who.
         peer: PeerKey,
