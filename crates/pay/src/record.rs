@@ -41,7 +41,7 @@ pub enum Record {
 pub struct Purchase {
     /// In which money.
     pub network: Network,
-    /// For which torrent.
+    /// For which torrent: a purchase of another one has a channel of its own.
     pub torrent: TorrentKey,
     /// The last cheque signed.
     pub signed: SignedCheque,
@@ -49,8 +49,24 @@ pub struct Purchase {
     pub seed: Seed,
     /// Links revealed of it.
     pub revealed: u32,
+    /// What the channel may be worth to the payee at most: links are revealed up to it before the next
+    /// record is on the drive. It counts as spent when this record is all that is left.
+    pub at_most: u128,
     /// The digest of the delegation that it was signed under.
     pub delegation: Option<B256>,
+    /// The day on which it was last worth more, counted from 1970 (UTC).
+    pub day: u64,
+    /// What it was worth when that day began.
+    pub before: u128,
+}
+
+impl Purchase {
+    /// What it is worth with the links that are known to be revealed.
+    #[must_use]
+    pub fn value(&self) -> u128 {
+        let cheque = &self.signed.cheque;
+        cheque.worth(self.revealed.min(cheque.links)).unwrap_or(u128::MAX)
+    }
 }
 
 /// What a seller knows of a channel.
