@@ -42,7 +42,7 @@ pub use message::{
     SignedCheque, Terms, VERSION,
 };
 pub use network::Network;
-pub use price::{BILL_BYTES_MAX, Bill, PRICE_BYTES, PRICE_MAX, Price};
+pub use price::{BILL_BYTES_MAX, BILL_PRICES_MAX, Bill, PRICE_BYTES, PRICE_MAX, Price};
 pub use record::{Purchase, Record, Sale, Seed, Standing, Write, WriteId};
 pub use seam::{
     Counts, FactsKey, Hold, Meeting, PeerKey, PurseInput, PurseOutput, Service, TillInput,

@@ -46,27 +46,42 @@ impl Price {
     }
 }
 
-/// What was served and what it costs, from one byte offset to the next price. Rounded up once, in [`Self::due`].
+/// Prices that one bill tells apart at most; the oldest two become one when there are more.
+pub const BILL_PRICES_MAX: usize = 8;
+
+/// What was served and what it costs. Rounded up once, in [`Self::due`].
 ///
-/// Both sides keep one and feed it the same announcements, so that they come to the same sum.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+/// Both sides keep one and feed it the same words of price, so that they come to the same sum. What a word
+/// does depends on its offset and on the words before it, not on when it is heard: one side counts a byte
+/// earlier than the other.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Bill {
-    /// Price times bytes, of all earlier prices.
-    before: u128,
-    /// Where the present price began.
-    from: u64,
-    price: Price,
+    /// By offset. Never empty; the first begins at 0.
+    stretches: Vec<Stretch>,
     /// Bytes so far, under all prices.
     bytes: u64,
-    /// The next price and the offset from which it applies.
-    next: Option<(u64, Price)>,
+}
+
+/// Bytes that cost the same, from an offset to the next stretch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Stretch {
+    from: u64,
+    price: Price,
+    /// Price times bytes of all that lies before it: at most 2^127.
+    before: u128,
+}
+
+impl Stretch {
+    fn sum(&self, bytes: u64) -> u128 {
+        self.before + self.price.0 * u128::from(bytes - self.from)
+    }
 }
 
 impl Bill {
     /// An empty bill at this price.
     #[must_use]
     pub fn new(price: Price) -> Self {
-        Self { price, ..Self::default() }
+        Self { stretches: vec![Stretch { from: 0, price, before: 0 }], bytes: 0 }
     }
 
     /// Bytes on it.
@@ -75,53 +90,81 @@ impl Bill {
         self.bytes
     }
 
-    /// The price of its last byte.
+    /// The price of its next byte.
     #[must_use]
     pub fn price(&self) -> Price {
-        self.price
+        self.present().price
     }
 
-    /// From `offset` on bytes cost `price`. A later word replaces one that has not begun; an offset that
-    /// has passed counts as the present one, so that no price changes afterwards.
+    /// Whether a price has been set that has not begun.
+    #[must_use]
+    pub fn is_changing(&self) -> bool {
+        self.stretches.last().is_some_and(|last| last.from > self.bytes)
+    }
+
+    /// From `offset` on bytes cost `price`: prices set for that offset or later are taken back. An offset
+    /// that has passed counts as the present one, so that no price changes afterwards.
     pub fn set_price(&mut self, offset: u64, price: Price) {
-        self.next = Some((offset.max(self.bytes), price));
-        self.step();
+        let from = offset.max(self.bytes).min(BILL_BYTES_MAX);
+        self.stretches.retain(|stretch| stretch.from < from);
+        if self.stretches.len() == BILL_PRICES_MAX {
+            self.make_room();
+        }
+        let before = self.stretches.last().map_or(0, |last| last.sum(from));
+        self.stretches.push(Stretch { from, price, before });
     }
 
     /// So many bytes in all, never fewer than before; those over [`BILL_BYTES_MAX`] are free.
     pub fn reach(&mut self, bytes: u64) {
         self.bytes = self.bytes.max(bytes.min(BILL_BYTES_MAX));
-        self.step();
     }
 
     /// What all of it costs, rounded up.
     #[must_use]
     pub fn due(&self) -> u128 {
-        self.sum(self.bytes).div_ceil(PRICE_BYTES)
+        self.present().sum(self.bytes).div_ceil(PRICE_BYTES)
     }
 
-    /// How many bytes from the first on `amount` pays for at the present price; none of an earlier price
-    /// that it does not cover whole. `u64::MAX` when bytes are free.
+    /// How many bytes from the first on `amount` pays for, at the prices set so far. `u64::MAX` when it
+    /// reaches bytes that are free for good. Among stretches that became one it may say too few, never
+    /// too many.
     #[must_use]
     pub fn covered(&self, amount: u128) -> u64 {
-        let Some(left) = amount.saturating_mul(PRICE_BYTES).checked_sub(self.before) else {
+        // What saturates here is over any bill.
+        let amount = amount.saturating_mul(PRICE_BYTES);
+        let Some(last) = self.stretches.iter().rfind(|stretch| stretch.before <= amount) else {
             return 0;
         };
-        match left.checked_div(self.price.0) {
-            Some(bytes) => u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(self.from),
+        match (amount - last.before).checked_div(last.price.0) {
+            Some(bytes) => u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(last.from),
             None => u64::MAX,
         }
     }
 
-    fn step(&mut self) {
-        let Some((offset, price)) = self.next.filter(|(offset, _)| *offset <= self.bytes) else {
-            return;
-        };
-        self.before += self.price.0 * u128::from(offset - self.from);
-        (self.from, self.price, self.next) = (offset, price, None);
+    /// Makes the oldest two stretches one, at the higher price, when both are over; else takes the last
+    /// word back, which has not begun.
+    fn make_room(&mut self) {
+        if self.stretches.get(2).is_some_and(|third| third.from <= self.bytes) {
+            let first = self.stretches.remove(0);
+            let second = &mut self.stretches[0];
+            *second = Stretch { price: first.price.max(second.price), ..first };
+        } else {
+            self.stretches.pop();
+        }
     }
 
-    fn sum(&self, bytes: u64) -> u128 {
-        self.before + self.price.0 * u128::from(bytes - self.from)
+    fn present(&self) -> Stretch {
+        let began = self.stretches.iter().rfind(|stretch| stretch.from <= self.bytes);
+        began.copied().unwrap_or(Stretch { from: 0, price: Price(0), before: 0 })
     }
 }
+
+impl Default for Bill {
+    /// An empty bill of bytes that are free.
+    fn default() -> Self {
+        Self::new(Price::default())
+    }
+}
+
+#[cfg(test)]
+mod tests;
