@@ -10,14 +10,17 @@
 //! and whether an account has the money is asked elsewhere.
 
 mod amount;
+mod asking;
 mod authority;
 mod cheque;
 mod entry;
+mod exposure;
 mod facts;
 mod fault;
 mod key;
 mod lane;
 mod links;
+mod market;
 mod message;
 mod network;
 mod price;
@@ -25,17 +28,21 @@ mod record;
 mod seam;
 mod signature;
 mod typed;
+mod window;
 
 pub use alloy_primitives::{Address, B256, keccak256};
 pub use amount::{AMOUNT_BYTES_MAX, decode_amount, encode_amount};
+pub use asking::Asking;
 pub use authority::{Authority, DELEGATION_SECONDS_MAX};
 pub use cheque::{CHEQUE_BYTES, Cheque, LINKS_MAX};
 pub use entry::{Entry, Side, TorrentKey};
+pub use exposure::{Exposure, FACTS_AGE, FACTS_AGE_MAX, Unworthy, exposure};
 pub use facts::Facts;
 pub use fault::PayFault;
 pub use key::Key;
 pub use lane::Lane;
 pub use links::{CHECKPOINT_LINKS, Held, Links, fold_links};
+pub use market::{Allocation, BIDS_MAX, MarketBid, SPEND_MAX, allocate};
 pub use message::{
     Accepted, Ask, Bid, CloseReason, Delegation, EXTENSION_NAME, Hello, LastCheque,
     MESSAGE_BYTES_MAX, Message, NETWORKS_MAX, Open, REASON_BYTES_MAX, Refused, RefusedCode,
@@ -50,6 +57,7 @@ pub use seam::{
 };
 pub use signature::{SIGNATURE_BYTES, Signature};
 pub use typed::{Bind, CloseLock, Delegate, Domain, Typed};
+pub use window::{DEFAULT, LATE, PATIENCE, WINDOW_MAX, Window, first_window};
 
 #[cfg(test)]
 mod tests;
