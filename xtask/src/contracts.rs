@@ -11,10 +11,11 @@ use std::time::Duration;
 /// Longest that one script may run; on a slow network the first one fetches 150 MB.
 const SCRIPT_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// What every run has, with the arguments; the first installs what the others need.
-const SCRIPTS: [&[&str]; 5] = [
+const SCRIPTS: [&[&str]; 6] = [
     &["packages.mjs"],
     &["build.mjs", "--check"],
     &["vectors.mjs", "--check"],
+    &["pay.mjs", "--check"],
     &["wallets.mjs", "--check"],
     &["forge.mjs", "test"],
 ];

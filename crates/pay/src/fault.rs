@@ -1,6 +1,7 @@
-//! What can be wrong with a cheque, a link, a delegation, a signature or an amount.
+//! What can be wrong with a message, and with a cheque, a link, a delegation, a signature or an amount in it.
 
 use alloy_primitives::Address;
+use piecework_bencode::DecodeError;
 use thiserror::Error;
 
 /// What makes a payment worth nothing. Of what came from a peer it is always the peer's fault.
@@ -104,4 +105,86 @@ pub enum PayFault {
     /// 32 bytes that are no private key: 0, or not below the order of the curve.
     #[error("these 32 bytes are no private key")]
     BadKey,
+    /// A message that is over its limit.
+    #[error("a message takes at most {max_bytes} bytes, got {got_bytes}")]
+    LongMessage {
+        /// The limit.
+        max_bytes: usize,
+        /// What came.
+        got_bytes: usize,
+    },
+    /// A message that is no canonical bencode.
+    #[error("{0}")]
+    Bencode(#[from] DecodeError),
+    /// A message without a key that it must have.
+    #[error("the message lacks {key}")]
+    Lacks {
+        /// Which.
+        key: &'static str,
+    },
+    /// A value of another kind.
+    #[error("{key} is {expected}")]
+    WrongKind {
+        /// Under which key.
+        key: &'static str,
+        /// What has to stand there.
+        expected: &'static str,
+    },
+    /// A number out of its range.
+    #[error("{key} is {min} to {max}, got {got}")]
+    OutOfRange {
+        /// Under which key.
+        key: &'static str,
+        /// The least.
+        min: u64,
+        /// The most.
+        max: u64,
+        /// What came.
+        got: u64,
+    },
+    /// A list or text that is too short or too long.
+    #[error("the length of {key} is {min} to {max}, got {got}")]
+    WrongCount {
+        /// Under which key.
+        key: &'static str,
+        /// The least.
+        min: usize,
+        /// The most.
+        max: usize,
+        /// What came.
+        got: usize,
+    },
+    /// A text that is no UTF-8.
+    #[error("{key} is no UTF-8")]
+    NoText {
+        /// Under which key.
+        key: &'static str,
+    },
+    /// A public key with which everybody comes to the same secret (RFC 7748, section 6.1).
+    #[error("the ephemeral key agrees on nothing but zeros")]
+    ZeroSecret,
+    /// A sealed message that was changed, replayed or reordered, or that another has sealed.
+    #[error("sealed message {number} does not open")]
+    Unopened {
+        /// Its number in this direction, from 0.
+        number: u64,
+    },
+    /// A message that has to be sealed and is not.
+    #[error("message {t} came in the open")]
+    Unsealed {
+        /// Its `t`.
+        t: u64,
+    },
+    /// A sealed message before both have said hello.
+    #[error("a sealed message came before hello")]
+    NoHello,
+    /// A second hello on one connection.
+    #[error("a second hello")]
+    SecondHello,
+    /// More messages than anybody needs.
+    #[error("over {max} messages a second")]
+    TooManyMessages {
+        /// How many a second are taken.
+        max: u32,
+    },
 }

@@ -25,8 +25,10 @@ mod message;
 mod network;
 mod price;
 mod record;
+mod seal;
 mod seam;
 mod signature;
+mod talk;
 mod typed;
 mod window;
 
@@ -44,9 +46,9 @@ pub use lane::Lane;
 pub use links::{CHECKPOINT_LINKS, Held, Links, fold_links};
 pub use market::{Allocation, BIDS_MAX, MarketBid, SPEND_MAX, allocate};
 pub use message::{
-    Accepted, Ask, Bid, CloseReason, Delegation, EXTENSION_NAME, Hello, LastCheque,
-    MESSAGE_BYTES_MAX, Message, NETWORKS_MAX, Open, REASON_BYTES_MAX, Refused, RefusedCode,
-    SignedCheque, Terms, VERSION,
+    Accepted, Ask, Bid, CloseReason, Delegation, EXTENSION_NAME, Hello, INNER_BYTES_MAX,
+    LINK_BYTES_MAX, LINK_BYTES_MIN, LastCheque, MESSAGE_BYTES_MAX, Message, NETWORKS_MAX, Open,
+    REASON_BYTES_MAX, Refused, RefusedCode, SignedCheque, Terms, VERSION,
 };
 pub use network::Network;
 pub use price::{BILL_BYTES_MAX, BILL_PRICES_MAX, Bill, PRICE_BYTES, PRICE_MAX, Price};
@@ -56,6 +58,7 @@ pub use seam::{
     TillOutput, Wish,
 };
 pub use signature::{SIGNATURE_BYTES, Signature};
+pub use talk::{FAULTS_MAX, Heard, MESSAGES, Met, Start, Talk};
 pub use typed::{Bind, CloseLock, Delegate, Domain, Typed};
 pub use window::{DEFAULT, LATE, PATIENCE, WINDOW_MAX, Window, first_window};
 

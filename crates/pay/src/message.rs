@@ -3,11 +3,28 @@
 //! Each is one bencoded dictionary with the key `t`, at most [`MESSAGE_BYTES_MAX`] long. [`Hello`] travels in
 //! the open, all others sealed (`Seal`). Numbers are the sender's claims.
 
+mod decode;
+mod encode;
+
 use crate::{Cheque, Network, Price, Signature};
 use alloy_primitives::{Address, B256};
 
-/// Bytes of one message at most, sealed or not.
+pub(crate) use decode::Outer;
+pub(crate) use encode::encode_sealed;
+
+/// Bytes of one message at most, as it travels.
 pub const MESSAGE_BYTES_MAX: usize = 1024;
+
+/// Bytes of one message at most before it is sealed.
+pub const INNER_BYTES_MAX: usize = MESSAGE_BYTES_MAX - SEALED_BYTES_OVER;
+
+/// What sealing adds at most: `d1:ti12e1:x`, a length of four digits with its colon, the tag and `e`.
+pub(crate) const SEALED_BYTES_OVER: usize = 11 + 5 + 16 + 1;
+
+/// Bytes that one link may pay for, at least and at most.
+pub const LINK_BYTES_MIN: u32 = 64 << 10;
+/// See [`LINK_BYTES_MIN`].
+pub const LINK_BYTES_MAX: u32 = 4 << 20;
 
 /// The name in the extension handshake (BEP 10).
 pub const EXTENSION_NAME: &str = "pw_pay";
@@ -83,7 +100,8 @@ pub struct Terms {
     pub networks: Vec<Network>,
     /// `ask`.
     pub ask: Price,
-    /// `g`: bytes that one link pays for at the price of its cheque.
+    /// `g`: bytes that one link pays for at the price of its cheque, [`LINK_BYTES_MIN`] to
+    /// [`LINK_BYTES_MAX`].
     pub link_bytes: u32,
     /// `w`: bytes on credit at first.
     pub window: u32,
@@ -106,14 +124,14 @@ pub struct SignedCheque {
     pub signature: Signature,
 }
 
-/// `lc`: the best cheque and link of a channel that the sender has.
+/// `lc`: the best cheque and link of a channel that the sender has, `c`, `s`, `i` and `w` of a dictionary.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LastCheque {
     /// The cheque and its signature.
     pub signed: SignedCheque,
     /// `i`: the number of the last link; 0 with none.
     pub number: u32,
-    /// `w`: that link; not looked at with none.
+    /// `w`: that link; not looked at with none, and not sent.
     pub link: B256,
 }
 
@@ -244,3 +262,6 @@ pub enum RefusedCode {
     /// Another number, of a later version.
     Other(u8),
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod conversation;
 mod vectors;
 
 use super::*;

@@ -9,19 +9,19 @@ fn vectors() -> Value {
     serde_json::from_str(include_str!("../../../../contracts/vectors.json")).unwrap()
 }
 
-fn list<'a>(of: &'a Value, name: &str) -> &'a Vec<Value> {
+pub(super) fn list<'a>(of: &'a Value, name: &str) -> &'a Vec<Value> {
     let list = of[name].as_array().unwrap();
     assert!(!list.is_empty(), "{name}");
     list
 }
 
 /// A text field, parsed: an address, a hash, or a number in decimal digits.
-fn read<T: FromStr>(of: &Value, name: &str) -> T {
+pub(super) fn read<T: FromStr>(of: &Value, name: &str) -> T {
     let text = of[name].as_str().unwrap_or_else(|| panic!("no text {name} in {of}"));
     text.parse().unwrap_or_else(|_| panic!("{name}: {text}"))
 }
 
-fn bytes(of: &Value, name: &str) -> Vec<u8> {
+pub(super) fn bytes(of: &Value, name: &str) -> Vec<u8> {
     hex::decode(of[name].as_str().unwrap()).unwrap()
 }
 
