@@ -154,7 +154,7 @@ say('initiator', 'link', { t: 6, i: 4, w: chain[4] })
 say('responder', 'stat', { t: 8, b: 1114112, d: amount(313n) })
 say('responder', 'err', { t: 11, c: 4, m: Buffer.from('link 5 does not lead to the root') })
 // Four links are folded: what they were worth is now in the cheque itself.
-const folded = await signed('Cheque', 'session', { ...plain, cumulative: 4n * UNIT, root: repeated('00', 32), unit: 0n, links: 0 })
+const folded = await signed('Cheque', 'session', { ...plain, cumulative: 4n * UNIT, root: hash(Buffer.from('folded')), links: 0 })
 say('initiator', 'chq', { t: 7, ...asSent(folded) })
 say('initiator', 'close', { t: 10, ch: plain.channel, c: 0 })
 

@@ -58,7 +58,7 @@ pub use seam::{
     TillOutput, Wish,
 };
 pub use signature::{SIGNATURE_BYTES, Signature};
-pub use talk::{FAULTS_MAX, Heard, MESSAGES, Met, Start, Talk};
+pub use talk::{FAULTS_MAX, Heard, MESSAGES, Met, SIGNED_MESSAGES, Start, Talk};
 pub use typed::{Bind, CloseLock, Delegate, Domain, Typed};
 pub use window::{DEFAULT, LATE, PATIENCE, WINDOW_MAX, Window, first_window};
 

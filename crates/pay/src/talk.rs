@@ -15,9 +15,12 @@ use zeroize::Zeroizing;
 pub const FAULTS_MAX: u8 = 3;
 
 /// Messages that are taken in the long run, and at once after a pause. A buyer with more to pay skips links.
-pub const MESSAGES: Rate = Rate { per_second: 100, burst: 200 };
+pub const MESSAGES: Rate = Rate { per_second: 200, burst: 400 };
 
-/// Of messages over [`MESSAGES`], all that come within this time are one fault.
+/// Of them, those with a signature to check, which costs as much as a hundred others.
+pub const SIGNED_MESSAGES: Rate = Rate { per_second: 10, burst: 40 };
+
+/// Of messages over these, all that come within this time are one fault.
 const FLOOD: Duration = Duration::from_secs(1);
 
 const _: () = assert!(INNER_BYTES_MAX + TAG_BYTES < MESSAGE_BYTES_MAX, "what is sealed fits");
@@ -82,10 +85,12 @@ pub enum Heard {
 pub struct Talk {
     stage: Stage,
     hello: Hello,
-    /// What was left of [`MESSAGES`].
+    /// What is left of [`MESSAGES`].
     allowance: Allowance,
+    /// What is left of [`SIGNED_MESSAGES`].
+    signed: Allowance,
     faults: u8,
-    /// When messages over the allowance were last counted as a fault.
+    /// When messages over an allowance were last counted as a fault.
     flooded: Option<Time>,
 }
 
@@ -108,8 +113,14 @@ impl Talk {
         let hello =
             Hello { version: VERSION, ephemeral: *ephemeral.public(), buys, sells, offsets };
         let stage = Stage::Greeting { ephemeral, is_initiator, info_hash };
-        let allowance = Allowance::full(MESSAGES, now);
-        Self { stage, hello, allowance, faults: 0, flooded: None }
+        Self {
+            stage,
+            hello,
+            allowance: Allowance::full(MESSAGES, now),
+            signed: Allowance::full(SIGNED_MESSAGES, now),
+            faults: 0,
+            flooded: None,
+        }
     }
 
     /// The first message of ours. It is to be sent once, before what [`Self::send`] gives.
@@ -169,20 +180,27 @@ impl Talk {
             (Outer::Sealed(sealed), Stage::Sealed { seal, met }) => {
                 // Opened even if it is too much: the next one has the next number.
                 let inner = seal.open(sealed)?;
-                if is_too_much { self.flood(now) } else { understand(inner, met) }
+                if is_too_much {
+                    return self.flood(now, MESSAGES);
+                }
+                let heard = understand(inner, met)?;
+                if heard.is_signed() && !self.signed.take(SIGNED_MESSAGES, now) {
+                    return self.flood(now, SIGNED_MESSAGES);
+                }
+                Ok(heard)
             }
             (Outer::Sealed(_), _) => Err(PayFault::NoHello),
-            (Outer::Unknown, _) if is_too_much => self.flood(now),
+            (Outer::Unknown, _) if is_too_much => self.flood(now, MESSAGES),
             (Outer::Unknown, _) => Ok(Heard::Nothing),
         }
     }
 
-    fn flood(&mut self, now: Time) -> Result<Heard, PayFault> {
+    fn flood(&mut self, now: Time, rate: Rate) -> Result<Heard, PayFault> {
         if self.flooded.is_some_and(|last| now.since(last) < FLOOD) {
             return Ok(Heard::Nothing);
         }
         self.flooded = Some(now);
-        Err(PayFault::TooManyMessages { max: MESSAGES.per_second })
+        Err(PayFault::TooManyMessages { max: rate.per_second })
     }
 }
 
@@ -205,6 +223,24 @@ fn understand(inner: Vec<u8>, met: &Met) -> Result<Heard, PayFault> {
         _ => Heard::Nothing,
     };
     Ok(heard)
+}
+
+impl Heard {
+    fn is_signed(&self) -> bool {
+        let Self::Message(message) = self else { return false };
+        match &**message {
+            Message::Open(_) | Message::Cheque(_) => true,
+            // Its `lc` is the buyer's own cheque.
+            Message::Accepted(accepted) => accepted.last.is_some(),
+            Message::Terms(_)
+            | Message::Bid(_)
+            | Message::Ask(_)
+            | Message::Link { .. }
+            | Message::Stat { .. }
+            | Message::Close { .. }
+            | Message::Refused(_) => false,
+        }
+    }
 }
 
 impl Met {

@@ -159,7 +159,7 @@ fn messages_over_the_rate_are_dropped_and_a_second_of_them_is_one_fault() {
     for _ in 1..MESSAGES.burst {
         assert!(matches!(send(&mut buyer, NOW), Ok(Heard::Message(_))));
     }
-    let fault = PayFault::TooManyMessages { max: 100 };
+    let fault = PayFault::TooManyMessages { max: 200 };
     assert_eq!(send(&mut buyer, NOW), Err(fault));
     for _ in 0..500 {
         assert_eq!(send(&mut buyer, NOW), Ok(Heard::Nothing));
@@ -171,6 +171,27 @@ fn messages_over_the_rate_are_dropped_and_a_second_of_them_is_one_fault() {
     }
     assert_eq!(send(&mut buyer, later), Err(fault));
     assert!(!buyer.is_off());
+}
+
+#[test]
+fn messages_with_a_signature_have_a_lower_rate_of_their_own() {
+    let [mut buyer, mut seller] = acquainted();
+    let key = crate::Key::new(&[1; 32]).unwrap();
+    let cheque = crate::Cheque::decode(&[1; crate::CHEQUE_BYTES]).unwrap();
+    let signature = key.sign(&B256::ZERO);
+    let cheque = Message::Cheque(crate::SignedCheque { cheque, signature });
+    for _ in 0..SIGNED_MESSAGES.burst {
+        let got = seller.receive(&buyer.send(&cheque).unwrap(), NOW);
+        assert_eq!(got, Ok(heard(&cheque)));
+    }
+    let got = seller.receive(&buyer.send(&cheque).unwrap(), NOW);
+    assert_eq!(got, Err(PayFault::TooManyMessages { max: 10 }));
+    // Links go on.
+    let got = seller.receive(&buyer.send(&link(1)).unwrap(), NOW);
+    assert_eq!(got, Ok(heard(&link(1))));
+    let later = NOW + Duration::from_millis(100);
+    let got = seller.receive(&buyer.send(&cheque).unwrap(), later);
+    assert_eq!(got, Ok(heard(&cheque)));
 }
 
 #[test]
