@@ -24,6 +24,7 @@ mod market;
 mod message;
 mod network;
 mod price;
+mod purse;
 mod record;
 mod seal;
 mod seam;
@@ -52,6 +53,10 @@ pub use message::{
 };
 pub use network::Network;
 pub use price::{BILL_BYTES_MAX, BILL_PRICES_MAX, Bill, PRICE_BYTES, PRICE_MAX, Price};
+pub use purse::{
+    DELEGATION_SECONDS_MIN, Payer, Purse, PurseConfig, SELLERS_MAX, SellerView, TORRENTS_MAX,
+    TorrentView,
+};
 pub use record::{Purchase, Record, Sale, Seed, Standing, Write, WriteId};
 pub use seam::{
     Counts, FactsKey, Hold, Meeting, PeerKey, PurseInput, PurseOutput, Service, TillInput,

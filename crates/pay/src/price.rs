@@ -16,6 +16,9 @@ pub const BILL_BYTES_MAX: u64 = 1 << 47;
 pub struct Price(u128);
 
 impl Price {
+    /// The least that is not nothing.
+    pub const UNIT: Self = Self(1);
+
     /// A price.
     ///
     /// # Errors
@@ -100,6 +103,12 @@ impl Bill {
     #[must_use]
     pub fn is_changing(&self) -> bool {
         self.stretches.last().is_some_and(|last| last.from > self.bytes)
+    }
+
+    /// Where the next price begins that is set and has not begun.
+    #[must_use]
+    pub fn next_turn(&self) -> Option<u64> {
+        self.stretches.iter().map(|stretch| stretch.from).find(|from| *from > self.bytes)
     }
 
     /// From `offset` on bytes cost `price`: prices set for that offset or later are taken back. An offset

@@ -1,0 +1,162 @@
+//! What sellers say.
+
+use super::bidding::BAR;
+use super::deal::Breach;
+use super::trade::{Offer, Stage, is_sane};
+use super::{Purse, ROUND};
+use crate::{
+    Accepted, Ask, CloseReason, LastCheque, MESSAGE_BYTES_MAX, Message, PeerKey, Refused,
+    RefusedCode, Terms,
+};
+
+impl Purse {
+    pub(super) fn hear_terms(&mut self, peer: PeerKey, terms: Terms, said: Vec<u8>) {
+        let Some(trade) = self.trades.get_mut(&peer) else { return };
+        if !matches!(trade.stage, Stage::Met) || said.len() > MESSAGE_BYTES_MAX {
+            return;
+        }
+        let ours = |network: &_| self.accounts.iter().position(|it| it.payer.network == *network);
+        let mut common = terms.networks.iter().zip(0_u8..);
+        let common = common.find_map(|(network, place)| Some((ours(network)?, place)));
+        trade.offer = None;
+        let Some((account, network)) = common else {
+            trade.refuse(RefusedCode::NoNetwork, "no network in common");
+            self.waiting.insert(peer);
+            return;
+        };
+        let is_shunned = self.shunned.contains(&terms.payee);
+        if is_shunned || !is_sane(&terms, self.accounts[account].payer.account) {
+            return;
+        }
+        let torrent = trade.meeting.torrent;
+        trade.offer = Some(Offer { terms, said, account, network });
+        self.engage(&torrent);
+    }
+
+    pub(super) fn hear(&mut self, peer: PeerKey, message: Message) {
+        match message {
+            Message::Accepted(accepted) => self.hear_accepted(peer, &accepted),
+            Message::Ask(ask) => self.hear_ask(peer, ask),
+            Message::Stat { bytes, .. } => {
+                let now = self.now;
+                if let Some(deal) = self.deal_mut(peer) {
+                    deal.hear_stat(now, bytes);
+                    self.pay(peer);
+                }
+            }
+            // One of another channel ends what it buys of us.
+            Message::Close { channel, .. } => {
+                if self.open(peer).is_some_and(|(_, deal)| deal.channel.number == channel) {
+                    self.end(peer, CloseReason::Done);
+                }
+            }
+            Message::Refused(refused) => self.hear_refused(peer, &refused),
+            Message::Terms(_)
+            | Message::Open(_)
+            | Message::Bid(_)
+            | Message::Link { .. }
+            | Message::Cheque(_) => {}
+        }
+    }
+
+    /// Says why, pays what is owed by our own count, and buys nothing more here.
+    pub(super) fn leave(&mut self, peer: PeerKey, code: RefusedCode, text: &str) {
+        if let Some(trade) = self.trades.get_mut(&peer) {
+            trade.refuse(code, text);
+            self.waiting.insert(peer);
+        }
+        self.end(peer, CloseReason::Broken);
+        // Whether or not anything was opened.
+        if let Some(trade) = self.trades.get_mut(&peer) {
+            trade.stage = Stage::Ended;
+        }
+    }
+
+    pub(super) fn break_off(&mut self, peer: PeerKey, breach: Breach) {
+        let (code, text) = match breach {
+            Breach::OverBid => (RefusedCode::AskOverBid, "the price is over the bid"),
+            Breach::Retroactive => (RefusedCode::Disagree, "a price for bytes that have come"),
+            Breach::Count => (RefusedCode::Disagree, "the counts are too far apart"),
+        };
+        self.leave(peer, code, text);
+    }
+
+    fn hear_accepted(&mut self, peer: PeerKey, accepted: &Accepted) {
+        let Some(deal) = self.deal_mut(peer) else { return };
+        // One answer to one opening: to follow a chain takes thousands of hashes.
+        if accepted.channel != deal.channel.number || std::mem::replace(&mut deal.is_accepted, true)
+        {
+            return;
+        }
+        deal.window = accepted.window;
+        if accepted.last.is_some_and(|last| !self.adopt(peer, &last)) {
+            self.leave(peer, RefusedCode::BadSignature, "the last cheque is not ours");
+        }
+        self.pay(peer);
+    }
+
+    /// The seller has a better cheque of ours than we remember: a crash, or a backup, has cost us the
+    /// last of it. What the vault has paid is not taken from the seller's word: it is never more than what
+    /// such a cheque shows. Answers whether the cheque is ours and its link good.
+    fn adopt(&mut self, peer: PeerKey, last: &LastCheque) -> bool {
+        let Some((trade, deal)) = self.open(peer) else { return true };
+        let Some(offer) = &trade.offer else { return true };
+        let (key, cheque) = (deal.channel, &last.signed.cheque);
+        let Some(channel) = self.books.channel(&key) else { return true };
+        let ours = &channel.purchase.signed.cheque;
+        let is_same = cheque.channel == key.number
+            && cheque.payee == key.payee
+            && cheque.epoch == ours.epoch
+            && self.accounts[offer.account].has_signed(cheque, &last.signed.signature);
+        let value = if is_same { cheque.value(last.number, last.link).ok() } else { None };
+        let Some(value) = value else { return false };
+        if value <= channel.value() {
+            return true;
+        }
+        // Nothing that we have sent on the lower cheque is worth anything to it.
+        if let Some(deal) = self.deal_mut(peer) {
+            deal.start = value;
+        }
+        self.go_on_from(peer, value);
+        true
+    }
+
+    fn hear_ask(&mut self, peer: PeerKey, ask: Ask) {
+        // What came before is billed at the price before.
+        self.pay(peer);
+        let Some(deal) = self.deal_mut(peer) else { return };
+        let was_paid = deal.is_paid();
+        let is_first = deal.ask.is_none();
+        if let Err(breach) = deal.hear_ask(ask) {
+            self.break_off(peer, breach);
+            return;
+        }
+        let is_paid = deal.is_paid();
+        if (is_first || is_paid != was_paid)
+            && deal.is_bidding()
+            && let Some(trade) = self.trades.get_mut(&peer)
+        {
+            trade.tell(is_paid);
+            self.waiting.insert(peer);
+        }
+        self.pay(peer);
+    }
+
+    fn hear_refused(&mut self, peer: PeerKey, refused: &Refused) {
+        match refused.code {
+            // Its answer to the opening shows the better one.
+            RefusedCode::StaleCheque => {}
+            RefusedCode::WindowExceeded => self.pay(peer),
+            RefusedCode::AskOverBid => self.bar(peer, ROUND),
+            RefusedCode::RateLimited | RefusedCode::ChainUnavailable => self.bar(peer, BAR),
+            RefusedCode::NoNetwork
+            | RefusedCode::BadSignature
+            | RefusedCode::Unfunded
+            | RefusedCode::Bounced
+            | RefusedCode::DelegationExpired
+            | RefusedCode::WrongPayee
+            | RefusedCode::Disagree
+            | RefusedCode::Other(_) => self.end(peer, CloseReason::Done),
+        }
+    }
+}

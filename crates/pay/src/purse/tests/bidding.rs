@@ -1,0 +1,141 @@
+//! Of whom is bought, at which price.
+
+use super::desk::*;
+use crate::*;
+
+/// Sellers give what they are asked to or less, for so many seconds.
+fn flows(desk: &mut Desk, rates: &[(u64, u64)], seconds: u64) {
+    let was: Vec<_> = rates.iter().map(|(peer, _)| bytes(desk, *peer)).collect();
+    for second in 1..=seconds {
+        for ((peer, rate), was) in rates.iter().zip(&was) {
+            let bytes = was + rate * second;
+            desk.came(*peer, bytes, bytes);
+        }
+        desk.passes(1);
+    }
+}
+
+fn bytes(desk: &Desk, peer: u64) -> u64 {
+    desk.purse.trades[&PeerKey(peer)].counts.bytes
+}
+
+fn bids(desk: &Desk, peers: std::ops::RangeInclusive<u64>) -> Vec<u128> {
+    peers.map(|peer| desk.bid(peer).map_or(0, |bid| bid.price.per_mib())).collect()
+}
+
+/// A medium lane of 8.5 MiB/s, and sellers that ask this.
+fn medium(asks: &[u128]) -> Desk {
+    let mut desk = Desk::buying(Lane::Slow);
+    for (peer, ask) in (1..).zip(asks) {
+        desk.meets(peer, *ask);
+    }
+    desk.put(PurseInput::Want(wish(Lane::Medium)));
+    desk
+}
+
+#[test]
+fn the_cheapest_seller_is_asked_first_and_others_only_when_it_gives_too_little() {
+    let mut desk = medium(&[110, 100, 105]);
+    assert_eq!(bids(&desk, 1..=3), [0, 100, 0]);
+    let bid = desk.bid(2).unwrap();
+    assert_eq!((bid.rate, bid.spend), ((1 << 30) / 120, 854));
+    desk.gives(2, 100, 0);
+    flows(&mut desk, &[(2, 4 * MIB)], 10);
+    assert_eq!(bids(&desk, 1..=3), [0, 100, 105]);
+    assert_eq!(desk.bid(3).unwrap().rate, (1 << 30) / 120 - 4 * MIB);
+    desk.gives(3, 105, 0);
+    flows(&mut desk, &[(2, 4 * MIB), (3, 5 * MIB)], 20);
+    assert_eq!(bids(&desk, 1..=3), [0, 100, 105]);
+}
+
+#[test]
+fn a_price_is_raised_only_if_all_keep_their_word_and_nobody_else_is_left() {
+    let mut desk = medium(&[100, 100]);
+    for peer in [1, 2] {
+        desk.gives(peer, 100, 0);
+    }
+    flows(&mut desk, &[(1, MIB)], 10);
+    desk.gives(2, 100, 0);
+    assert_eq!(bids(&desk, 1..=2), [100, 100]);
+    // The second one gives less than three quarters of the 1 MiB/s that it said.
+    flows(&mut desk, &[(1, MIB), (2, MIB * 74 / 100)], 10);
+    assert_eq!(bids(&desk, 1..=2), [100, 100]);
+    flows(&mut desk, &[(1, MIB), (2, MIB * 76 / 100)], 10);
+    assert_eq!(bids(&desk, 1..=2), [110, 110]);
+    // The market is below: more would change nothing.
+    flows(&mut desk, &[(1, MIB), (2, MIB)], 10);
+    assert_eq!(bids(&desk, 1..=2), [110, 110]);
+}
+
+#[test]
+fn a_medium_lane_bids_up_to_five_quarters_of_the_median_and_a_fast_one_three_times_it() {
+    for (lane, most) in [(Lane::Medium, 125), (Lane::Fast, 300)] {
+        let mut desk = Desk::buying(lane);
+        desk.meets(1, 100);
+        let mut market = 100;
+        for _ in 0..20 {
+            desk.gives(1, market, bytes(&desk, 1));
+            flows(&mut desk, &[(1, MIB)], 10);
+            market = desk.bid(1).unwrap().price.per_mib();
+        }
+        // What is asked is the market's price by then; who it is compared with is what others ask.
+        let cap = desk.view().price_max.per_mib();
+        assert!(market <= cap && market >= most, "{lane:?} {market} {cap}");
+    }
+    let mut desk = Desk::buying(Lane::Medium);
+    desk.meets(1, 100);
+    desk.meets(2, 126);
+    desk.meets(3, 90);
+    assert_eq!(desk.view().price_max, price(125));
+    desk.put(PurseInput::Want(wish(Lane::Fast)));
+    assert_eq!(desk.view().price_max, price(300));
+    let wish = Wish { price_max: price(95), ..wish(Lane::Fast) };
+    desk.put(PurseInput::Want(wish));
+    assert_eq!(desk.view().price_max, price(95));
+}
+
+#[test]
+fn nothing_is_bought_over_the_highest_price() {
+    let mut desk = Desk::new();
+    desk.put(PurseInput::Buy(true));
+    desk.put(PurseInput::Want(Wish { price_max: price(99), ..wish(Lane::Fast) }));
+    desk.meets(1, 100);
+    assert_eq!((desk.names(1), desk.holds()), (vec![], vec![Some(Hold::Price)]));
+    desk.meets(2, 99);
+    assert_eq!((bids(&desk, 1..=2), desk.holds().last()), (vec![0, 99], Some(&None)));
+}
+
+#[test]
+fn a_seller_that_gives_under_a_quarter_of_its_word_for_half_a_minute_is_left() {
+    let mut desk = medium(&[100]);
+    desk.gives(1, 100, 0);
+    flows(&mut desk, &[(1, MIB / 5)], 20);
+    assert_eq!(bids(&desk, 1..=1), [100]);
+    flows(&mut desk, &[(1, MIB / 5)], 10);
+    assert_eq!(bids(&desk, 1..=1), [0]);
+    desk.passes(300);
+    desk.funds(Some(facts()));
+    assert_eq!(bids(&desk, 1..=1), [0]);
+    desk.passes(301);
+    desk.funds(Some(facts()));
+    desk.passes(1);
+    assert_eq!(bids(&desk, 1..=1), [100]);
+}
+
+#[test]
+fn after_half_a_minute_over_the_target_less_is_bid_and_who_is_not_needed_is_left() {
+    let mut desk = medium(&[100, 101]);
+    desk.gives(1, 100, 0);
+    flows(&mut desk, &[(1, 8 * MIB)], 10);
+    desk.gives(2, 101, 0);
+    assert_eq!(bids(&desk, 1..=2), [100, 101]);
+    flows(&mut desk, &[(1, 9 * MIB), (2, MIB / 4)], 30);
+    assert_eq!(bids(&desk, 1..=2), [100, 101]);
+    flows(&mut desk, &[(1, 9 * MIB), (2, MIB / 4)], 10);
+    assert_eq!(bids(&desk, 1..=2), [100, 0]);
+
+    let mut desk = Desk::paid(Lane::Live { rate: MIB });
+    assert_eq!((desk.bid(1).unwrap().rate, bids(&desk, 1..=1)), (MIB + MIB * 3 / 10, vec![125]));
+    flows(&mut desk, &[(1, 2 * MIB)], 40);
+    assert_eq!(bids(&desk, 1..=1), [119]);
+}
