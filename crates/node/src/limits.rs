@@ -1,6 +1,6 @@
 //! Limits of the whole node, shared by its shards: connections, connects and bytes a second.
 
-use piecework_swarm::{BANS_MAX, Bucket, BucketConfig};
+use piecework_swarm::{BANS_MAX, Bucket, BucketConfig, Part, Split};
 use piecework_types::Time;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -108,7 +108,7 @@ impl Bans {
 pub(crate) struct Rate {
     is_limited: AtomicBool,
     /// Means nothing without a limit.
-    bucket: Mutex<Bucket>,
+    bucket: Mutex<Split>,
 }
 
 impl Rate {
@@ -116,7 +116,7 @@ impl Rate {
         let config = BucketConfig::per_second(bytes_per_second.unwrap_or(0));
         Self {
             is_limited: AtomicBool::new(bytes_per_second.is_some()),
-            bucket: Mutex::new(Bucket::new(config, now)),
+            bucket: Mutex::new(Split::new(config, 0, now)),
         }
     }
 
@@ -126,7 +126,9 @@ impl Rate {
         if let Some(rate) = bytes_per_second {
             match self.is_limited() {
                 true => bucket.set_config(BucketConfig::per_second(rate), now),
-                false => *bucket = Bucket::new(BucketConfig::per_second(rate), now),
+                false => {
+                    *bucket = Split::new(BucketConfig::per_second(rate), bucket.reserved(), now);
+                }
             }
         }
         self.is_limited.store(bytes_per_second.is_some(), Ordering::Release);
@@ -138,25 +140,54 @@ impl Rate {
 
     /// Bytes that may pass now, at most `want`; or when at least `least` may.
     pub(crate) fn take(&self, want: u64, least: u64, now: Time) -> Result<u64, Time> {
+        self.take_of(Part::Open, want, least, now)
+    }
+
+    /// As [`Self::take`], of one part of the limit.
+    pub(crate) fn take_of(
+        &self,
+        part: Part,
+        want: u64,
+        least: u64,
+        now: Time,
+    ) -> Result<u64, Time> {
         if !self.is_limited() {
             return Ok(want);
         }
         let mut bucket = self.lock();
         let least = least.min(want);
-        if bucket.available(now) < least {
-            return Err(bucket.next_at(least, now));
+        if bucket.available(part, now) < least {
+            return Err(bucket.next_at(part, least, now));
         }
-        Ok(bucket.take(want, now))
+        Ok(bucket.take(part, want, now))
     }
 
     pub(crate) fn give_back(&self, bytes: u64, now: Time) {
         if self.is_limited() {
-            self.lock().give_back(bytes, now);
+            self.lock().give_back(Part::Open, bytes, now);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Bucket> {
+    fn lock(&self) -> MutexGuard<'_, Split> {
         self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Bytes that a torrent waits for of each part of the upload limit.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Quota([Option<u64>; 2]);
+
+impl Quota {
+    pub(crate) fn of(self, part: Part) -> Option<u64> {
+        self.0[part as usize]
+    }
+
+    pub(crate) fn set(&mut self, part: Part, bytes: Option<u64>) {
+        self.0[part as usize] = bytes;
+    }
+
+    pub(crate) fn is_wanted(self) -> bool {
+        self.0.iter().any(Option::is_some)
     }
 }
 

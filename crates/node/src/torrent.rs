@@ -15,7 +15,7 @@ use crate::event::{Phase, TorrentKey};
 use crate::external::External;
 use crate::figures::StatusCell;
 use crate::greetings::Greetings;
-use crate::limits::{NodeLimits, Rate};
+use crate::limits::{NodeLimits, Quota, Rate};
 use crate::setup::{Prepared, Resting};
 use crate::shard::Ending;
 use crate::slots::Slots;
@@ -24,7 +24,7 @@ use piecework_disk::{Chunk, PieceStore, ResumeLock, Totals};
 use piecework_metainfo::{Info, PieceLayers};
 use piecework_net::{Arrival, ReadToken};
 use piecework_swarm::{
-    CloseReason, Config, Dialer, DialerConfig, DialerInput, Input, Refusal, Source as Gossip,
+    CloseReason, Config, Dialer, DialerConfig, DialerInput, Input, Part, Refusal, Source as Gossip,
     StreamWindow, Swarm,
 };
 use piecework_types::{Block, InfoHash, InfoHashes, PeerId, PeerSlot, PieceIndex, Rng, Time};
@@ -104,7 +104,7 @@ pub(crate) struct Torrent {
     pub(crate) wanted_layers: Option<(Arc<Info>, PieceLayers)>,
     pub(crate) late_reads: BTreeMap<u64, LateRead>,
     /// Bytes the machine waits for; it then stands in the shard's line for the upload limits.
-    pub(crate) quota: Option<u64>,
+    pub(crate) quota: Quota,
     /// When resume data that could not be saved is tried again before `Done` is told.
     pub(crate) save_at: Time,
     pub(crate) rest: Rest,
@@ -212,7 +212,7 @@ impl Torrent {
             peer_id,
             peers: Slots::default(),
             next_read: 0,
-            quota: None,
+            quota: Quota::default(),
             save_at: Time::NEVER,
         };
         torrent.prepare_machines(shared, now);
@@ -452,15 +452,28 @@ impl Torrent {
     /// Grants the machine what the limits allow now of the bytes it waits for. An error says when the
     /// rest may pass: the machine counts on all that it asked for.
     pub(crate) fn grant_upload(&mut self, limits: &NodeLimits, now: Time) -> Result<(), Time> {
-        while let Some(bytes) = self.quota.filter(|_| self.phase != Phase::Stopping) {
+        let reserved = self.grant_part(Part::Reserved, limits, now);
+        let open = self.grant_part(Part::Open, limits, now);
+        match (reserved, open) {
+            (Err(reserved), Err(open)) => Err(reserved.min(open)),
+            (reserved, open) => reserved.and(open),
+        }
+    }
+
+    fn grant_part(&mut self, part: Part, limits: &NodeLimits, now: Time) -> Result<(), Time> {
+        while let Some(bytes) = self.quota.of(part).filter(|_| self.phase != Phase::Stopping) {
             // At least a block with its header, or nothing can be sent with it.
             let least = bytes.min(u64::from(piecework_types::BLOCK_BYTES) + 13);
             let own = self.up.take(bytes, least, now)?;
-            let granted = limits.up.take(own, least, now);
+            let granted = limits.up.take_of(part, own, least, now);
             self.up.give_back(own - granted.unwrap_or(0), now);
             let granted = granted?;
-            self.quota = (granted < bytes).then(|| bytes - granted);
-            self.swarm.handle(Input::UploadQuota { bytes: granted }, now);
+            self.quota.set(part, (granted < bytes).then(|| bytes - granted));
+            let input = match part {
+                Part::Open => Input::UploadQuota { bytes: granted },
+                Part::Reserved => Input::ReservedQuota { bytes: granted },
+            };
+            self.swarm.handle(input, now);
         }
         Ok(())
     }

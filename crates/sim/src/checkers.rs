@@ -15,12 +15,15 @@ mod fetching;
 mod gossip;
 mod innocence;
 mod limits;
+mod reserves;
 mod serving;
 #[cfg(test)]
 mod tests;
 mod turns;
 
 pub use limits::UploadLimit;
+pub(crate) use reserves::RESERVED_PERMILLE;
+pub use reserves::ReserveSpec;
 
 /// A property that did not hold.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -53,7 +56,7 @@ trait Checker {
 }
 
 /// What a checker has to know about a node in advance.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Expected {
     /// Its machine and its links do what they should; others are not checked.
     pub(crate) honest: bool,
@@ -64,6 +67,8 @@ pub(crate) struct Expected {
     /// Its uplink and its own limit, both in bytes a second.
     pub(crate) link_bytes: u64,
     pub(crate) limit: Option<UploadLimit>,
+    /// Parts of its uplink that it keeps.
+    pub(crate) reserves: Vec<ReserveSpec>,
     /// Slots for optimistic turns at least.
     pub(crate) optimistic_slots: u32,
 }
@@ -86,6 +91,7 @@ pub(crate) struct Checkers {
     turns: turns::Turns,
     link: limits::LinkRate,
     limit: limits::LimitRate,
+    reserves: reserves::Reserves,
     innocence: innocence::Innocence,
     dials: gossip::Dials,
     lists: gossip::Lists,
@@ -117,6 +123,7 @@ impl Checkers {
             turns: turns::Turns::new(&expected),
             link: limits::LinkRate::new(&expected),
             limit: limits::LimitRate::new(&expected),
+            reserves: reserves::Reserves::new(&expected),
             innocence: innocence::Innocence::new(&expected),
             dials: gossip::Dials::new(&expected),
             lists: gossip::Lists::default(),
@@ -144,6 +151,7 @@ impl Checkers {
             show(&mut self.turns, facts, violations, scene, seen);
             show(&mut self.link, facts, violations, scene, seen);
             show(&mut self.limit, facts, violations, scene, seen);
+            show(&mut self.reserves, facts, violations, scene, seen);
             show(&mut self.innocence, facts, violations, scene, seen);
             show(&mut self.dials, facts, violations, scene, seen);
             show(&mut self.lists, facts, violations, scene, seen);
@@ -152,6 +160,11 @@ impl Checkers {
             onlooker(scene, seen);
         }
         self.facts.add(scene, seen);
+    }
+
+    /// Seconds at nodes with reserves in which somebody without one waited all the time, of all.
+    pub(crate) fn open_windows(&self) -> (u32, u32) {
+        self.reserves.counted
     }
 
     /// Records what a scenario itself found missing.

@@ -4,6 +4,7 @@
 //! decision of its own; the numbers in comments are those of the run loop in the crate's
 //! documentation. It must not know other nodes.
 
+use crate::checkers::RESERVED_PERMILLE;
 use crate::disk::{Disk, Verdict};
 use crate::network::Frame;
 use crate::origin::Tag;
@@ -13,8 +14,8 @@ use crate::plant::{Machine, Plant};
 use crate::queue::Event;
 use crate::seen::{EndId, NodeId, Seen};
 use piecework_swarm::{
-    AddressPolicy, Bucket, BucketConfig, CloseReason, Config, Content, Dialer, DialerConfig,
-    DialerInput, Hello, Input, Source, StreamWindow, Swarm,
+    AddressPolicy, BucketConfig, CloseReason, Config, Content, Dialer, DialerConfig, DialerInput,
+    Hello, Input, Part, Reserve, Source, Split, StreamWindow, Swarm,
 };
 use piecework_types::{Bitfield, ChunkId, InfoHashes, PeerId, PeerSlot, PieceIndex, Rng, Time};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -49,8 +50,9 @@ pub(crate) struct Client {
     peers: Vec<Option<Peer>>,
     chunks: Vec<Option<Tag>>,
     free_chunks: Vec<ChunkId>,
-    bucket: Option<Bucket>,
+    bucket: Option<Split>,
     quota_wanted: u64,
+    reserved_wanted: u64,
     /// Inputs that an output gave rise to; handled once `poll` returned `None`.
     followups: Vec<Input>,
     timer_at: Time,
@@ -115,9 +117,12 @@ impl Client {
             free_chunks: Vec::new(),
             bucket: spec.limit.map(|limit| {
                 let burst_bytes = limit.burst_bytes;
-                Bucket::new(BucketConfig { rate_bytes: limit.rate_bytes, burst_bytes }, out.now)
+                let config = BucketConfig { rate_bytes: limit.rate_bytes, burst_bytes };
+                let kept = if spec.reserves.is_empty() { 0 } else { RESERVED_PERMILLE };
+                Split::new(config, kept, out.now)
             }),
             quota_wanted: 0,
+            reserved_wanted: 0,
             followups: Vec::new(),
             timer_at: Time::NEVER,
             blocks_sent: 0,
@@ -217,6 +222,10 @@ impl Client {
             v2: false,
         };
         self.tell(Input::Connected { slot, hello }, out);
+        if let Some(spec) = self.spec.reserves.iter().find(|spec| spec.peer == peer) {
+            let reserve = Some(Reserve { rate: spec.rate, until: spec.until });
+            self.tell(Input::Reserve { slot, reserve }, out);
+        }
         self.room(end, out);
         self.drive(out);
     }
@@ -375,7 +384,12 @@ impl Client {
         let Some(bucket) = &mut self.bucket else {
             return;
         };
-        let bytes = bucket.take(self.quota_wanted, now);
+        let bytes = bucket.take(Part::Reserved, self.reserved_wanted, now);
+        if bytes > 0 {
+            self.reserved_wanted -= bytes;
+            self.followups.push(Input::ReservedQuota { bytes });
+        }
+        let bytes = bucket.take(Part::Open, self.quota_wanted, now);
         if bytes > 0 {
             self.quota_wanted -= bytes;
             self.followups.push(Input::UploadQuota { bytes });
@@ -403,10 +417,15 @@ impl Client {
 
     fn wake(&mut self, out: &mut Outside) {
         let quota = match &mut self.bucket {
-            Some(bucket) if self.quota_wanted > 0 => {
-                Some(bucket.next_at(self.quota_wanted.min(GRANT_BYTES), out.now))
+            Some(bucket) => {
+                let wanted =
+                    [(Part::Reserved, self.reserved_wanted), (Part::Open, self.quota_wanted)];
+                let wanted = wanted.into_iter().filter(|(_, bytes)| *bytes > 0);
+                let at = wanted
+                    .map(|(part, bytes)| bucket.next_at(part, bytes.min(GRANT_BYTES), out.now));
+                at.min()
             }
-            _ => None,
+            None => None,
         };
         let machine = self.machine.poll_timeout().map(|(at, _)| at);
         let next = [machine, self.dialer.poll_timeout(), quota].into_iter().flatten().min();

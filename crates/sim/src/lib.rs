@@ -34,7 +34,7 @@ mod script;
 mod seen;
 mod world;
 
-pub use checkers::{Onlooker, UploadLimit, Violation};
+pub use checkers::{Onlooker, ReserveSpec, UploadLimit, Violation};
 pub use dht::{DhtAction, DhtNode, DhtPlan, DhtReport, Hostility, LookupRecord, NodeKind};
 pub use disk::DiskFaults;
 pub use network::{Frame, Link, TICK};

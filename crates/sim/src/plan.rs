@@ -2,7 +2,7 @@
 //!
 //! Owns no behaviour. Invariant: a plan and a seed determine a run.
 
-use crate::checkers::UploadLimit;
+use crate::checkers::{ReserveSpec, UploadLimit};
 use crate::disk::DiskFaults;
 use crate::network::Link;
 use crate::plant::Plant;
@@ -108,6 +108,8 @@ pub struct NodeSpec {
     pub disk: DiskFaults,
     /// A limit its user set.
     pub limit: Option<UploadLimit>,
+    /// Parts of that limit that it keeps for peers.
+    pub reserves: Vec<ReserveSpec>,
     /// Slots of its choker; the engine's default if absent.
     pub slots: Option<usize>,
     /// How it comes by addresses.
@@ -145,6 +147,7 @@ impl NodeSpec {
                 full_for: Duration::ZERO,
             },
             limit: None,
+            reserves: Vec::new(),
             slots: None,
             finds: Finds::ByTracker,
             exchanges_peers: true,

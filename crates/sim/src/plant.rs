@@ -3,7 +3,7 @@
 //! Owns the mutations. Invariant: without a plant the wrapper is transparent. They prove that the
 //! checkers can fail; the machine's own code has no switch for them.
 
-use piecework_swarm::{Input, Output, Reason, Swarm};
+use piecework_swarm::{Input, Output, Reason, Reserve, Swarm};
 use piecework_types::{PeerSlot, PieceGrid, PieceIndex, Time};
 use piecework_wire::{Message, Request};
 use std::collections::{BTreeSet, VecDeque};
@@ -28,6 +28,10 @@ pub enum Plant {
     UnchokesBeforeInterest,
     /// Every grant of upload quota counts twice.
     ExceedsUploadLimit,
+    /// Half of what those without a reserve are granted is lost.
+    StarvesOthers,
+    /// A reserve is served at twice its rate.
+    ExceedsReserve,
     /// A failed hash counts as passed.
     AcceptsBadPiece,
     /// A choke goes unnoticed.
@@ -54,7 +58,7 @@ pub enum Plant {
 
 impl Plant {
     /// Every bug.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::DuplicateRequest,
         Self::SkippedTurn,
         Self::AbsentCancel,
@@ -62,6 +66,8 @@ impl Plant {
         Self::AsksForHeldPiece,
         Self::UnchokesBeforeInterest,
         Self::ExceedsUploadLimit,
+        Self::StarvesOthers,
+        Self::ExceedsReserve,
         Self::AcceptsBadPiece,
         Self::AsksWhileChoked,
         Self::LosesChunk,
@@ -86,6 +92,8 @@ impl fmt::Display for Plant {
             Self::AsksForHeldPiece => "asks for a held piece",
             Self::UnchokesBeforeInterest => "unchokes before interest",
             Self::ExceedsUploadLimit => "exceeds its upload limit",
+            Self::StarvesOthers => "starves those without a reserve",
+            Self::ExceedsReserve => "serves a reserve too fast",
             Self::AcceptsBadPiece => "accepts a bad piece",
             Self::AsksWhileChoked => "asks while choked",
             Self::LosesChunk => "loses a chunk",
@@ -204,6 +212,13 @@ impl Machine {
             }
             Input::UploadQuota { bytes } if plant == Plant::ExceedsUploadLimit => {
                 return Some(Input::UploadQuota { bytes: bytes * 2 });
+            }
+            Input::UploadQuota { bytes } if plant == Plant::StarvesOthers => {
+                return Some(Input::UploadQuota { bytes: bytes / 2 });
+            }
+            Input::Reserve { slot, reserve: Some(reserve) } if plant == Plant::ExceedsReserve => {
+                let reserve = Reserve { rate: reserve.rate * 2, ..*reserve };
+                return Some(Input::Reserve { slot: *slot, reserve: Some(reserve) });
             }
             Input::Room { slot, bytes } if plant == Plant::IgnoresRoom => {
                 return Some(Input::Room { slot: *slot, bytes: bytes * 4 });

@@ -42,6 +42,7 @@ const fn stage(plant: Plant) -> &'static Scenario {
         Plant::AbsentCancel | Plant::LateCancel => &scenarios::END_GAME,
         Plant::TrustsGossip => &scenarios::EXCHANGE_STORM,
         Plant::ExceedsUploadLimit => &scenarios::UPLOAD_LIMIT,
+        Plant::StarvesOthers | Plant::ExceedsReserve => &scenarios::RESERVES,
         Plant::Amplifies
         | Plant::AsksTwice
         | Plant::KnocksAtHome

@@ -35,6 +35,8 @@ pub struct Report {
     pub web_bytes: Vec<Vec<u64>>,
     /// Web seeds that each node gave up, and why.
     pub web_dropped: Vec<Vec<(u32, String)>>,
+    /// Seconds at nodes with reserves in which somebody without one waited all the time, of all.
+    pub open_windows: (u32, u32),
     /// What did not hold; empty is good.
     pub violations: Vec<Violation>,
 }

@@ -17,6 +17,7 @@ mod flash_crowd;
 mod full_disk;
 mod magnet;
 mod optimistic_turns;
+mod reserves;
 mod seed_leaves;
 mod slow_seed;
 mod snubbed;
@@ -30,11 +31,12 @@ pub(crate) use dht_hostile::DHT_HOSTILE;
 pub(crate) use end_game::END_GAME;
 pub(crate) use exchange_storm::EXCHANGE_STORM;
 pub(crate) use optimistic_turns::OPTIMISTIC_TURNS;
+pub(crate) use reserves::RESERVES;
 pub(crate) use swarm::SWARM;
 pub(crate) use upload_limit::UPLOAD_LIMIT;
 
 /// Every scenario.
-pub const ALL: [&Scenario; 21] = [
+pub const ALL: [&Scenario; 22] = [
     &SWARM,
     &flash_crowd::FLASH_CROWD,
     &slow_seed::SLOW_SEED,
@@ -45,6 +47,7 @@ pub const ALL: [&Scenario; 21] = [
     &super_seed::SUPER_SEED,
     &OPTIMISTIC_TURNS,
     &UPLOAD_LIMIT,
+    &RESERVES,
     &full_disk::FULL_DISK,
     &damaged_disk::DAMAGED_DISK,
     &magnet::MAGNET,

@@ -132,6 +132,7 @@ impl World {
             dht: None,
             web_bytes: self.of_engines(Client::web_bytes),
             web_dropped: self.of_engines(|client| client.web_dropped.clone()),
+            open_windows: self.out.checkers.open_windows(),
             violations: self.out.checkers.violations,
         }
     }
@@ -387,6 +388,7 @@ fn expected(plan: &Plan) -> Vec<Expected> {
         streaming: node.stream.is_some(),
         link_bytes: node.link.up_bytes,
         limit: node.limit,
+        reserves: node.reserves.clone(),
         optimistic_slots: (node.slots.unwrap_or(8) / 5).max(1) as u32,
     });
     expected.collect()

@@ -17,6 +17,8 @@ pub struct Config {
     pub is_private: bool,
     /// Peers tell each other of others (BEP 11), unless the torrent is private.
     pub exchanges_peers: bool,
+    /// Messages about payments are carried: peers are told that we speak of them.
+    pub carries_pay: bool,
     /// The TCP port peers can reach us at, told in the extension handshake.
     pub listen_port: Option<u16>,
     /// The UDP port of our DHT node, told to peers that have one too (BEP 5) unless the torrent is private.
@@ -45,6 +47,7 @@ impl Default for Config {
             our_id: PeerId([0; 20]),
             is_private: false,
             exchanges_peers: true,
+            carries_pay: false,
             listen_port: None,
             dht_port: None,
             reqq: 2000,

@@ -14,7 +14,7 @@
 //! 5. After [`Output::Disconnect`] the slot is free; events of it that are already under way are dropped
 //!    by the driver.
 //!
-//! The machine must not know: sockets, files, statistics for display, payments.
+//! The machine must not know: sockets, files, statistics for display, what payments say.
 
 mod bucket;
 mod choker;
@@ -31,6 +31,7 @@ mod picker;
 mod rate;
 mod requests;
 mod smart_ban;
+mod split;
 mod super_seed;
 mod swarm;
 mod uplink;
@@ -50,10 +51,11 @@ pub use external::{ExternalIp, VOTERS_MAX, Voter};
 pub use machine::{Content, Hello, Input, Output, Reason};
 pub use picker::{Arrival, Asker, Origin, Picker, Speed, StreamWindow, Work};
 pub use requests::{DEPTH_MAX, REQQ_ASSUMED, RequestQueue, Standing};
-pub use swarm::Swarm;
+pub use split::{Part, Split};
+pub use swarm::{PeerCounts, Swarm};
 pub use uplink::{
-    Class, ClassConfig, QUANTUM_BYTES, QUOTA_MAX, QueueFull, REQUEST_QUEUE_MAX, TURN_QUANTA,
-    Uplink, UplinkConfig,
+    Class, ClassConfig, QUANTUM_BYTES, QUOTA_MAX, QueueFull, REQUEST_QUEUE_MAX, Reserve,
+    TURN_QUANTA, Uplink, UplinkConfig,
 };
 pub use view::{PeerView, PieceState, View};
 pub use web_fault::{FetchFault, WebSeedEnd};

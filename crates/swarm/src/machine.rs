@@ -142,6 +142,8 @@ pub enum Input {
     ContentReady(Content),
     /// The bytes of [`Output::MetadataReceived`] were no valid info dictionary: fetch again elsewhere.
     MetadataRejected,
+    /// Whether payments are spoken of from now on. Those who are connected are told.
+    CarryPay(bool),
     /// Whether new blocks can be stored. While false the machine asks for nothing (upload-only).
     StorageWritable(bool),
     /// The shared upload limit grants so many more bytes. Only used after
@@ -152,6 +154,35 @@ pub enum Input {
     },
     /// A limit for this torrent's or the node's upload exists or not.
     UploadLimited(bool),
+    /// A part of the uplink is kept for this peer from now on, or no longer is: with it the peer is
+    /// unchoked whatever the choker thinks, and served at its own rate up to a count of bytes.
+    Reserve {
+        /// Which peer.
+        slot: PeerSlot,
+        /// How; `None`: it is a peer like all others.
+        reserve: Option<crate::Reserve>,
+    },
+    /// What is kept of the shared upload limit for peers with a reserve grants so many more bytes. Only
+    /// used after [`Output::ReservedQuotaWanted`].
+    ReservedQuota {
+        /// Bytes granted.
+        bytes: u64,
+    },
+    /// A message about payments, which the machine only carries, for a peer that speaks of them.
+    SendPay {
+        /// To whom.
+        slot: PeerSlot,
+        /// Its payload.
+        payload: Vec<u8>,
+    },
+    /// This peer is one of those that whole pieces are got of: a v1 piece is asked of it alone, and what it
+    /// is asked for is asked of no other such peer. Its counts are reported.
+    Sole {
+        /// Which peer.
+        slot: PeerSlot,
+        /// Whether it is.
+        is_sole: bool,
+    },
     /// New priorities, one a piece.
     Prioritise(Vec<u8>),
     /// Ask for pieces in order instead of rarest first.
@@ -278,6 +309,29 @@ pub enum Output {
         /// Bytes that could be sent at once.
         bytes: u64,
     },
+    /// As [`Self::UploadQuotaWanted`], for peers with a reserve together.
+    ReservedQuotaWanted {
+        /// Bytes that could be sent at once.
+        bytes: u64,
+    },
+    /// The peer speaks of payments, and so do we. Emitted once a peer.
+    SpeaksPay {
+        /// Which peer.
+        slot: PeerSlot,
+    },
+    /// A message about payments, unread.
+    PayReceived {
+        /// From whom.
+        slot: PeerSlot,
+        /// Its payload, at most [`piecework_wire::extension::PAY_BYTES_MAX`] bytes.
+        payload: Vec<u8>,
+    },
+    /// The counts of a peer with a reserve, or of one that is the sole source of pieces, have grown: see
+    /// [`crate::Swarm::counts`]. Emitted when half of what a reserve had left is used, and with each piece.
+    Counted {
+        /// Which peer.
+        slot: PeerSlot,
+    },
 }
 
 /// Why the machine wants to be called at a moment; a value, so that a log can show it.
@@ -295,4 +349,6 @@ pub enum Reason {
     Deadline,
     /// Rates are measured.
     Rate,
+    /// A peer with a reserve may be sent its next block.
+    Reserve,
 }

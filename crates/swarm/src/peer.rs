@@ -8,8 +8,8 @@ use crate::machine::Hello;
 use crate::picker::{Origin, Work};
 use crate::rate::Meter;
 use crate::requests::RequestQueue;
-use crate::swarm::Question;
-use piecework_types::{Bitfield, PeerSlot, PieceIndex, Time};
+use crate::swarm::{PeerCounts, Question};
+use piecework_types::{Bitfield, Block, PeerSlot, PieceIndex, Time};
 use piecework_wire::extension::ExtensionIds;
 use std::collections::VecDeque;
 
@@ -60,6 +60,16 @@ pub(crate) struct Peer {
     pub(crate) suggested: Vec<PieceIndex>,
     /// It contributed to a piece that failed.
     pub(crate) is_suspect: bool,
+    /// Both sides speak of payments.
+    pub(crate) speaks_pay: bool,
+    /// A part of the uplink is kept for it.
+    pub(crate) is_reserved: bool,
+    /// When so much of that is used, its counts are reported.
+    pub(crate) report_at: u64,
+    /// Pieces are bought whole of it.
+    pub(crate) is_sole: bool,
+    /// What came of it; what was sent is counted by the uplink.
+    pub(crate) counts: PeerCounts,
     /// It stands in the list of peers to be asked.
     pub(crate) is_queued: bool,
     /// It refused a block though it does not choke us: it is asked again at the next tick.
@@ -107,6 +117,11 @@ impl Peer {
             allowed_to_it: Vec::new(),
             suggested: Vec::new(),
             is_suspect: false,
+            speaks_pay: false,
+            is_reserved: false,
+            report_at: 0,
+            is_sole: false,
+            counts: PeerCounts::default(),
             is_queued: false,
             is_paused: false,
             extensions: ExtensionIds::default(),
@@ -139,6 +154,13 @@ impl Peer {
     pub(crate) const fn strike(&mut self) -> bool {
         self.strikes += 1;
         self.strikes > STRIKES_MAX
+    }
+
+    /// Counts a block that it was asked for and has sent, if it may have to be paid for.
+    pub(crate) fn note_came(&mut self, block: Block) {
+        if self.speaks_pay && !self.allowed_to_us.contains(&block.piece) {
+            self.counts.came += u64::from(block.length);
+        }
     }
 
     /// Bytes of memory its early claims take.

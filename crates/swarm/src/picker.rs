@@ -68,8 +68,8 @@ pub struct Asker<'a> {
     pub speed: Speed,
     /// It unchoked us and sent nothing for long: it gets what others have in plenty.
     pub is_snubbed: bool,
-    /// It contributed to a piece that failed: it gets whole pieces alone.
-    pub is_suspect: bool,
+    /// It gets whole pieces alone: it contributed to one that failed, or is paid for them.
+    pub is_alone: bool,
     /// Pieces it is asked for side by side while it is fast, at least 1.
     pub side_by_side: usize,
     /// Pieces it suggested (BEP 6), in its order.
@@ -476,7 +476,7 @@ impl Picker {
 
     /// Who may add to a piece that this peer starts.
     fn rights(&self, piece: PieceIndex, asker: &Asker<'_>) -> Rights {
-        if asker.is_suspect || self.failed.contains(piece) {
+        if asker.is_alone || self.failed.contains(piece) {
             Rights::Alone(asker.slot)
         } else if asker.speed == Speed::Fast && !asker.is_snubbed {
             Rights::Whole(asker.slot)

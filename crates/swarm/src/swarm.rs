@@ -21,6 +21,7 @@ use crate::view::{PeerView, PieceState, View};
 use crate::web_fault::WebSeedEnd;
 use crate::web_seeds::{FetchId, WebSeedId, WebSeeds};
 use piecework_types::{BLOCK_BYTES, Bitfield, PeerSlot, PieceIndex, Rng, Time};
+use piecework_wire::extension::Extension;
 use piecework_wire::{Message, Request};
 use std::collections::VecDeque;
 
@@ -33,12 +34,14 @@ mod gossip;
 mod holdings;
 mod join;
 mod outcome;
+mod pay;
 mod receive;
 mod tick;
 mod upload;
 mod web;
 
 pub(crate) use answer::Question;
+pub use pay::PeerCounts;
 
 /// Outputs whose memory is kept for the next ones: a flood must not leave its traces.
 const OUTPUTS_KEPT_MAX: usize = 8192;
@@ -86,6 +89,8 @@ pub struct Swarm {
     asked_count: u64,
     /// Peers that may owe blocks that others are asked for too.
     snubbed_peers: usize,
+    /// Peers that pieces are bought whole of.
+    sole_peers: usize,
     /// Fast peers at the last tick, to share out the pieces side by side.
     fast_peers: usize,
 
@@ -133,6 +138,7 @@ impl Swarm {
             to_ask: Vec::new(),
             asked_count: 0,
             snubbed_peers: 0,
+            sole_peers: 0,
             fast_peers: 0,
             down: Meter::default(),
             up: Meter::default(),
@@ -183,6 +189,13 @@ impl Swarm {
             Input::StorageWritable(writable) => self.storage_writable(writable),
             Input::UploadQuota { bytes } => self.uplink.grant(bytes),
             Input::UploadLimited(limited) => self.uplink.set_limited(limited),
+            Input::Reserve { slot, reserve } => self.reserve(slot, reserve),
+            Input::ReservedQuota { bytes } => self.uplink.grant_reserved(bytes),
+            Input::SendPay { slot, payload } => {
+                self.send_extension(slot, Extension::Pay, payload);
+            }
+            Input::CarryPay(carries) => self.carry_pay(carries),
+            Input::Sole { slot, is_sole } => self.set_sole(slot, is_sole),
             Input::Prioritise(priorities) => self.prioritise(&priorities),
             Input::Sequential(sequential) => {
                 self.is_sequential = sequential;
@@ -230,7 +243,10 @@ impl Swarm {
     pub fn poll_timeout(&self) -> Option<(Time, Reason)> {
         let choke = self.choker.poll_timeout().map(|at| (at, Reason::Choke));
         let tick = (self.next_tick != Time::NEVER).then(|| (self.next_tick, self.tick_reason()));
-        choke.into_iter().chain(tick).min()
+        let reserved = self.uplink.reserved_at();
+        let reserved =
+            (reserved > self.now && reserved != Time::NEVER).then_some((reserved, Reason::Reserve));
+        choke.into_iter().chain(tick).chain(reserved).min()
     }
 
     /// Whether a block that comes from this peer was asked of it.

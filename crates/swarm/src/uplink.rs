@@ -10,11 +10,15 @@
 //! for another, and a turn is [`TURN_QUANTA`] long so that the driver can read 256 KiB at once.
 //! Under a limit peers compete for the quota and a turn is one quantum.
 
-use piecework_types::{BLOCK_BYTES, Block, PeerSlot};
+use piecework_types::{BLOCK_BYTES, Block, PeerSlot, Time};
 use std::collections::VecDeque;
 
+mod reserve;
 #[cfg(test)]
 mod tests;
+
+use reserve::Kept;
+pub use reserve::Reserve;
 
 /// Bytes of credit a peer earns per turn while it competes with others: one block.
 pub const QUANTUM_BYTES: u64 = BLOCK_BYTES as u64;
@@ -89,6 +93,10 @@ struct Lane {
     /// Its slot stands in the ring of its class. Every lane with a sendable block is in the ring; one
     /// that is no longer sendable is taken out when its turn comes.
     in_ring: bool,
+    /// A part of the uplink is kept for it: it is in no ring.
+    kept: Option<Kept>,
+    /// Bytes that count against that part, since it joined.
+    counted: u64,
 }
 
 impl Lane {
@@ -120,6 +128,13 @@ pub struct Uplink {
     quota: Option<u64>,
     /// Bytes asked of the shared bucket and not granted yet.
     asked: u64,
+    /// Peers with a reserve, the next one first.
+    reserved: VecDeque<PeerSlot>,
+    /// Until then none of them can go on, unless something changes.
+    reserved_at: Time,
+    /// As `quota` and `asked`, for them.
+    reserved_quota: Option<u64>,
+    reserved_asked: u64,
 }
 
 impl Uplink {
@@ -138,6 +153,10 @@ impl Uplink {
             cursor: 0,
             quota: None,
             asked: 0,
+            reserved: VecDeque::new(),
+            reserved_at: Time::ZERO,
+            reserved_quota: None,
+            reserved_asked: 0,
         }
     }
 
@@ -158,6 +177,8 @@ impl Uplink {
             room: 0,
             deficit: 0,
             in_ring: false,
+            kept: None,
+            counted: 0,
         });
     }
 
@@ -165,6 +186,7 @@ impl Uplink {
     pub fn leave(&mut self, slot: PeerSlot) {
         if let Some(lane) = self.lanes.get_mut(slot.0 as usize).and_then(Option::take) {
             self.unring(slot, lane.class);
+            self.reserved.retain(|other| *other != slot);
         }
     }
 
@@ -173,6 +195,9 @@ impl Uplink {
         let row = self.row(class);
         let Some(lane) = self.lane(slot).filter(|lane| lane.class != row) else { return };
         let old = std::mem::replace(&mut lane.class, row);
+        if lane.kept.is_some() {
+            return;
+        }
         lane.in_ring = false;
         self.unring(slot, old);
         self.enlist(slot);
@@ -228,6 +253,9 @@ impl Uplink {
         }
         self.quota = limited.then_some(0);
         self.asked = 0;
+        self.reserved_quota = self.quota;
+        self.reserved_asked = 0;
+        self.reserved_at = Time::ZERO;
         let turn = self.turn();
         for class in &mut self.classes {
             class.deficit = 0;
@@ -319,6 +347,10 @@ impl Uplink {
         let turn = self.turn();
         let Some(lane) = self.lane(slot) else { return };
         if lane.in_ring || lane.sendable().is_none() {
+            return;
+        }
+        if lane.kept.is_some() {
+            self.reserved_at = Time::ZERO;
             return;
         }
         lane.in_ring = true;

@@ -224,6 +224,10 @@ impl Node {
             | Output::Fetch { .. }
             | Output::StopFetch { .. }
             | Output::WebSeedDropped { .. }
+            | Output::SpeaksPay { .. }
+            | Output::PayReceived { .. }
+            | Output::Counted { .. }
+            | Output::ReservedQuotaWanted { .. }
             | Output::UploadQuotaWanted { .. } => {}
             Output::Send { .. } | Output::SendBlock { .. } | Output::Disconnect { .. } => {
                 unreachable!("handled by the pair")

@@ -18,6 +18,9 @@ use piecework_bencode::{Document, Kind, Limits, Mode, decode_prefix};
 /// The id of the extension handshake (BEP 10).
 pub const HANDSHAKE_ID: u8 = 0;
 
+/// Bytes of one message about payments at most; longer ones are ignored.
+pub const PAY_BYTES_MAX: usize = 1024;
+
 /// Values in one message: a handshake with a few hundred foreign extensions still passes.
 const MESSAGE_LIMITS: Limits = Limits { depth: 8, tokens: 1 << 12 };
 
@@ -32,11 +35,14 @@ pub enum Extension {
     DontHave,
     /// Whether the sender still downloads, while the connection lasts (BEP 21).
     UploadOnly,
+    /// Payments (docs/spec/pw_pay.md), whose messages are opaque here.
+    Pay,
 }
 
 impl Extension {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Metadata, Self::Pex, Self::DontHave, Self::UploadOnly];
+    pub const ALL: [Self; 5] =
+        [Self::Metadata, Self::Pex, Self::DontHave, Self::UploadOnly, Self::Pay];
 
     /// The name in the extension handshake.
     pub const fn name(self) -> &'static str {
@@ -45,6 +51,7 @@ impl Extension {
             Self::Pex => "ut_pex",
             Self::DontHave => "lt_donthave",
             Self::UploadOnly => "upload_only",
+            Self::Pay => "pw_pay",
         }
     }
 
@@ -55,6 +62,7 @@ impl Extension {
             Self::Pex => 2,
             Self::DontHave => 3,
             Self::UploadOnly => 4,
+            Self::Pay => 5,
         }
     }
 }
@@ -72,6 +80,8 @@ pub enum ExtensionMessage<'a> {
     DontHave(u32),
     /// The sender does, or does no longer, only upload (BEP 21).
     UploadOnly(bool),
+    /// About payments, unread.
+    Pay(&'a [u8]),
 }
 
 impl<'a> ExtensionMessage<'a> {
@@ -100,6 +110,8 @@ impl<'a> ExtensionMessage<'a> {
                 let [flag] = fixed(Extension::UploadOnly.name(), payload)?;
                 Self::UploadOnly(flag != 0)
             }
+            Extension::Pay if payload.len() > PAY_BYTES_MAX => return Ok(None),
+            Extension::Pay => Self::Pay(payload),
         }))
     }
 
@@ -111,6 +123,7 @@ impl<'a> ExtensionMessage<'a> {
             Self::Pex(pex) => pex.encode(),
             Self::DontHave(piece) => piece.to_be_bytes().to_vec(),
             Self::UploadOnly(flag) => vec![u8::from(*flag)],
+            Self::Pay(payload) => payload.to_vec(),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::connection::Stage;
 use crate::event::{PeerVerdict, TorrentKey, What};
 use crate::prepare::Metadata;
 use piecework_net::FRAME_BLOCKS_MAX;
-use piecework_swarm::{DialerInput, DropReason, Input, Output, Source as Gossip, Voter};
+use piecework_swarm::{DialerInput, DropReason, Input, Output, Part, Source as Gossip, Voter};
 use piecework_types::{Blame, Block, PeerSlot, Time};
 use std::net::SocketAddr;
 
@@ -100,7 +100,12 @@ impl Shard {
                 }
             }
             Output::SeenAs { from, ours } => self.shared.external.vote(Voter::Peer(from), ours),
-            Output::UploadQuotaWanted { bytes } => self.want_upload(key, bytes, now),
+            // Nothing tells the machine to speak of payments.
+            Output::SpeaksPay { .. } | Output::PayReceived { .. } | Output::Counted { .. } => {}
+            Output::UploadQuotaWanted { bytes } => self.want_upload(key, Part::Open, bytes, now),
+            Output::ReservedQuotaWanted { bytes } => {
+                self.want_upload(key, Part::Reserved, bytes, now);
+            }
         }
     }
 

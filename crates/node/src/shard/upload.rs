@@ -4,6 +4,7 @@ use super::Shard;
 use crate::event::TorrentKey;
 use piecework_disk::ReadNow;
 use piecework_net::FRAME_BYTES_MAX;
+use piecework_swarm::Part;
 use piecework_types::{Block, Time};
 use piecework_wire::{BLOCK_HEADER_BYTES, Request};
 use std::collections::VecDeque;
@@ -51,9 +52,11 @@ impl Shard {
     }
 
     /// The machine holds back so many bytes for want of quota.
-    pub(super) fn want_upload(&mut self, key: TorrentKey, bytes: u64, now: Time) {
+    pub(super) fn want_upload(&mut self, key: TorrentKey, part: Part, bytes: u64, now: Time) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
-        if torrent.quota.replace(bytes).is_none() {
+        let was_waiting = torrent.quota.is_wanted();
+        torrent.quota.set(part, Some(bytes));
+        if !was_waiting {
             self.hungry.push_back(key);
         }
         self.hungry_until = now;

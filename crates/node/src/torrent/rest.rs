@@ -4,6 +4,7 @@ use super::{Torrent, machine_config};
 use crate::config::{AddTorrent, Source};
 use crate::engine::Shared;
 use crate::event::{Phase, TorrentKey};
+use crate::limits::Quota;
 use crate::prepare::{Job, Metadata};
 use crate::setup::Resting;
 use crate::shard::ShardHandle;
@@ -106,7 +107,7 @@ impl Torrent {
         self.web_seeds.stop_all();
         self.late_reads = BTreeMap::new();
         self.peers = Slots::default();
-        self.quota = None;
+        self.quota = Quota::default();
         self.done_is_due = false;
     }
 

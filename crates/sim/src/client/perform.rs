@@ -60,6 +60,8 @@ impl Client {
                 self.web_seed_dropped(seed, &reason.to_string(), out);
             }
             Output::UploadQuotaWanted { bytes } => self.quota_wanted = bytes,
+            Output::ReservedQuotaWanted { bytes } => self.reserved_wanted = bytes,
+            Output::SpeaksPay { .. } | Output::PayReceived { .. } | Output::Counted { .. } => {}
             Output::LayerReceived { .. } | Output::SeenAs { .. } | Output::NodeTold { .. } => {}
         }
     }

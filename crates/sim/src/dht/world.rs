@@ -120,6 +120,7 @@ impl DhtWorld {
             uploaded: Vec::new(),
             web_bytes: Vec::new(),
             web_dropped: Vec::new(),
+            open_windows: (0, 0),
             dht: Some(self.report),
             violations: self.checkers.violations,
         }

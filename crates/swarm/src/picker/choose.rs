@@ -196,7 +196,7 @@ impl Picker {
             let open = self.rarity.commonest().find(|&piece| asker.have.contains(piece));
             return open.or_else(|| self.choose_any_partial(asker));
         }
-        if asker.is_suspect {
+        if asker.is_alone {
             return self.choose_open(asker).or_else(|| self.choose_any_partial(asker));
         }
         self.choose_shared(asker)
@@ -280,7 +280,7 @@ impl Picker {
             None => self.rarity.is_open(piece),
             Some(partial) if partial.is_untouched() => partial.rights.admits(asker.slot),
             Some(partial) => {
-                partial.missing() > 0 && partial.rights.admits(asker.slot) && !asker.is_suspect
+                partial.missing() > 0 && partial.rights.admits(asker.slot) && !asker.is_alone
             }
         }
     }

@@ -31,7 +31,7 @@ fn asker(slot: u32, have: &Bitfield) -> Asker<'_> {
         have,
         speed: Speed::Slow,
         is_snubbed: false,
-        is_suspect: false,
+        is_alone: false,
         side_by_side: 1,
         suggested: &[],
         queue_time: Duration::ZERO,
@@ -195,7 +195,7 @@ fn a_piece_that_failed_and_a_suspects_pieces_belong_to_one_peer() {
     let mut picker = experienced(2, 4);
     let all = Bitfield::full(6);
     picker.peer_joined(&all);
-    let suspect = Asker { is_suspect: true, ..asker(0, &all) };
+    let suspect = Asker { is_alone: true, ..asker(0, &all) };
     let mut work = Work::default();
     let alone = pick_pieces(&mut picker, &suspect, &mut work, 1)[0];
     let others = pick_pieces(&mut picker, &asker(1, &all), &mut Work::default(), 9);
@@ -381,7 +381,7 @@ impl Watched {
                 let asker = Asker {
                     speed,
                     is_snubbed: snubbed,
-                    is_suspect: suspect,
+                    is_alone: suspect,
                     side_by_side: side,
                     ..asker(slot, &self.have[slot as usize])
                 };

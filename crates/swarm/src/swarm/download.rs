@@ -19,6 +19,7 @@ impl Swarm {
     pub(super) fn ask(&mut self, slot: PeerSlot) {
         let side_by_side = self.side_by_side();
         let asked_max = self.asked_max();
+        let is_alone = self.is_alone(slot);
         let Some(peer) = self.peers.get_mut(slot) else { return };
         peer.is_queued = false;
         let Some(picker) = &mut self.picker else { return };
@@ -35,7 +36,7 @@ impl Swarm {
             have: &peer.have,
             speed: Speed::of(peer.requests.rate(), picker.grid().piece_length()),
             is_snubbed: peer.requests.is_snubbed(),
-            is_suspect: peer.is_suspect,
+            is_alone,
             side_by_side,
             suggested: &peer.suggested,
             queue_time: peer.requests.queue_time(),
@@ -89,6 +90,7 @@ impl Swarm {
             peer.received_at = self.now;
             let (block, standing) = peer.requests.take(request, self.now)?;
             peer.down.add(block.length.into(), self.now);
+            peer.note_came(block);
             Some((block, standing, peer.origin))
         });
         let (Some((block, standing, origin)), Some(picker)) = (taken, &mut self.picker) else {

@@ -21,6 +21,7 @@ impl Swarm {
             Some(ExtensionMessage::Metadata(message)) => self.metadata_message(slot, &message)?,
             Some(ExtensionMessage::Pex(pex)) => self.pex(slot, &pex)?,
             Some(ExtensionMessage::DontHave(index)) => self.lost_by_peer(slot, index)?,
+            Some(ExtensionMessage::Pay(payload)) => self.pay_received(slot, payload),
             Some(ExtensionMessage::UploadOnly(flag)) => {
                 if let Some(peer) = self.peers.get_mut(slot) {
                     peer.is_upload_only = flag;
@@ -52,6 +53,7 @@ impl Swarm {
             self.metadata.join(slot, handshake.metadata_bytes);
             self.request_metadata();
         }
+        self.notice_pay(slot);
         self.drop_if_useless(slot);
     }
 

@@ -144,7 +144,11 @@ impl Swarm {
         let Some(peer) = self.peers.get(slot) else { return };
         let exchanges_peers = self.exchanges_peers();
         let handshake = ExtensionHandshake {
-            ids: ExtensionIds::ours(|extension| exchanges_peers || extension != Extension::Pex),
+            ids: ExtensionIds::ours(|extension| match extension {
+                Extension::Pex => exchanges_peers,
+                Extension::Pay => self.config.carries_pay,
+                _ => true,
+            }),
             client: Some(CLIENT.to_owned()),
             requests_max: Some(self.config.reqq),
             metadata_bytes: self.metadata.known_bytes(),
@@ -169,6 +173,9 @@ impl Swarm {
             }
             Output::Send { slot: to, .. }
             | Output::SendBlock { slot: to, .. }
+            | Output::SpeaksPay { slot: to }
+            | Output::PayReceived { slot: to, .. }
+            | Output::Counted { slot: to }
             | Output::Disconnect { slot: to, .. } => *to != slot,
             Output::Store { .. }
             | Output::Discard { .. }
@@ -183,7 +190,8 @@ impl Swarm {
             | Output::PeersLearned { .. }
             | Output::NodeTold { .. }
             | Output::SeenAs { .. }
-            | Output::UploadQuotaWanted { .. } => true,
+            | Output::UploadQuotaWanted { .. }
+            | Output::ReservedQuotaWanted { .. } => true,
         });
         self.forget(slot);
     }
@@ -208,6 +216,7 @@ impl Swarm {
         self.asked_count -= u64::from(peer.requests.len());
         self.early_bytes -= peer.early_bytes();
         self.to_ask.retain(|other| *other != slot);
+        self.sole_peers -= usize::from(peer.is_sole);
         self.choker(ChokerInput::PeerLeft { slot });
         self.uplink.leave(slot);
         self.metadata.leave(slot);

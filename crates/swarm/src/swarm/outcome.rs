@@ -18,8 +18,12 @@ impl Swarm {
         let was_wanted = picker.wants(piece);
         self.take_back(piece);
         let Some(picker) = &mut self.picker else { return };
-        if !picker.verified(piece, &mut Vec::new()) {
+        let mut origins = Vec::new();
+        if !picker.verified(piece, &mut origins) {
             return;
+        }
+        if self.sole_peers > 0 {
+            self.count_verified(piece, &origins);
         }
         if self.smart_ban.waits_for(piece) {
             self.outputs.push_back(Output::DigestsWanted { piece });

@@ -88,6 +88,9 @@ impl Swarm {
     fn interested(&mut self, slot: PeerSlot, interested: bool) {
         if let Some(peer) = self.peers.get_mut(slot) {
             peer.is_interested = interested;
+            if peer.is_reserved {
+                return self.set_choking(slot);
+            }
             self.choker(ChokerInput::Interested { slot, interested });
         }
     }

@@ -80,9 +80,7 @@ impl Swarm {
             self.snub(slot);
         }
         let has_overlooked = self.forget_overlooked(slot);
-        if self.choker.is_unchoked(slot) {
-            self.classify(slot);
-        }
+        self.classify(slot);
         if was_paused || is_overdue || has_overlooked {
             self.ask_later(slot);
         }

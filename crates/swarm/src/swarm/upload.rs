@@ -55,8 +55,14 @@ impl Swarm {
     /// before the poll must not be unchoked any more.
     pub(super) fn carry_out(&mut self, decision: ChokerOutput) {
         let (ChokerOutput::Choke(slot) | ChokerOutput::Unchoke(slot)) = decision;
-        let choking = !self.choker.is_unchoked(slot);
+        self.set_choking(slot);
+    }
+
+    /// Tells the peer whether it is served, if that has changed.
+    pub(super) fn set_choking(&mut self, slot: PeerSlot) {
+        let is_unchoked = self.choker.is_unchoked(slot);
         let Some(peer) = self.peers.get_mut(slot) else { return };
+        let choking = !(is_unchoked || (peer.is_reserved && peer.is_interested));
         if choking == std::mem::replace(&mut peer.am_choking, choking) {
             return;
         }
@@ -73,6 +79,9 @@ impl Swarm {
 
     /// Serves the peer under the class of its turn.
     pub(super) fn classify(&mut self, slot: PeerSlot) {
+        if !self.choker.is_unchoked(slot) {
+            return;
+        }
         let is_optimistic = self.choker.is_optimistic(slot);
         let class = if is_optimistic { Class::ALTRUISTIC } else { Class::RECIPROCAL };
         self.uplink.set_class(slot, class);
@@ -80,7 +89,8 @@ impl Swarm {
 
     /// The next block that a peer has room for.
     pub(super) fn next_block(&mut self) -> Option<Output> {
-        let (slot, block) = self.uplink.poll()?;
+        let reserved = self.uplink.poll_reserved(self.now);
+        let (slot, block) = reserved.or_else(|| self.uplink.poll())?;
         self.note_sent(slot, block);
         Some(Output::SendBlock { slot, block })
     }
@@ -92,11 +102,17 @@ impl Swarm {
             peer.up.add(bytes, self.now);
             peer.sent_at = self.now;
         }
+        if self.peers.get(slot).is_some_and(|peer| peer.is_reserved) {
+            return self.count_sent(slot, block);
+        }
         self.choker(ChokerInput::Sent { slot, bytes });
     }
 
     /// What to ask of the shared upload limit, if that has changed.
     pub(super) fn next_quota(&mut self) -> Option<Output> {
-        self.uplink.quota_wanted().map(|bytes| Output::UploadQuotaWanted { bytes })
+        let reserved = self.uplink.reserved_quota_wanted(self.now);
+        let reserved = reserved.map(|bytes| Output::ReservedQuotaWanted { bytes });
+        reserved
+            .or_else(|| self.uplink.quota_wanted().map(|bytes| Output::UploadQuotaWanted { bytes }))
     }
 }

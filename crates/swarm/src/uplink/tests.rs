@@ -305,3 +305,76 @@ proptest! {
         }
     }
 }
+
+/// A limited uplink with `count` blocks queued for A and B, of which A has a reserve.
+fn with_reserve(rate: u64, until: u64, count: u32) -> Uplink {
+    let mut uplink = uplink();
+    uplink.set_limited(true);
+    for slot in [A, B] {
+        backlog(&mut uplink, slot, Class::RECIPROCAL, count);
+    }
+    uplink.set_reserve(A, Some(Reserve { rate, until }), Time::ZERO);
+    uplink
+}
+
+/// Bytes that A gets in a second of which each millisecond brings quota enough.
+fn second(uplink: &mut Uplink) -> u64 {
+    let mut sent = 0;
+    for milli in 0..1000 {
+        uplink.grant_reserved(1 << 20);
+        while let Some((slot, block)) = uplink.poll_reserved(Time::from_micros(milli * 1000)) {
+            assert_eq!(slot, A);
+            sent += u64::from(block.length);
+            uplink.count(slot, block.length.into());
+        }
+    }
+    sent
+}
+
+#[test]
+fn a_reserve_is_served_at_its_rate_and_the_classes_never_touch_it() {
+    let mut uplink = with_reserve(500_000, u64::MAX, 100);
+    let sent = second(&mut uplink);
+    assert!((484_000..=500_000 + 2 * QUANTUM_BYTES).contains(&sent), "{sent}");
+    uplink.grant(1 << 20);
+    assert_eq!(drain(&mut uplink).keys().copied().collect::<Vec<_>>(), [B]);
+}
+
+#[test]
+fn a_reserve_ends_at_its_count_and_goes_on_when_that_is_raised() {
+    let mut uplink = with_reserve(u64::MAX >> 8, 10 * QUANTUM_BYTES + 5, 40);
+    assert_eq!(second(&mut uplink), 10 * QUANTUM_BYTES);
+    assert_eq!(uplink.reserved_quota_wanted(Time::ZERO), None);
+    let more = Reserve { rate: u64::MAX >> 8, until: 25 * QUANTUM_BYTES };
+    uplink.set_reserve(A, Some(more), Time::ZERO);
+    assert_eq!(second(&mut uplink), 15 * QUANTUM_BYTES);
+    assert_eq!((uplink.counted(A), uplink.reserve_left(A)), (25 * QUANTUM_BYTES, 0));
+}
+
+#[test]
+fn without_quota_a_reserve_waits_and_asks_for_no_more_than_its_pace() {
+    let mut uplink = with_reserve(1000, u64::MAX, 40);
+    assert_eq!(uplink.poll_reserved(Time::ZERO), None);
+    assert_eq!(uplink.reserved_quota_wanted(Time::ZERO), Some(2 * QUANTUM_BYTES));
+    assert_eq!(uplink.reserved_quota_wanted(Time::ZERO), None);
+    uplink.grant_reserved(2 * QUANTUM_BYTES);
+    assert_eq!(uplink.poll_reserved(Time::ZERO), Some((A, block(0, 0))));
+    assert_eq!(uplink.poll_reserved(Time::ZERO), Some((A, block(0, 1))));
+    assert_eq!(uplink.poll_reserved(Time::ZERO), None);
+    let at = Time::from_micros(QUANTUM_BYTES * 1000);
+    assert_eq!(uplink.reserved_at(), at);
+    assert_eq!(uplink.reserved_quota_wanted(at), Some(QUANTUM_BYTES));
+}
+
+#[test]
+fn a_reserve_that_ends_leaves_its_queue_to_the_class_and_a_peer_that_leaves_takes_it_along() {
+    let mut uplink = with_reserve(1000, u64::MAX, 4);
+    uplink.set_reserve(A, None, Time::ZERO);
+    uplink.grant(1 << 20);
+    assert_eq!(drain(&mut uplink), BTreeMap::from([(A, 4), (B, 4)]));
+    let mut uplink = with_reserve(1000, u64::MAX, 4);
+    uplink.leave(A);
+    assert_eq!((uplink.reserved_at(), uplink.poll_reserved(Time::ZERO)), (Time::NEVER, None));
+    backlog(&mut uplink, A, Class::RECIPROCAL, 1);
+    assert_eq!((uplink.counted(A), uplink.reserve_left(A)), (0, 0));
+}

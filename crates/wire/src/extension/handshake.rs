@@ -19,10 +19,13 @@ pub struct ExtensionIds {
 }
 
 impl ExtensionIds {
-    /// Ours, for all extensions that `allowed` lets pass; the others are switched off.
+    /// Ours, for all extensions that `allowed` lets pass; the others are switched off. Payments are not even
+    /// mentioned unless they are on.
     pub fn ours(allowed: impl Fn(Extension) -> bool) -> Self {
-        let id =
-            |extension: Extension| Some(if allowed(extension) { extension.our_id() } else { 0 });
+        let id = |extension: Extension| match allowed(extension) {
+            true => Some(extension.our_id()),
+            false => (extension != Extension::Pay).then_some(0),
+        };
         Self { by_extension: Extension::ALL.map(id) }
     }
 
