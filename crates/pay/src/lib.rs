@@ -30,6 +30,7 @@ mod seal;
 mod seam;
 mod signature;
 mod talk;
+mod till;
 mod typed;
 mod window;
 
@@ -64,6 +65,10 @@ pub use seam::{
 };
 pub use signature::{SIGNATURE_BYTES, Signature};
 pub use talk::{FAULTS_MAX, Heard, MESSAGES, Met, SIGNED_MESSAGES, Start, Talk};
+pub use till::{
+    ACCOUNTS_MAX, AccountView, BuyerView, CHANNELS_MAX, FREE_PERMILLE_MIN, PEERS_MAX, TRADES_MAX,
+    Till, TillConfig,
+};
 pub use typed::{Bind, CloseLock, Delegate, Domain, Typed};
 pub use window::{DEFAULT, LATE, PATIENCE, WINDOW_MAX, Window, first_window};
 

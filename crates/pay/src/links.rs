@@ -104,6 +104,12 @@ impl Held {
         Ok(Self { number: 0, link: root, links })
     }
 
+    /// What was held when it was written down. It is not checked again.
+    #[must_use]
+    pub fn resume(number: u32, link: B256, links: u32) -> Self {
+        Self { number, link, links }
+    }
+
     /// How many links have come.
     #[must_use]
     pub fn number(&self) -> u32 {

@@ -196,7 +196,7 @@ pub struct Bid {
 /// What a seller gives for a bid, and the price from which byte on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Ask {
-    /// `a`: what a MiB costs.
+    /// `a`: what a MiB costs in the paid lane. In the free one bytes cost nothing, and this is for bidding.
     pub price: Price,
     /// `q`: the bid that it answers.
     pub bid: u32,

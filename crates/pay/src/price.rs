@@ -99,6 +99,12 @@ impl Bill {
         self.present().price
     }
 
+    /// The last price that was set, and the offset from which it holds.
+    #[must_use]
+    pub fn last_word(&self) -> (u64, Price) {
+        self.stretches.last().map_or_else(Default::default, |last| (last.from, last.price))
+    }
+
     /// Whether a price has been set that has not begun.
     #[must_use]
     pub fn is_changing(&self) -> bool {
@@ -116,6 +122,9 @@ impl Bill {
     pub fn set_price(&mut self, offset: u64, price: Price) {
         let from = offset.max(self.bytes).min(BILL_BYTES_MAX);
         self.stretches.retain(|stretch| stretch.from < from);
+        if self.stretches.last().is_some_and(|last| last.price == price) {
+            return;
+        }
         if self.stretches.len() == BILL_PRICES_MAX {
             self.make_room();
         }
@@ -131,7 +140,40 @@ impl Bill {
     /// What all of it costs, rounded up.
     #[must_use]
     pub fn due(&self) -> u128 {
-        self.present().sum(self.bytes).div_ceil(PRICE_BYTES)
+        self.cost(self.bytes)
+    }
+
+    /// What so many bytes from the first on cost at the prices set so far, rounded up.
+    #[must_use]
+    pub fn cost(&self, bytes: u64) -> u128 {
+        let bytes = bytes.min(BILL_BYTES_MAX);
+        let stretch = self.stretches.iter().rfind(|stretch| stretch.from <= bytes);
+        stretch.map_or(0, |stretch| stretch.sum(bytes)).div_ceil(PRICE_BYTES)
+    }
+
+    /// Bytes that have a price, from one offset to another.
+    #[must_use]
+    pub fn priced(&self, from: u64, to: u64) -> u64 {
+        let lengths = self
+            .ranges()
+            .filter(|(_, _, price)| price.0 > 0)
+            .map(|(start, end, _)| end.min(to).saturating_sub(start.max(from)));
+        lengths.sum()
+    }
+
+    /// The offset up to which `credit` bytes that have a price lie behind what `amount` pays for.
+    #[must_use]
+    pub fn limit(&self, amount: u128, credit: u64) -> u64 {
+        let (covered, mut credit) = (self.covered(amount), credit);
+        for (start, end, _) in self.ranges().filter(|(_, _, price)| price.0 > 0) {
+            let start = start.max(covered);
+            let length = end.saturating_sub(start);
+            if credit <= length && end > start {
+                return start + credit;
+            }
+            credit -= length.min(credit);
+        }
+        u64::MAX
     }
 
     /// How many bytes from the first on `amount` pays for, at the prices set so far. `u64::MAX` when it
@@ -160,6 +202,12 @@ impl Bill {
         } else {
             self.stretches.pop();
         }
+    }
+
+    /// Where each stretch begins and ends, and its price.
+    fn ranges(&self) -> impl Iterator<Item = (u64, u64, Price)> {
+        let ends = self.stretches.iter().skip(1).map(|next| next.from).chain([u64::MAX]);
+        self.stretches.iter().zip(ends).map(|(stretch, end)| (stretch.from, end, stretch.price))
     }
 
     fn present(&self) -> Stretch {

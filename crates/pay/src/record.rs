@@ -82,6 +82,8 @@ pub struct Sale {
     pub last: LastCheque,
     /// What the vault has paid on the channel, as far as it is known.
     pub paid: u128,
+    /// Since when something waits to be cashed, in seconds since 1970; 0 with nothing.
+    pub since: u64,
 }
 
 /// How an account has behaved towards us.

@@ -115,6 +115,13 @@ pub enum TillInput {
         /// All of it.
         bytes_per_second: u64,
     },
+    /// Which part of the last week the node was up, in thousandths: who is often away cashes sooner.
+    Uptime {
+        /// 1000 for all of it.
+        permille: u16,
+    },
+    /// The user has set the lowest ask.
+    Floor(Price),
     /// The chain told of an exit, a bond exit or a revocation of this account: cash at once.
     Exiting {
         /// In which money.

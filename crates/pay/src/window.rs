@@ -66,9 +66,9 @@ impl Window {
         }
     }
 
-    /// A payment is late: half, but no less than `link_bytes`, under which nothing could be paid.
+    /// A payment is late: half, but no less than two links, so that one can be paid while the next is used.
     pub fn halve(&mut self, link_bytes: u32) {
-        self.bytes = (self.bytes / 2).max(u64::from(link_bytes));
+        self.bytes = (self.bytes / 2).max(2 * u64::from(link_bytes));
         self.paid = 0;
     }
 }

@@ -80,6 +80,20 @@ fn free_bytes_are_covered_by_nothing_at_all() {
     assert_eq!((bill.covered(1), bill.covered(2)), (MIB + MIB / 2, u64::MAX));
 }
 
+#[test]
+fn credit_is_counted_in_bytes_that_have_a_price() {
+    let mut bill = Bill::default();
+    bill.set_price(MIB, price(4));
+    bill.set_price(3 * MIB, price(0));
+    bill.set_price(4 * MIB, price(1));
+    assert_eq!((bill.priced(0, 5 * MIB), bill.cost(5 * MIB)), (3 * MIB, 9));
+    // One of two MiB of the first price is paid; what is free in between is no credit.
+    assert_eq!((bill.limit(4, MIB), bill.limit(4, 2 * MIB)), (3 * MIB, 5 * MIB));
+    assert_eq!((bill.limit(0, 0), bill.limit(8, MIB)), (MIB, 5 * MIB));
+    bill.set_price(4 * MIB, price(0));
+    assert_eq!((bill.limit(4, MIB), bill.limit(4, MIB + 1)), (3 * MIB, u64::MAX));
+}
+
 /// Words of price, each after some bytes, ahead by some.
 fn words() -> impl Strategy<Value = Vec<(u64, u64, u128)>> {
     prop::collection::vec((0..4 * MIB, 0..4 * MIB, 0..5_000_000_u128), 0..24)

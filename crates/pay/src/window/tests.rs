@@ -45,7 +45,7 @@ fn a_late_payment_halves_it_and_what_was_paid_before_counts_no_more() {
     window.pay(MIB / 2 - 1, 10 * MIB);
     assert_eq!(window.bytes(), MIB / 2);
     (0..9).for_each(|_| window.halve(LINK));
-    assert_eq!(window.bytes(), u64::from(LINK));
+    assert_eq!(window.bytes(), 2 * u64::from(LINK));
 }
 
 #[test]
