@@ -118,7 +118,7 @@ impl Purse {
     pub fn restore(&mut self, records: impl IntoIterator<Item = Record>) {
         for record in records {
             if let Record::Purchase(purchase) = record {
-                self.books.restore(purchase);
+                self.books.restore(*purchase);
             }
         }
     }

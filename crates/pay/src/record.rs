@@ -27,9 +27,9 @@ pub struct Write {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     /// A buyer's channel, by network, payee and number.
-    Purchase(Purchase),
+    Purchase(Box<Purchase>),
     /// A seller's channel, by network, payer and number.
-    Sale(Sale),
+    Sale(Box<Sale>),
     /// How an account has behaved, by network and account.
     Standing(Standing),
     /// A line of the ledger. Lines of one side, torrent, network, counterparty and channel add up.

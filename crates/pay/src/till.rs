@@ -160,7 +160,7 @@ impl Till {
                     let account = self.accounts.entry(key).or_default();
                     if account.make_room() || account::worth(&sale.last) > sale.paid {
                         let value = account::worth(&sale.last);
-                        account.sales.insert(cheque.channel, Shelf::restored(sale, value));
+                        account.sales.insert(cheque.channel, Shelf::restored(*sale, value));
                     }
                 }
                 Record::Standing(standing) => {

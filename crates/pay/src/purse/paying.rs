@@ -224,7 +224,7 @@ impl Purse {
                 at_once,
             );
         }
-        self.write(Record::Purchase(purchase), at_once)
+        self.write(Record::Purchase(Box::new(purchase)), at_once)
     }
 
     /// Puts on the bill what came, and pays every whole link that is owed.

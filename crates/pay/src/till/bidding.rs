@@ -24,9 +24,9 @@ impl Till {
         let is_served = deal.rate.is_some();
         if bid.price == Price::default() || bid.price < ask {
             if is_served {
-                self.leave_lane(peer)
+                self.leave_lane(peer);
             } else {
-                self.answer_free(peer)
+                self.answer_free(peer);
             }
             return;
         }
@@ -89,7 +89,7 @@ impl Till {
                 _ if rate > 0 => self.apply(peer, rate, allocation.price),
                 Some((Some(_), ..)) => self.leave_lane(peer),
                 Some((None, answered, number)) if answered != Some(number) => {
-                    self.answer_free(peer)
+                    self.answer_free(peer);
                 }
                 _ => {}
             }

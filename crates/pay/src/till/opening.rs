@@ -226,7 +226,7 @@ impl Till {
         let (account, cheque, bid) = (opening.account, opening.cheque, opening.bid);
         let (authority, torrent) = (opening.authority, meeting.torrent);
         let (offered, delegation) = (opening.open.last, opening.open.delegation);
-        let Some(last) = offered.or(cheque.map(unlinked)) else { return };
+        let Some(last) = offered.or_else(|| cheque.map(unlinked)) else { return };
         if !self.make_room(&account, key.channel) {
             self.turn_down(peer, (RefusedCode::RateLimited, "too many channels"));
             return;

@@ -57,7 +57,7 @@ impl Till {
 
     fn check_further(&self, peer: PeerKey, signed: &SignedCheque) -> Result<(), No> {
         let bad = |text| (RefusedCode::BadSignature, text);
-        let (_, deal, shelf) = self.parts(peer).ok_or(bad("nothing is open"))?;
+        let (_, deal, shelf) = self.parts(peer).ok_or_else(|| bad("nothing is open"))?;
         if signed.cheque.channel != deal.channel {
             return Err(bad("the cheque is of another channel than the opening"));
         }
@@ -117,7 +117,7 @@ impl Till {
         shelf.entered = shelf.value();
         let (sale, peer) = (shelf.sale.clone(), shelf.peer);
         let deal = peer.and_then(|peer| self.trades.get_mut(&peer)).and_then(|it| it.deal_mut());
-        let (bytes, price) = deal.map_or((0, crate::Price::default()), |deal| {
+        let (bytes, price) = deal.map_or_else(Default::default, |deal| {
             (std::mem::take(&mut deal.sold), deal.bill.price())
         });
         if amount > 0 || bytes > 0 {
@@ -133,7 +133,7 @@ impl Till {
             };
             self.outbox.write(Record::Entry(entry), at_once);
         }
-        Some(self.outbox.write(Record::Sale(sale), at_once))
+        Some(self.outbox.write(Record::Sale(Box::new(sale)), at_once))
     }
 
     /// The buyer wants nothing more: what it folded is cashed.

@@ -231,6 +231,8 @@ impl Till {
         deal.bill.set_price(bytes, Price::default());
         deal.limit = bytes;
         deal.barred_until = now + ROUND;
+        // Who has used up its credit has to pay before it bids again.
+        deal.is_suspended |= deal.pause.is_some();
         self.given = self.given.saturating_sub(rate);
         self.serve(peer);
         self.answer_free(peer);

@@ -170,7 +170,7 @@ impl Desk {
             match write.record {
                 Record::Purchase(purchase) => {
                     let cheque = purchase.signed.cheque;
-                    self.drive.insert((cheque.payee, cheque.channel), purchase);
+                    self.drive.insert((cheque.payee, cheque.channel), *purchase);
                 }
                 Record::Entry(entry) => self.spent += entry.amount,
                 Record::Sale(_) | Record::Standing(_) => panic!("a seller's record"),
@@ -354,7 +354,7 @@ impl Desk {
     pub(super) fn crashes(&mut self, config: PurseConfig, entropy: [u8; 32]) {
         self.on_way.clear();
         self.purse = Purse::new(config, entropy);
-        self.purse.restore(self.drive.values().cloned().map(Record::Purchase));
+        self.purse.restore(self.drive.values().cloned().map(Box::new).map(Record::Purchase));
         self.funds(Some(facts()));
     }
 }

@@ -90,7 +90,7 @@ fn run(deeds: &[(usize, Deed)], limit: u128) {
                 *slot = Some(buyer);
             }
             (Deed::Bid(price, rate), Some(buyer)) => {
-                buyer.bid(&mut shop, *price, *rate, numbers as u32)
+                buyer.bid(&mut shop, *price, *rate, numbers as u32);
             }
             (Deed::Serve(permille), Some(buyer)) => {
                 world.hear(&shop);

@@ -105,6 +105,22 @@ fn a_late_payment_halves_the_window_then_the_lane_is_free_then_the_account_is_ba
 }
 
 #[test]
+fn who_has_used_up_its_credit_does_not_get_the_lane_again_by_another_bid() {
+    let mut shop = Shop::open();
+    let buyer = Buyer::new(10, 1);
+    buyer.come(&mut shop);
+    let limit = shop.limit(buyer.peer).unwrap();
+    shop.serve(buyer.peer, limit);
+    buyer.bid(&mut shop, 0, 0, 2);
+    buyer.bid(&mut shop, 1000, MIB, 3);
+    shop.seconds(59);
+    assert_eq!(shop.service[&buyer.peer], Service::Free);
+    assert_eq!(shop.till.accounts().next().unwrap().defaults, 0);
+    shop.seconds(1);
+    assert_eq!(shop.till.accounts().next().unwrap().defaults, 1);
+}
+
+#[test]
 fn who_pays_in_time_again_has_the_lane_again() {
     let mut shop = Shop::open();
     let mut buyer = Buyer::new(10, 1);

@@ -190,7 +190,7 @@ impl Shop {
             match record {
                 Record::Entry(entry) => *sums.entry(entry.channel).or_default() += entry.amount,
                 Record::Sale(sale) => {
-                    sales.insert(sale.last.signed.cheque.channel, sale.clone());
+                    sales.insert(sale.last.signed.cheque.channel, (**sale).clone());
                 }
                 Record::Standing(_) | Record::Purchase(_) => {}
             }
