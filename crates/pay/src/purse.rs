@@ -184,12 +184,14 @@ impl Purse {
         }
         let spent = self.books.torrent(&wish.torrent).value;
         let torrent = self.torrents.entry(wish.torrent).or_default();
+        let lane = torrent.wish.map(|old| old.lane);
         torrent.want(wish, spent);
         if torrent.target() == 0 {
             for peer in torrent.peers.clone() {
                 self.withdraw(peer);
             }
         }
+        self.bid_anew(&wish.torrent, lane != Some(wish.lane));
         self.engage(&wish.torrent);
     }
 
@@ -199,6 +201,7 @@ impl Purse {
         for peer in known.peers.clone() {
             self.end(peer, CloseReason::Done);
         }
+        self.engage(&torrent);
         self.tidy(&torrent);
     }
 

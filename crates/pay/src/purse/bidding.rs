@@ -205,6 +205,31 @@ impl Purse {
         }
     }
 
+    /// Another wish: no bid stays over its highest price, and with another lane all are made anew.
+    pub(super) fn bid_anew(&mut self, torrent: &TorrentKey, is_other_lane: bool) {
+        let Some(known) = self.torrents.get(torrent) else { return };
+        let (target, cap) = (known.target(), known.cap(self.median()));
+        for peer in self.engaged(torrent) {
+            let Some((trade, deal)) = self.open(peer) else { continue };
+            let Some(known) = self.torrents.get(torrent) else { continue };
+            let (ask, last) = (trade.ask().unwrap_or_default(), deal.bid);
+            if ask > cap {
+                self.withdraw(peer);
+                continue;
+            }
+            if !is_other_lane && last.price <= cap {
+                continue;
+            }
+            let price = known.first_bid(ask, cap).max(Price::UNIT);
+            let rate = if target == u64::MAX { 0 } else { target };
+            let payable = self.payable(trade).map_or(0, |(payable, _)| payable);
+            let bid = Bid { price, rate, spend: spend(price, rate, payable), number: 0 };
+            let Some(deal) = self.deal_mut(peer) else { continue };
+            let bid = deal.bid(bid);
+            self.say(peer, WriteId::default(), Message::Bid(bid));
+        }
+    }
+
     fn engaged(&self, torrent: &TorrentKey) -> Vec<PeerKey> {
         let Some(known) = self.torrents.get(torrent) else { return Vec::new() };
         let is_engaged = |peer: &&PeerKey| self.trades.get(*peer).is_some_and(Trade::is_engaged);

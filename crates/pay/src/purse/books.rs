@@ -4,6 +4,7 @@
 //! a live cheque still has. A budget is compared with that, so that it holds whatever happens. What was
 //! revealed up to the last crash is not known to the link: a record's `at_most` counts as committed.
 
+use super::trade::Trade;
 use crate::{Links, Network, Purchase, Seed, SignedCheque, TorrentKey};
 use alloy_primitives::{Address, B256};
 use std::collections::BTreeMap;
@@ -137,20 +138,21 @@ impl Books {
         self.channels.get(key)
     }
 
-    /// The channel to go on with: of the same torrent, account and epoch, and of no other connection.
+    /// The channel to go on with: of the same torrent, account and epoch, of no other connection, and not closed here.
     pub(super) fn idle(
         &self,
         payer_key: &PayerKey,
         payee: Address,
-        torrent: &TorrentKey,
         epoch: u64,
+        trade: &Trade,
     ) -> Option<ChannelKey> {
         let first = ChannelKey { network: payer_key.network, payee, number: 0 };
         let last = ChannelKey { number: u64::MAX, ..first };
         let channels = self.channels.range(first..=last).filter(|(_, channel)| {
             !channel.is_used
                 && channel.payer_key() == *payer_key
-                && channel.purchase.torrent == *torrent
+                && channel.purchase.torrent == trade.meeting.torrent
+                && !trade.closed.contains(&channel.purchase.signed.cheque.channel)
                 && channel.purchase.signed.cheque.epoch == epoch
         });
         channels.max_by_key(|(_, channel)| channel.value()).map(|(key, _)| *key)

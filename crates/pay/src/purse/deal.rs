@@ -43,6 +43,8 @@ pub(super) struct Deal {
     pub(super) ask: Option<Ask>,
     /// The seller's answer to the opening has come.
     pub(super) is_accepted: bool,
+    /// When a new cheque was last signed for a price that had moved.
+    pub(super) moved_at: Option<Time>,
     /// The bid is withdrawn; what still comes is paid until then.
     pub(super) drains_until: Option<Time>,
     /// What may be revealed by what is on the drive, and by what is not yet there.
@@ -68,6 +70,7 @@ impl Deal {
             bid: Bid::default(),
             ask: None,
             is_accepted: false,
+            moved_at: None,
             sure: 0,
             pending: VecDeque::new(),
             drains_until: None,
@@ -223,6 +226,12 @@ impl Deal {
             self.sure = self.sure.max(at_most);
         }
         value <= self.sure
+    }
+
+    /// The seller has had the time to end the paid lane: what comes from now on is free.
+    pub(super) fn end_lane(&mut self) {
+        self.bill.set_price(0, Price::default());
+        (self.links, self.drains_until) = (None, None);
     }
 
     /// Billed at a price since it was last asked, and the price of the last of it.

@@ -48,6 +48,10 @@ impl Purse {
             Message::Close { channel, .. } => {
                 if self.open(peer).is_some_and(|(_, deal)| deal.channel.number == channel) {
                     self.end(peer, CloseReason::Done);
+                    // It may offer terms again.
+                    if let Some(trade) = self.trades.get_mut(&peer) {
+                        trade.offer = None;
+                    }
                 }
             }
             Message::Refused(refused) => self.hear_refused(peer, &refused),
@@ -156,7 +160,12 @@ impl Purse {
             | RefusedCode::DelegationExpired
             | RefusedCode::WrongPayee
             | RefusedCode::Disagree
-            | RefusedCode::Other(_) => self.end(peer, CloseReason::Done),
+            | RefusedCode::Other(_) => {
+                self.end(peer, CloseReason::Done);
+                if let Some(trade) = self.trades.get_mut(&peer) {
+                    trade.stage = Stage::Ended;
+                }
+            }
         }
     }
 }

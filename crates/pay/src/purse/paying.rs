@@ -1,9 +1,9 @@
 //! Cheques and links: channels opened, continued and folded, and what is owed paid.
 
-use super::Purse;
 use super::books::ChannelKey;
 use super::deal::{Deal, count_of, unit_of};
 use super::trade::{Stage, Trade};
+use super::{Purse, ROUND};
 use crate::{
     Bid, Bind, Cheque, CloseReason, Entry, Hold, LastCheque, Links, Message, Open, PeerKey, Price,
     Record, Seed, Side, SignedCheque, TorrentKey, WriteId,
@@ -97,7 +97,7 @@ impl Purse {
         let Some(offer) = &trade.offer else { return };
         let (torrent, account) = (trade.meeting.torrent, &self.accounts[offer.account]);
         let (payee, epoch, window) = (offer.terms.payee, account.epoch(), offer.terms.window);
-        let last = self.books.idle(&account.payer_key, payee, &torrent, epoch);
+        let last = self.books.idle(&account.payer_key, payee, epoch, trade);
         let Some(key) = last.or_else(|| self.new_channel(peer)) else { return };
         let start = self.books.channel(&key).map_or(0, |channel| channel.value());
         let last = self.books.channel(&key).map(|channel| LastCheque {
@@ -242,7 +242,7 @@ impl Purse {
             return;
         }
         self.reveal_owed(peer);
-        if self.is_cheque_spent(peer)
+        if (self.is_chain_at_its_end(peer) || self.has_price_moved(peer))
             && let Some((_, deal)) = self.open(peer)
         {
             let value = self.books.channel(&deal.channel).map_or(0, |it| it.value());
@@ -280,15 +280,28 @@ impl Purse {
         self.tell_nearly_spent(&torrent);
     }
 
-    fn is_cheque_spent(&self, peer: PeerKey) -> bool {
+    fn is_chain_at_its_end(&self, peer: PeerKey) -> bool {
+        let deal = self.open(peer).map(|(_, deal)| deal).filter(|deal| deal.is_bidding());
+        let channel = deal.and_then(|deal| self.books.channel(&deal.channel));
+        channel.is_some_and(|it| it.purchase.revealed == it.purchase.signed.cheque.links)
+    }
+
+    /// Whether a link is worth far from what it should be. A seller that moves its price to and fro gets no
+    /// signature each time.
+    fn has_price_moved(&mut self, peer: PeerKey) -> bool {
+        let now = self.now;
         let Some((trade, deal)) = self.open(peer) else { return false };
         let (Some(offer), Some(channel)) = (&trade.offer, self.books.channel(&deal.channel)) else {
             return false;
         };
         let cheque = &channel.purchase.signed.cheque;
-        let is_end = channel.purchase.revealed == cheque.links;
         let is_off = |ask| deal.is_off(cheque.unit, ask, offer.terms.link_bytes);
-        deal.is_bidding() && (is_end || trade.ask().is_some_and(is_off))
+        let is_early = deal.moved_at.is_some_and(|at| now.since(at) < ROUND);
+        let has_moved = deal.is_bidding() && !is_early && trade.ask().is_some_and(is_off);
+        if has_moved && let Some(deal) = self.deal_mut(peer) {
+            deal.moved_at = Some(now);
+        }
+        has_moved
     }
 
     /// Withdraws a bid while all that is under way can still be paid.
@@ -347,7 +360,7 @@ impl Purse {
             }
         }
         if let Some(deal) = self.deal_mut(peer) {
-            (deal.links, deal.drains_until) = (None, None);
+            deal.end_lane();
         }
     }
 
@@ -372,7 +385,7 @@ impl Purse {
         self.say(peer, WriteId::default(), Message::Close { channel, reason });
         self.drop_deal(peer);
         if let Some(trade) = self.trades.get_mut(&peer) {
-            trade.stage = Stage::Ended;
+            trade.close(channel);
         }
     }
 

@@ -12,6 +12,9 @@ use std::collections::VecDeque;
 /// Messages to one seller that wait for the drive, at most: then only what replaces one is added.
 const POSTS_MAX: usize = 64;
 
+/// Channels that are opened on one connection at most: sellers need not listen to more.
+const OPENINGS_MAX: usize = 8;
+
 /// What waits to be said, or to be told the swarm, until a write is on the drive.
 #[derive(Debug)]
 enum Post {
@@ -63,6 +66,8 @@ pub(super) struct Trade {
     pub(super) slow_rounds: u8,
     /// Nothing is bid before.
     pub(super) barred_until: Time,
+    /// Channels that were closed here: nothing more is bought on them on this connection.
+    pub(super) closed: Vec<u64>,
     posts: VecDeque<(WriteId, Post)>,
 }
 
@@ -77,8 +82,16 @@ impl Trade {
             counted: 0,
             slow_rounds: 0,
             barred_until: Time::ZERO,
+            closed: Vec::new(),
             posts: VecDeque::new(),
         }
+    }
+
+    /// A channel was closed: the next opening has another.
+    pub(super) fn close(&mut self, channel: u64) {
+        self.closed.push(channel);
+        let is_last = self.closed.len() == OPENINGS_MAX;
+        self.stage = if is_last { Stage::Ended } else { Stage::Met };
     }
 
     pub(super) fn deal(&self) -> Option<&Deal> {

@@ -95,6 +95,23 @@ fn a_medium_lane_bids_up_to_five_quarters_of_the_median_and_a_fast_one_three_tim
 }
 
 #[test]
+fn another_lane_or_highest_price_is_bid_at_once() {
+    let mut desk = medium(&[100]);
+    desk.gives(1, 100, 0);
+    desk.put(PurseInput::Want(wish(Lane::Fast)));
+    let bid = desk.bid(1).unwrap();
+    assert_eq!((bid.price, bid.rate, bid.spend), (price(125), 0, 1_000_000));
+    desk.put(PurseInput::Want(Wish { price_max: price(110), ..wish(Lane::Fast) }));
+    assert_eq!(bids(&desk, 1..=1), [110]);
+    // The same again says nothing.
+    let said = desk.said.len();
+    desk.put(PurseInput::Want(Wish { price_max: price(110), ..wish(Lane::Fast) }));
+    assert_eq!(desk.said.len(), said);
+    desk.put(PurseInput::Want(Wish { price_max: price(99), ..wish(Lane::Fast) }));
+    assert_eq!((bids(&desk, 1..=1), desk.holds().last()), (vec![0], Some(&Some(Hold::Price))));
+}
+
+#[test]
 fn nothing_is_bought_over_the_highest_price() {
     let mut desk = Desk::new();
     desk.put(PurseInput::Buy(true));

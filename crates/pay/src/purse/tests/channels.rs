@@ -56,6 +56,14 @@ fn a_cheque_stays_while_the_price_moves_little_and_is_new_when_it_moves_far() {
     desk.came(1, 5 * LINK, 5 * LINK);
     assert_eq!((desk.cheque(1).unit, desk.cheque(1).cumulative), (125, 500));
     assert_eq!(desk.claimable(), 625);
+    // To and fro within ten seconds: no signature each time.
+    let said = desk.said.len();
+    for turn in 0..10 {
+        desk.gives(1, [1_000, 100][turn % 2], 5 * LINK);
+    }
+    assert_eq!((desk.said.len(), desk.cheque(1).unit), (said, 125));
+    desk.passes(10);
+    assert_eq!(desk.cheque(1).unit, 25);
 }
 
 #[test]

@@ -195,6 +195,15 @@ fn switching_off_pays_what_is_owed_and_says_no_more() {
     desk.came(1, 50 * LINK, 50 * LINK);
     desk.passes(20);
     assert_eq!((desk.claimable(), desk.names(1).len()), (77, 4));
+    // On again, on another channel.
+    let closed = desk.cheque(1).channel;
+    desk.put(PurseInput::Buy(true));
+    desk.funds(Some(facts()));
+    assert_eq!((desk.names(1).len(), desk.cheque(1).cumulative), (7, 0));
+    assert_ne!(desk.cheque(1).channel, closed);
+    desk.gives(1, 100, 50 * LINK);
+    desk.came(1, 51 * LINK, 51 * LINK);
+    assert_eq!(desk.claimable(), 77 + 25);
 }
 
 #[test]
@@ -208,6 +217,21 @@ fn switching_off_before_the_opening_has_left_says_nothing_at_all() {
     desk.syncs = true;
     desk.put(PurseInput::Buy(true));
     assert_eq!(desk.names(1), ["open", "cheque", "bid"]);
+}
+
+#[test]
+fn what_comes_in_the_free_lane_is_not_billed_when_buying_begins_again() {
+    let mut desk = Desk::paid(Lane::Fast);
+    desk.came(1, 4 * LINK, 4 * LINK);
+    desk.put(PurseInput::Want(wish(Lane::Slow)));
+    // The seller never says that the lane has ended.
+    desk.came(1, 5 * LINK, 5 * LINK);
+    desk.passes(6);
+    desk.came(1, 40 * LINK, 40 * LINK);
+    desk.put(PurseInput::Want(wish(Lane::Fast)));
+    desk.gives(1, 100, 40 * LINK);
+    desk.came(1, 41 * LINK, 41 * LINK);
+    assert_eq!(desk.claimable(), 150);
 }
 
 #[test]
