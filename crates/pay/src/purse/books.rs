@@ -138,7 +138,8 @@ impl Books {
         self.channels.get(key)
     }
 
-    /// The channel to go on with: of the same torrent, account and epoch, of no other connection, and not closed here.
+    /// The channel to go on with: of the same torrent, account and epoch, of no other connection, and not
+    /// closed on this one.
     pub(super) fn idle(
         &self,
         payer_key: &PayerKey,

@@ -48,10 +48,8 @@ impl Purse {
             Message::Close { channel, .. } => {
                 if self.open(peer).is_some_and(|(_, deal)| deal.channel.number == channel) {
                     self.end(peer, CloseReason::Done);
-                    // It may offer terms again.
-                    if let Some(trade) = self.trades.get_mut(&peer) {
-                        trade.offer = None;
-                    }
+                    // It may sell again, under the same terms.
+                    self.bar(peer, BAR);
                 }
             }
             Message::Refused(refused) => self.hear_refused(peer, &refused),

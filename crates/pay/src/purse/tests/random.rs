@@ -51,6 +51,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let from = prop_oneof![30 => 0..100_000_i64, 1 => -400_000..0_i64];
     let bytes = prop_oneof![3 => 0..4 * LINK, 1 => 0..30 * LINK];
     let more = prop_oneof![6 => -600_000..500_000_i64, 1 => 500_000..900_000_i64];
+    let budget = prop_oneof![3 => Just(100_u128), 1 => 0..=100_u128];
     let step = prop_oneof![
         4 => (peer(), 90..110_u128, 0..5_u32, 0..3_u32).prop_map(|(peer, ask, window, piece)| {
             let (window, piece) = ((256 << 10) * (window + 1), (16 << 10) << (4 * piece));
@@ -72,7 +73,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => peer().prop_map(|peer| Step::Closes { peer }),
         1 => peer().prop_map(|peer| Step::Corrupt { peer }),
         1 => peer().prop_map(|peer| Step::Refuses { peer }),
-        2 => (1..4_u8, prop_oneof![3 => Just(100_u128), 1 => 0..=100_u128]).prop_map(|(lane, budget_percent)| Step::Wants { lane, budget_percent }),
+        2 => (1..4_u8, budget).prop_map(|(lane, budget_percent)| {
+            Step::Wants { lane, budget_percent }
+        }),
         1 => prop_oneof![3 => Just(true), 1 => Just(false)].prop_map(Step::Buy),
         4 => (1..40_u64).prop_map(|seconds| Step::Passes { seconds }),
         6 => Just(Step::Sync),
