@@ -60,6 +60,8 @@ pub(crate) struct Peer {
     pub(crate) suggested: Vec<PieceIndex>,
     /// It contributed to a piece that failed.
     pub(crate) is_suspect: bool,
+    /// It was told that we speak of payments.
+    pub(crate) told_pay: bool,
     /// Both sides speak of payments.
     pub(crate) speaks_pay: bool,
     /// A part of the uplink is kept for it.
@@ -117,6 +119,7 @@ impl Peer {
             allowed_to_it: Vec::new(),
             suggested: Vec::new(),
             is_suspect: false,
+            told_pay: false,
             speaks_pay: false,
             is_reserved: false,
             report_at: 0,

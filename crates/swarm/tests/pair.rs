@@ -5,7 +5,9 @@
 use piecework_bencode::encode_dict;
 use piecework_hash::{sha1, sha256};
 use piecework_metainfo::{Info, PieceLayers};
-use piecework_swarm::{Config, Content, DropReason, Hello, Input, Output, StreamWindow, Swarm};
+use piecework_swarm::{
+    Config, Content, DropReason, Hello, Input, Output, PeerCounts, Reserve, StreamWindow, Swarm,
+};
 use piecework_types::{
     Bitfield, Block, ChunkId, InfoHashes, PeerId, PeerSlot, PieceGrid, PieceIndex, Time,
 };
@@ -47,6 +49,9 @@ struct Log {
     dropped: Option<DropReason>,
     requests: Vec<piecework_wire::Request>,
     haves: Vec<u32>,
+    speaks: usize,
+    carried: Vec<Vec<u8>>,
+    counted: usize,
 }
 
 struct Pair {
@@ -217,6 +222,9 @@ impl Node {
             }
             Output::LayerReceived { .. } => self.log.layers += 1,
             Output::WantedComplete => self.log.complete += 1,
+            Output::SpeaksPay { .. } => self.log.speaks += 1,
+            Output::PayReceived { payload, .. } => self.log.carried.push(payload),
+            Output::Counted { .. } => self.log.counted += 1,
             Output::Discard { .. } | Output::DigestsWanted { .. } | Output::Ban { .. } => {}
             Output::PeersLearned { .. }
             | Output::SeenAs { .. }
@@ -224,9 +232,6 @@ impl Node {
             | Output::Fetch { .. }
             | Output::StopFetch { .. }
             | Output::WebSeedDropped { .. }
-            | Output::SpeaksPay { .. }
-            | Output::PayReceived { .. }
-            | Output::Counted { .. }
             | Output::ReservedQuotaWanted { .. }
             | Output::UploadQuotaWanted { .. } => {}
             Output::Send { .. } | Output::SendBlock { .. } | Output::Disconnect { .. } => {
@@ -422,4 +427,54 @@ fn everything_there_already_is_complete_at_once() {
     let mut seed = Node::seed(&torrent);
     let said: Vec<_> = std::iter::from_fn(|| seed.swarm.poll()).collect();
     assert!(matches!(said[..], [Output::WantedComplete]), "{said:?}");
+}
+
+#[test]
+fn a_reserve_ends_at_its_count_on_both_sides_and_the_rest_follows_when_it_is_raised() {
+    let torrent = Torrent::v1(4_000_000, 65_536);
+    let mut nodes = [Node::seed(&torrent), Node::leech(&torrent)];
+    nodes.iter_mut().for_each(|node| node.swarm.handle(Input::CarryPay(true), Time::ZERO));
+    let mut pair = Pair::new(nodes);
+    let reserve = |until| {
+        let reserve = Some(Reserve { rate: 1 << 20, until });
+        Input::Reserve { slot: SLOT, reserve }
+    };
+    let counts = |pair: &Pair, at: usize| pair.nodes[at].swarm.counts(SLOT).unwrap();
+    pair.give(1, Input::Sole { slot: SLOT, is_sole: true });
+    for until in [1_000_000, 3_000_000] {
+        pair.give(0, reserve(until));
+        pair.run(Duration::from_secs(4));
+        let sent = counts(&pair, 0).sent;
+        assert!(sent <= until && until - sent < 16 * 1024, "{sent} of {until}");
+        let PeerCounts { came, verified, .. } = counts(&pair, 1);
+        assert!(came == sent && verified <= came && came - verified < 65_536, "{verified}");
+        assert_eq!(pair.nodes[1].log.complete, 0, "what is not kept for it waits");
+    }
+    assert!(pair.nodes[1].log.counted > 10 && pair.nodes[0].log.counted > 1);
+    pair.give(1, Input::SendPay { slot: SLOT, payload: b"a bid".to_vec() });
+    pair.give(0, reserve(u64::MAX));
+    pair.run(Duration::from_secs(20));
+    assert_eq!(pair.nodes.each_ref().map(|node| node.log.speaks), [1, 1]);
+    assert_eq!(pair.nodes[0].log.carried, [b"a bid"]);
+    assert_complete(&pair);
+}
+
+#[test]
+fn payments_that_are_switched_off_are_spoken_of_no_more() {
+    let torrent = Torrent::v1(4_000_000, 65_536);
+    let mut nodes = [Node::seed(&torrent), Node::leech(&torrent)];
+    // So slow that it lasts.
+    nodes[0].swarm.handle(Input::UploadLimited(true), Time::ZERO);
+    let mut pair = Pair::new(nodes);
+    pair.run(Duration::from_secs(1));
+    assert_eq!(pair.nodes.each_ref().map(|node| node.log.speaks), [0, 0]);
+    pair.give(0, Input::CarryPay(true));
+    pair.give(1, Input::CarryPay(true));
+    pair.run(Duration::from_secs(1));
+    assert_eq!(pair.nodes.each_ref().map(|node| node.log.speaks), [1, 1]);
+    pair.give(1, Input::CarryPay(false));
+    pair.run(Duration::from_secs(1));
+    pair.give(0, Input::SendPay { slot: SLOT, payload: b"a bid".to_vec() });
+    pair.run(Duration::from_secs(1));
+    assert!(pair.nodes[1].log.carried.is_empty());
 }

@@ -143,12 +143,16 @@ impl Swarm {
     pub(super) fn send_extension_handshake(&mut self, slot: PeerSlot) {
         let Some(peer) = self.peers.get(slot) else { return };
         let exchanges_peers = self.exchanges_peers();
+        let mut ids = ExtensionIds::ours(|extension| match extension {
+            Extension::Pex => exchanges_peers,
+            Extension::Pay => self.config.carries_pay,
+            _ => true,
+        });
+        if peer.told_pay && !self.config.carries_pay {
+            ids = ids.without(Extension::Pay);
+        }
         let handshake = ExtensionHandshake {
-            ids: ExtensionIds::ours(|extension| match extension {
-                Extension::Pex => exchanges_peers,
-                Extension::Pay => self.config.carries_pay,
-                _ => true,
-            }),
+            ids,
             client: Some(CLIENT.to_owned()),
             requests_max: Some(self.config.reqq),
             metadata_bytes: self.metadata.known_bytes(),
@@ -158,6 +162,9 @@ impl Swarm {
             ..ExtensionHandshake::default()
         };
         let payload = ExtensionMessage::Handshake(handshake).encode();
+        if let Some(peer) = self.peers.get_mut(slot) {
+            peer.told_pay = self.config.carries_pay;
+        }
         let id = piecework_wire::extension::HANDSHAKE_ID;
         self.send(slot, Message::Extended { id, payload });
     }

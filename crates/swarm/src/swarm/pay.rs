@@ -38,6 +38,9 @@ impl Swarm {
                 self.send_extension_handshake(slot);
                 self.notice_pay(slot);
             }
+            if let Some(peer) = self.peers.get_mut(slot).filter(|_| !carries) {
+                peer.speaks_pay = false;
+            }
         }
     }
 

@@ -29,6 +29,13 @@ impl ExtensionIds {
         Self { by_extension: Extension::ALL.map(id) }
     }
 
+    /// The same, with this extension switched off by name: whoever was told of it forgets it.
+    #[must_use]
+    pub const fn without(mut self, extension: Extension) -> Self {
+        self.by_extension[extension as usize] = Some(0);
+        self
+    }
+
     /// The id to send this extension's messages with. `None`: send none.
     pub const fn get(&self, extension: Extension) -> Option<u8> {
         match self.by_extension[extension as usize] {

@@ -25,7 +25,7 @@ fn what_libtorrent_sends_is_read_whole() {
         1:md11:lt_donthavei7e10:share_modei8e11:upload_onlyi3e12:ut_holepunchi4e\
         11:ut_metadatai2e6:ut_pexi1ee13:metadata_sizei31235e1:pi6881e4:reqqi500e\
         11:upload_onlyi1e1:v17:libtorrent/2.0.116:yourip4:\x7f\0\0\x01e";
-    let ids = [Some(2), Some(1), Some(7), Some(3)];
+    let ids = [Some(2), Some(1), Some(7), Some(3), None];
     let handshake = ExtensionHandshake::decode(payload).expect("a handshake");
     assert_eq!(Extension::ALL.map(|extension| handshake.ids.get(extension)), ids);
     assert_eq!(handshake.requests_max, Some(500));
@@ -75,10 +75,31 @@ fn a_later_handshake_changes_only_what_it_mentions() {
 
 #[test]
 fn an_extension_that_is_not_allowed_is_switched_off_by_name() {
-    let ids = ExtensionIds::ours(|extension| extension != Extension::Pex);
+    let ids = ExtensionIds::ours(|extension| !matches!(extension, Extension::Pex | Extension::Pay));
     let handshake = ExtensionHandshake { ids, ..ExtensionHandshake::default() };
     let expected = b"d1:md11:lt_donthavei3e11:upload_onlyi4e11:ut_metadatai1e6:ut_pexi0eee";
     assert_eq!(handshake.encode(), expected);
+}
+
+#[test]
+fn payments_are_not_mentioned_unless_they_are_on_or_go_off() {
+    let named = |ids| {
+        let handshake = ExtensionHandshake { ids, ..ExtensionHandshake::default() };
+        let bytes = handshake.encode();
+        bytes.windows(10).find(|window| window.starts_with(b"pw_payi")).map(<[u8]>::to_vec)
+    };
+    let off = ExtensionIds::ours(|extension| extension != Extension::Pay);
+    assert_eq!(named(off), None);
+    assert_eq!(named(ExtensionIds::ours(|_| true)).as_deref(), Some(&b"pw_payi5e1"[..]));
+    assert_eq!(named(off.without(Extension::Pay)).as_deref(), Some(&b"pw_payi0e1"[..]));
+}
+
+#[test]
+fn a_message_about_payments_is_carried_unread_unless_it_is_too_long() {
+    let long = [b'x'; PAY_BYTES_MAX + 1];
+    assert_eq!(ExtensionMessage::decode(5, b"xyz"), Ok(Some(ExtensionMessage::Pay(b"xyz"))));
+    assert_eq!(ExtensionMessage::decode(5, &long), Ok(None));
+    assert_eq!(ExtensionMessage::Pay(b"xyz").encode(), b"xyz");
 }
 
 #[test]
@@ -184,7 +205,7 @@ fn fixed_size_messages_have_exactly_their_size() {
 
 #[test]
 fn ids_that_are_none_of_ours_are_ignored() {
-    assert_eq!(ExtensionMessage::decode(5, b"whatever"), Ok(None));
+    assert_eq!(ExtensionMessage::decode(6, b"whatever"), Ok(None));
     assert_eq!(ExtensionMessage::decode(255, b""), Ok(None));
 }
 
