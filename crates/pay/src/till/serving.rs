@@ -7,7 +7,7 @@ use crate::exposure::{FACTS_AGE, FACTS_AGE_MAX};
 use crate::{
     Ask, Counts, DEFAULT, LATE, Message, PATIENCE, PeerKey, Price, Service, TillOutput, WINDOW_MAX,
 };
-use piecework_types::Time;
+use piecework_types::{BLOCK_BYTES, Time};
 
 /// A buyer is told what was counted after so many bytes, besides each ten seconds.
 const STAT_BYTES: u64 = 8 << 20;
@@ -44,7 +44,7 @@ impl Till {
         deal.bill.reach(billable);
         let sold = deal.bill.priced(before, deal.bill.bytes());
         deal.sold = deal.sold.saturating_add(sold);
-        let is_used_up = deal.rate.is_some() && deal.bill.bytes() >= deal.limit;
+        let is_used_up = deal.rate.is_some() && deal.is_used_up();
         let is_pause = is_used_up && deal.pause.is_none();
         if is_pause {
             deal.pause = Some(Pause { since: self.now, is_late: false });
@@ -103,7 +103,9 @@ impl Till {
             return Err(NO_CHAIN);
         }
         let (amount, first_only) = worthy(&facts, shelf.delegate().as_ref(), self.wall)?;
-        if amount < self.price.of(self.config.link_bytes.into()) {
+        // A limit within a block stops before it, and a whole link must fit.
+        let least = self.config.link_bytes.saturating_add(BLOCK_BYTES);
+        if amount < self.price.of(least.into()) {
             return Err(LITTLE);
         }
         Ok(Credit { amount, first_window_only: first_only || age > FACTS_AGE })
@@ -124,15 +126,18 @@ impl Till {
         let wanted = deal.bill.limit(paid, deal.window.bytes().min(most).min(room.bytes));
         let affordable = deal.bill.covered(deal.committed().saturating_add(room.money));
         let limit = wanted.min(affordable).max(deal.limit);
-        let (bytes, raised) = (deal.bill.bytes(), limit > deal.limit);
+        let raised = limit > deal.limit;
         let is_at_exposure = affordable < wanted;
-        let cashes = is_at_exposure && (room.uncashed >= credit.amount / 2 || limit <= bytes);
+        let mut cashes = false;
+        let is_half = room.uncashed >= credit.amount / 2;
         if let Some(deal) = self.deal_mut(peer) {
             deal.limit = limit;
-            if limit > bytes {
+            let is_used_up = deal.is_used_up();
+            if !is_used_up {
                 deal.pause = None;
                 self.paused.remove(&peer);
             }
+            cashes = is_at_exposure && (is_half || is_used_up);
         }
         if raised {
             self.serve(peer);

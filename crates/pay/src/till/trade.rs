@@ -5,7 +5,7 @@ use crate::{
     Authority, Bid, Bill, Bind, Counts, Delegate, Facts, FactsKey, Meeting, Open, Price,
     SignedCheque, Window, WriteId,
 };
-use piecework_types::Time;
+use piecework_types::{BLOCK_BYTES, Time};
 
 /// A connection to a buyer.
 #[derive(Debug)]
@@ -129,6 +129,11 @@ impl Deal {
     /// What everything costs that was, or may be, served.
     pub(super) fn committed(&self) -> u128 {
         self.bill.cost(self.limit.max(self.bill.bytes()))
+    }
+
+    /// Whether no whole block fits under the limit any more.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.bill.bytes().saturating_add(BLOCK_BYTES.into()) > self.limit
     }
 
     pub(super) fn is_bidding(&self, now: Time) -> bool {

@@ -105,6 +105,20 @@ fn a_late_payment_halves_the_window_then_the_lane_is_free_then_the_account_is_ba
 }
 
 #[test]
+fn a_limit_within_a_block_ends_before_it_and_counts_as_reached() {
+    let mut shop = Shop::open();
+    let buyer = Buyer::new(10, 1);
+    buyer.come(&mut shop);
+    let limit = shop.limit(buyer.peer).unwrap();
+    shop.serve(buyer.peer, limit - 16 * KIB);
+    shop.seconds(10);
+    assert!(shop.limit(buyer.peer).is_some());
+    shop.serve(buyer.peer, limit - 16 * KIB + 1);
+    shop.seconds(60);
+    assert_eq!(shop.till.accounts().next().unwrap().defaults, 1);
+}
+
+#[test]
 fn who_has_used_up_its_credit_does_not_get_the_lane_again_by_another_bid() {
     let mut shop = Shop::open();
     let buyer = Buyer::new(10, 1);
