@@ -13,6 +13,7 @@ mod amount;
 mod asking;
 mod authority;
 mod cheque;
+mod draw;
 mod entry;
 mod exposure;
 mod facts;
@@ -23,6 +24,7 @@ mod links;
 mod market;
 mod message;
 mod network;
+mod payments;
 mod price;
 mod purse;
 mod record;
@@ -53,6 +55,9 @@ pub use message::{
     REASON_BYTES_MAX, Refused, RefusedCode, SignedCheque, Terms, VERSION,
 };
 pub use network::Network;
+pub use payments::{
+    CONNECTIONS_MAX, Connection, Payments, PaymentsConfig, PaymentsInput, PaymentsOutput,
+};
 pub use price::{BILL_BYTES_MAX, BILL_PRICES_MAX, Bill, PRICE_BYTES, PRICE_MAX, Price};
 pub use purse::{
     DELEGATION_SECONDS_MIN, Payer, Purse, PurseConfig, SELLERS_MAX, SellerView, TORRENTS_MAX,

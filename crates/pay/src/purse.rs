@@ -9,7 +9,6 @@
 mod bidding;
 mod books;
 mod deal;
-mod draw;
 mod hearing;
 mod payer;
 mod paying;
@@ -20,13 +19,13 @@ mod view;
 pub use payer::{DELEGATION_SECONDS_MIN, Payer};
 pub use view::{SellerView, TorrentView};
 
+use crate::draw::Draw;
 use crate::{
     CloseReason, Counts, Meeting, PeerKey, PurseInput, PurseOutput, Record, RefusedCode,
     TorrentKey, Wish, Write, WriteId,
 };
 use alloy_primitives::Address;
 use books::Books;
-use draw::Draw;
 use payer::Account;
 use piecework_types::Time;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -196,10 +195,13 @@ impl Purse {
     }
 
     fn forget(&mut self, torrent: TorrentKey) {
-        let Some(known) = self.torrents.get_mut(&torrent) else { return };
-        known.wish = None;
+        let Some(known) = self.torrents.get(&torrent) else { return };
+        // The wish goes last: what is owed is still paid out of its budget.
         for peer in known.peers.clone() {
             self.end(peer, CloseReason::Done);
+        }
+        if let Some(known) = self.torrents.get_mut(&torrent) {
+            known.wish = None;
         }
         self.engage(&torrent);
         self.tidy(&torrent);

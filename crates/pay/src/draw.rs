@@ -1,18 +1,18 @@
-//! Secrets from the one secret that the machine was started with.
+//! Secrets from the one secret that a machine was started with.
 
 use alloy_primitives::{B256, keccak256};
 use zeroize::Zeroize;
 
 /// A stream of secrets that nobody can tell from chance who does not know its beginning. What it has given
 /// cannot be found from what it holds later. Its beginning must never be used twice.
-pub(super) struct Draw(B256);
+pub(crate) struct Draw(B256);
 
 impl Draw {
-    pub(super) fn new(entropy: [u8; 32]) -> Self {
+    pub(crate) fn new(entropy: [u8; 32]) -> Self {
         Self(B256::new(entropy))
     }
 
-    pub(super) fn secret(&mut self) -> B256 {
+    pub(crate) fn secret(&mut self) -> B256 {
         let secret = self.hash(1);
         let next = self.hash(0);
         self.0.0.zeroize();
@@ -20,7 +20,7 @@ impl Draw {
         secret
     }
 
-    pub(super) fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.secret().0;
         u64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
