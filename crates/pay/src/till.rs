@@ -241,6 +241,12 @@ impl Till {
                 self.tell_terms(peer);
             } else {
                 self.close(peer, CloseReason::Off);
+                // Who was told so is told the terms anew.
+                if let Some(trade) =
+                    self.trades.get_mut(&peer).filter(|trade| trade.deal().is_some())
+                {
+                    trade.bind = None;
+                }
             }
         }
     }

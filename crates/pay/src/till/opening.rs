@@ -67,6 +67,10 @@ impl Till {
     }
 
     pub(super) fn hear_open(&mut self, peer: PeerKey, open: &Open) {
+        if self.deal_mut(peer).is_some_and(|deal| deal.is_closed) {
+            // The trade before has ended; the next one may begin on the same connection.
+            self.end_deal(peer);
+        }
         let Some(trade) = self.trades.get_mut(&peer) else { return };
         trade.opens = trade.opens.saturating_add(1);
         if matches!(trade.stage, Stage::Open(_)) || trade.opens > OPENS_MAX {

@@ -1,6 +1,7 @@
 //! What a buyer pays with: links, further cheques, and how both come to the drive and into the ledger.
 
 use super::opening::{BARRED, No, unlinked};
+use super::trade::Stage;
 use super::{AccountKey, FLUSH, Till};
 use crate::{
     B256, CloseReason, Entry, Message, PeerKey, Record, RefusedCode, Side, SignedCheque, Standing,
@@ -166,6 +167,12 @@ impl Till {
 
     pub(super) fn left(&mut self, peer: PeerKey) {
         self.outbox.forget(peer);
+        self.end_deal(peer);
+        self.trades.remove(&peer);
+    }
+
+    /// What a trade has come to is kept with its account; its connection is free for another one.
+    pub(super) fn end_deal(&mut self, peer: PeerKey) {
         self.paused.remove(&peer);
         let rate = self.deal_mut(peer).and_then(|deal| deal.rate.take()).unwrap_or(0);
         self.given = self.given.saturating_sub(rate);
@@ -190,7 +197,9 @@ impl Till {
                 }
             }
         }
-        self.trades.remove(&peer);
+        if let Some(trade) = self.trades.get_mut(&peer) {
+            trade.stage = Stage::Met;
+        }
     }
 
     /// A window was not paid: the account has no credit for a while, on no connection.

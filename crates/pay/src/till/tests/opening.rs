@@ -301,6 +301,29 @@ fn a_reconnect_continues_its_channel_without_credit_until_a_cheque_with_a_new_ro
 }
 
 #[test]
+fn after_a_close_of_either_side_another_channel_is_opened_on_the_same_connection() {
+    let mut shop = Shop::open();
+    let mut buyer = Buyer::new(10, 1);
+    buyer.come(&mut shop);
+    buyer.pay(&mut shop, 1);
+    shop.hear(buyer.peer, Message::Close { channel: 1, reason: CloseReason::Off });
+    let second = Buyer { peer: buyer.peer, ..Buyer::new(10, 2) };
+    open(&mut shop, &second, |_| ());
+    second.bid(&mut shop, 1000, MIB, 1);
+    assert_eq!(shop.till.buyers().next().unwrap().channel, 2);
+    shop.seconds(1);
+    assert!(shop.limit(second.peer).is_some());
+    shop.tell(TillInput::Sell(false));
+    shop.heard();
+    shop.tell(TillInput::Sell(true));
+    let third = Buyer { peer: buyer.peer, ..Buyer::new(10, 3) };
+    open(&mut shop, &third, |_| ());
+    third.bid(&mut shop, 1000, MIB, 1);
+    assert!(shop.limit(third.peer).is_some());
+    assert_eq!(shop.till.accounts().next().unwrap().uncashed, UNIT);
+}
+
+#[test]
 fn a_seller_that_lost_its_records_takes_the_payers_own_word() {
     let mut shop = Shop::open();
     let mut buyer = Buyer::new(10, 1);
