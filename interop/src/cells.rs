@@ -95,7 +95,7 @@ impl Cell {
     /// The line of the matrix for `verdict`.
     pub(crate) fn row(&self, peers: String, verdict: Verdict) -> Row {
         let (cell, direction) = (self.name.clone(), self.direction.clone());
-        Row { cell, direction, peers, verdict }
+        Row { cell, direction, peers, verdict, before: None }
     }
 }
 

@@ -1,13 +1,14 @@
 //! Cells about moving in: another client's real profile is taken over, and our daemon says of the
 //! torrents what that client has said of them itself.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::Cell;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Context as _, Failure, Outcome};
 use crate::lab::{Maker, Room, Subject};
 use crate::matrix::Measure;
 use crate::peers::daemon::{Daemon, objects};
@@ -165,8 +166,24 @@ fn qbittorrent(room: &Room<'_>, format: Format) -> Outcome<Measure> {
         let files = client.files(torrent["hash"].as_str().unwrap_or_default())?;
         theirs.push(of_qbittorrent(torrent, &files));
     }
+    written(&profile, "halves/sub/kept.bin", room)?;
     client.stop()?;
     household.moves(room, Foreign::Qbittorrent, &profile, &theirs)
+}
+
+/// Waits until qBittorrent has written what was changed last: stopped too soon after a change it forgets it.
+fn written(profile: &Path, name: &str, room: &Room<'_>) -> Outcome<()> {
+    let dir = profile.join("qBittorrent/data/BT_backup");
+    room.deadline.poll("qBittorrent has written its resume data", || {
+        let entries = fs::read_dir(&dir).context(|| format!("cannot list {}", dir.display()))?;
+        let mut files = entries.flatten().map(|entry| entry.path());
+        let is_written = files.any(|path| {
+            let is_resume = path.extension().is_some_and(|it| it == "fastresume");
+            let bytes = if is_resume { fs::read(path).unwrap_or_default() } else { Vec::new() };
+            bytes.windows(name.len()).any(|window| window == name.as_bytes())
+        });
+        Ok(is_written.then_some(()))
+    })
 }
 
 /// An element of `torrents/info`, and of it `torrents/files`, as our `info` and `files` would tell them.
