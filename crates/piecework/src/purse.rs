@@ -3,13 +3,14 @@
 
 use crate::args::Common;
 use crate::args::spend::SpendArgs;
-use crate::commands::wallet::unlock;
+use crate::commands::wallet::signer;
 use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
 use crate::seen;
 use crate::session::state_dir;
 use crate::terminal::{Echo, Terminal};
 use alloy_primitives::{Address, U256};
+use piecework_pay::Signer;
 use piecework_settle::{
     COIN_DECIMALS, Client, NETWORK_BYTES_MAX, Network, Outbox, Patience, Plan, Progress, Receipt,
     Step, TokenEntry, Trust, Waiting, format_amount, parse_amount,
@@ -96,9 +97,9 @@ impl Purse {
         Ok(receipts)
     }
 
-    /// The wallet's key, once its password is given.
-    pub(crate) fn unlock(&self, args: &SpendArgs) -> Result<piecework_pay::Key, Failure> {
-        Ok(unlock(&self.wallet, &args.password)?.0)
+    /// Who signs for the wallet: nobody asks for the password of one that is unlocked.
+    pub(crate) fn signer(&self, args: &SpendArgs, out: Out) -> Result<Box<dyn Signer>, Failure> {
+        signer(&self.wallet, &args.password, out)
     }
 
     /// Where the wallet lies.
@@ -117,7 +118,7 @@ pub(crate) fn carry_out(
 ) -> Result<Vec<Receipt>, Failure> {
     show(client, plan, out);
     agree(args, out)?;
-    let (key, _) = unlock(wallet, &args.password)?;
+    let signer = signer(wallet, &args.password, out)?;
     let mut outbox = Outbox::new(plan.from);
     let mut said = None;
     let mut told = |step: usize, progress: &Progress| {
@@ -130,7 +131,7 @@ pub(crate) fn carry_out(
             note(&format!("{}: {text}", step + 1));
         }
     };
-    let done = outbox.execute(client, &key, plan, Waiting::default(), &mut told);
+    let done = outbox.execute(client, signer.as_ref(), plan, Waiting::default(), &mut told);
     let receipts = done.map_err(Failure::new)?;
     for (step, receipt) in plan.steps.iter().zip(&receipts) {
         let told = json!({

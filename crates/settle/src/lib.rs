@@ -27,7 +27,6 @@ mod reason;
 mod receipt;
 mod rpc;
 mod settlement;
-mod signer;
 mod token;
 mod vault;
 
@@ -51,7 +50,6 @@ pub use rpc::{
     ANSWER_BYTES_MAX, Patience, Received, Rpc, RpcError, RpcFault, Transport, URL_BYTES_MAX,
 };
 pub use settlement::{Evm, Funds, Info, Settlement, Ticket};
-pub use signer::Signer;
 pub use token::{Issued, LISTED_MAX, Movement, NewToken};
 pub use vault::{
     Account, CLAIMS_MAX, CLAIMS_PLANNED_MAX, Cashed, ChannelState, Claim, DelegationState, Lock,

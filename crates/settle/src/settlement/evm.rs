@@ -5,10 +5,9 @@ use crate::client::Client;
 use crate::error::SettleError;
 use crate::outbox::{Outbox, Progress};
 use crate::plan::{Plan, Step};
-use crate::signer::Signer;
 use crate::vault::{Cashed, ChannelState, Claim, DelegationState, VaultEvent};
 use alloy_primitives::{Address, B256, U256};
-use piecework_pay::Cheque;
+use piecework_pay::{Cheque, Signer};
 use std::collections::BTreeMap;
 
 /// Blocks that one call of [`Settlement::watch`] looks at.
