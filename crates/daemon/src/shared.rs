@@ -1,5 +1,6 @@
 //! What the daemon's thread and all handles share.
 
+use crate::bans::BanRoom;
 use crate::clock;
 use crate::feeds::FeedRoom;
 use crate::jobs::Jobs;
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) jobs: Jobs,
     pub(crate) feeds: FeedRoom,
+    pub(crate) bans: BanRoom,
     roots: RwLock<Arc<Roots>>,
     pub(crate) settings: watch::Sender<Arc<Settings>>,
     /// Where changed settings are written down.
@@ -93,6 +95,7 @@ impl Shared {
             store,
             jobs: Jobs::new(),
             feeds: FeedRoom::default(),
+            bans: BanRoom::default(),
             roots: RwLock::new(Arc::new(roots)),
             settings: watch::Sender::new(Arc::new(settings)),
             overlay,
