@@ -103,6 +103,10 @@ pub enum Outcome {
         root: String,
         /// Files, pad files included.
         file_count: u32,
+        /// It names a folder, not one file.
+        is_folder: bool,
+        /// What its torrent file says of it; peers do not tell.
+        comment: Option<String>,
     },
     /// All that was wanted has come, is hashed and written.
     Done,

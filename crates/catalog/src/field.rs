@@ -1,5 +1,6 @@
 //! A torrent field by field: what faces show, and the unit in which changes are told.
 
+use crate::paths::common_root;
 use crate::record::{Limit, ShareAction};
 use crate::torrent::{Stage, Torrent};
 use std::borrow::Cow;
@@ -254,6 +255,21 @@ impl Torrent {
 
     fn content_path(&self) -> Option<String> {
         let root = self.record.root.as_deref()?;
+        Some(format!("{}/{root}", self.folder().trim_end_matches('/')))
+    }
+
+    /// The folder that all of its files lie in and that is its own, where it lies now; `None` of a torrent
+    /// without one, and until its metainfo is known.
+    pub fn root_path(&self) -> Option<String> {
+        let record = &self.record;
+        let root = record.root.as_deref()?;
+        let paths = &record.paths;
+        let root = if paths.len() == record.file_count as usize && !paths.is_empty() {
+            common_root(paths.values())?
+        } else {
+            let is_below = |path: &String| path.split_once('/').is_some_and(|(it, _)| it == root);
+            (record.is_folder && paths.values().all(is_below)).then(|| root.to_owned())?
+        };
         Some(format!("{}/{root}", self.folder().trim_end_matches('/')))
     }
 

@@ -7,8 +7,8 @@ use crate::catalog::Catalog;
 use crate::effect::{Effect, FileRename, Outcome};
 use crate::life::{Entry, Leaving, Life, lie};
 use crate::moment::Moment;
-use crate::paths::{clean_name, common_root};
-use crate::record::Record;
+use crate::paths::{clean_comment, clean_name, common_root};
+use crate::record::{Record, StopAt};
 use crate::torrent::Figures;
 use piecework_types::InfoHash;
 
@@ -100,7 +100,16 @@ impl Entry {
     }
 
     fn learn(&mut self, outcome: Outcome) -> bool {
-        let Outcome::Metainfo { name, size_bytes, is_private, root, file_count } = outcome else {
+        let Outcome::Metainfo {
+            name,
+            size_bytes,
+            is_private,
+            root,
+            file_count,
+            is_folder,
+            comment,
+        } = outcome
+        else {
             return false;
         };
         let record = &mut self.torrent.record;
@@ -109,7 +118,11 @@ impl Entry {
         }
         (record.size_bytes, record.is_private) = (size_bytes, is_private);
         (record.root, record.file_count) = (Some(root), file_count);
-        record.has_metainfo = true;
+        (record.is_folder, record.has_metainfo) = (is_folder, true);
+        record.comment = clean_comment(comment);
+        if record.stop_at == Some(StopAt::Metadata) {
+            record.stop_here();
+        }
         true
     }
 

@@ -9,13 +9,16 @@ use crate::{payload, places, source};
 use piecework_catalog::{Catalog, Command, Record, Refusal, RefusalKind, Revision};
 use piecework_feeds::{FeedError, Feeds};
 use piecework_metainfo::Info;
+use piecework_net::Cookie;
 use piecework_node::{Engine, PeerStatus, PieceState, Status, TrackerStatus, WebSeedStatus};
 use piecework_settings::Settings;
 use piecework_types::{Bitfield, InfoHash};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, RwLockReadGuard};
+use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 /// A torrent to add.
@@ -38,6 +41,8 @@ pub enum NewSource {
     Metainfo(Vec<u8>),
     /// A magnet link, a bare info-hash, or an http(s) address of a torrent file, which is fetched.
     Link(String),
+    /// The same; a server is shown the cookie.
+    LinkWithCookie(String, Cookie),
 }
 
 /// How adding ended well.
@@ -194,6 +199,12 @@ impl Handle {
         Some(tiers.flat_map(|(tier, urls)| urls.iter().map(move |url| status(tier, url))).collect())
     }
 
+    /// Time until the next announce to a tracker of a torrent; `None` while there is none.
+    pub fn next_announce(&self, id: InfoHash) -> Option<Duration> {
+        let (engine, key) = self.shared.loaded(id)?;
+        engine.next_announce(key)
+    }
+
     /// The web seeds of a torrent.
     pub async fn web_seeds(&self, id: InfoHash) -> Option<Vec<WebSeedStatus>> {
         let catalog = self.shared.read();
@@ -211,11 +222,22 @@ impl Handle {
         drop(self.shared.send(Request::AddPeers { id, peers }));
     }
 
-    /// Addresses to refuse from now on, until the daemon ends.
-    pub fn ban(&self, addresses: &[IpAddr]) {
-        if let Some(engine) = self.shared.engine() {
-            addresses.iter().for_each(|address| engine.ban(*address));
-        }
+    /// Addresses that people banned.
+    pub fn bans(&self) -> BTreeSet<IpAddr> {
+        self.shared.bans.all()
+    }
+
+    /// Changes the addresses that are refused, in later runs too; written down when this returns. Torrents
+    /// that are loaded go on refusing an address that is no longer among them until they are loaded anew.
+    ///
+    /// # Errors
+    /// When there are more than [`crate::BANS_MAX`] or they cannot be written down; nothing has changed then.
+    pub async fn change_bans(
+        &self,
+        change: impl FnOnce(&mut BTreeSet<IpAddr>) + Send + 'static,
+    ) -> Result<(), Refusal> {
+        let shared = Arc::clone(&self.shared);
+        self.shared.aside(move || shared.bans.change(&shared, change)).await?
     }
 
     /// A reader of one file of a torrent, complete or not. What it is about to read is fetched before

@@ -106,6 +106,8 @@ fn step() -> impl Strategy<Value = Step> {
             is_private: false,
             root: "root".into(),
             file_count: 3,
+            is_folder: true,
+            comment: None,
         }),
     ];
     prop_oneof![
@@ -359,6 +361,9 @@ impl World {
         self.catalog = catalog;
         self.engine.clear();
         self.waiting.clear();
+        // What was removed is forgotten by whoever wrote that down.
+        self.folders.retain(|id, _| self.catalog.get(*id).is_some());
+        self.paths.retain(|id, _| self.catalog.get(*id).is_some());
         self.catalog.tick(self.moment());
     }
 

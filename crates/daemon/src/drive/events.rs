@@ -88,7 +88,7 @@ impl Driver {
         self.names.insert_all(id, info.hashes());
         let text = format!("the metadata of {} has come", info.name());
         self.shared.news.tell(Level::Info, Some(id), code::METADATA_ARRIVED, text);
-        self.catalog().report(id, arrival(info), moment);
+        self.catalog().report(id, arrival(info, None), moment);
         // What the link selects (BEP 53) is in no torrent file.
         let skipped = magnet.into_iter().filter(|_| !has_priorities).flat_map(|magnet| {
             let files = 0..u32::try_from(info.files().len()).unwrap_or(u32::MAX);

@@ -3,8 +3,10 @@
 use crate::common::{Node, new, seed, wait};
 use piecework_catalog::{Command, Limit, Mode, Record, RefusalKind, Stage};
 use piecework_daemon::{New, NewSource};
-use piecework_testkit::{Fixture, FixtureBuilder};
+use piecework_testkit::{Fixture, FixtureBuilder, PATIENCE};
 use std::collections::BTreeSet;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
 
 fn fixture() -> Fixture {
     FixtureBuilder::folder("content").with("a", 300_000).with("b/c", 100_000).build()
@@ -72,6 +74,38 @@ fn a_restart_keeps_everything() {
     let catalog = handle.catalog();
     assert_eq!(catalog.tags(), &words(&["one", "two"]));
     assert_eq!(catalog.categories().keys().collect::<Vec<_>>(), ["films"]);
+}
+
+#[test]
+fn a_ban_outlives_a_restart_until_it_is_lifted() {
+    let fixture = fixture();
+    let mut node = seed(&fixture);
+    let here = IpAddr::from(Ipv4Addr::LOCALHOST);
+    wait(node.handle().change_bans(move |bans| bans.extend([here]))).unwrap();
+    node.stop();
+    node.go_on();
+    assert_eq!(node.handle().bans(), [here].into());
+    node.wait_stage(fixture.info_hash(), Stage::Seeding);
+    let other = Node::start();
+    let id = other.add(&fixture, &[node.address()]);
+    other.wait_stage(id, Stage::Downloading);
+    // The listener hangs up before it says anything.
+    let mut stream = TcpStream::connect(node.address()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let handshake = [&b"\x13BitTorrent protocol"[..], &[0; 8], &fixture.info_hash().0, &[7; 20]];
+    drop(stream.write_all(&handshake.concat()));
+    let answer = stream.read(&mut [0; 1]).or_else(|error| match error.kind() {
+        ErrorKind::ConnectionReset => Ok(0),
+        _ => Err(error),
+    });
+    assert_eq!(answer.unwrap(), 0);
+    wait(node.handle().change_bans(BTreeSet::clear)).unwrap();
+    node.stop();
+    node.go_on();
+    assert_eq!(node.handle().bans(), [].into());
+    node.wait_stage(fixture.info_hash(), Stage::Seeding);
+    other.handle().add_peers(id, vec![node.address()]);
+    other.wait_stage(id, Stage::Seeding);
 }
 
 #[test]
