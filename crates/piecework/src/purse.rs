@@ -6,14 +6,13 @@ use crate::args::spend::SpendArgs;
 use crate::commands::wallet::signer;
 use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
-use crate::seen;
 use crate::session::state_dir;
 use crate::terminal::{Echo, Terminal};
 use alloy_primitives::{Address, U256};
 use piecework_pay::Signer;
 use piecework_settle::{
     COIN_DECIMALS, Client, NETWORK_BYTES_MAX, Network, Outbox, Patience, Plan, Progress, Receipt,
-    Step, TokenEntry, Trust, Waiting, format_amount, parse_amount,
+    SeenFile, Step, TokenEntry, Trust, Waiting, format_amount, parse_amount,
 };
 use piecework_wallet::{WalletFolder, hex_address, parse_address, write_over};
 use serde_json::{Value, json};
@@ -28,7 +27,7 @@ pub(crate) const PINNED: &str = "network.json";
 pub(crate) struct Purse {
     pub(crate) client: Client,
     wallet: WalletFolder,
-    state: PathBuf,
+    seen: SeenFile,
 }
 
 impl Purse {
@@ -45,8 +44,9 @@ impl Purse {
         for fault in &checked.failed {
             out.problem(&fault.to_string());
         }
-        seen::look(&client, &state)?;
-        Ok(Self { client, wallet: WalletFolder::of(&state), state })
+        let seen = SeenFile::of(&state);
+        seen.look(&client).map_err(Failure::new)?;
+        Ok(Self { client, wallet: WalletFolder::of(&state), seen })
     }
 
     /// The wallet's address.
@@ -91,8 +91,8 @@ impl Purse {
     ) -> Result<Vec<Receipt>, Failure> {
         let receipts = carry_out(&self.client, &self.wallet, plan, args, out)?;
         // What was just done has to stay done. It is done, though, whether that can be noted or not.
-        if let Err(failure) = seen::look(&self.client, &self.state) {
-            out.problem(&failure.text);
+        if let Err(error) = self.seen.look(&self.client) {
+            out.problem(&error.to_string());
         }
         Ok(receipts)
     }

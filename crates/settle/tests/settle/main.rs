@@ -3,6 +3,7 @@
 
 mod check;
 mod logs;
+mod node;
 mod proxy;
 mod rpc;
 
