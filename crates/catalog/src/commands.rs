@@ -77,6 +77,7 @@ impl Catalog {
             Command::DeleteTags(tags) => self.delete_tags(&tags),
             Command::SetAlternative(yes) => self.set_alternative(yes, moment),
             Command::SetRules(rules) => self.set_rules(*rules, moment),
+            Command::All(changes) => self.change_all(changes, moment),
         }
     }
 

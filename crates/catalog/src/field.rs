@@ -78,6 +78,8 @@ fields! {
     LeftBytes "left_bytes",
     /// How much is there, or checked while it is being checked, in thousandths.
     ProgressMilli "progress_milli",
+    /// How much of it has been moved to another drive, in thousandths; absent while it is not.
+    MovedMilli "moved_milli",
     /// Payload received a second.
     DownRate "down_rate",
     /// Payload sent a second.
@@ -188,6 +190,7 @@ impl Torrent {
             Field::WantedBytes => Number(self.wanted_bytes()),
             Field::LeftBytes => Number(self.left_bytes()),
             Field::ProgressMilli => Number(self.progress_milli()),
+            Field::MovedMilli => optional(self.moved_milli.map(u64::from)),
             Field::DownRate => Number(figures.down_rate),
             Field::UpRate => Number(figures.up_rate),
             Field::EtaSeconds => optional(self.eta_seconds()),

@@ -35,12 +35,13 @@ mod queue;
 mod record;
 mod rules;
 mod schedule;
+mod several;
 mod share;
 mod torrent;
 
 pub use catalog::Catalog;
 pub use command::{Command, Jump, Mode, Refusal, RefusalKind, TrackerEdit};
-pub use effect::{Effect, FileRename, Outcome};
+pub use effect::{Effect, FileRename, Outcome, ShareLimit};
 pub use field::{Field, Value};
 pub use field_set::FieldSet;
 pub use journal::{Delta, Revision};

@@ -45,7 +45,13 @@ impl Entry {
                 self.leave(moment);
                 true
             }
-            Outcome::Moved | Outcome::MoveFailed(_) => self.report_move(outcome),
+            Outcome::Moved | Outcome::Aside | Outcome::MoveFailed(_) => self.report_move(outcome),
+            Outcome::Moving(milli) => {
+                if matches!(self.life, Life::Moving(_)) {
+                    self.torrent.moved_milli = Some(milli.min(1000));
+                }
+                false
+            }
             Outcome::Done if self.is_in() => self.complete(moment.unix),
             Outcome::Missing(why) if self.is_known_to_engine() => self.fail(why, true),
             Outcome::Failed(why) if self.is_known_to_engine() => self.fail(why, false),
@@ -128,6 +134,8 @@ impl Entry {
 
     fn report_move(&mut self, outcome: Outcome) -> bool {
         let life = std::mem::replace(&mut self.life, Life::Out);
+        self.torrent.moved_milli = None;
+        let id = self.torrent.id;
         let record = &mut self.torrent.record;
         match (life, outcome) {
             (Life::Moving(to), Outcome::Moved) => {
@@ -140,6 +148,12 @@ impl Entry {
             (Life::Renaming(files), Outcome::Moved) => {
                 files.into_iter().for_each(|file| rename_done(record, file));
                 self.torrent.problem = None;
+            }
+            (Life::Renaming(files), Outcome::Aside) => {
+                for file in files {
+                    let to = file.aside(id);
+                    rename_done(record, FileRename { to, ..file });
+                }
             }
             (Life::Renaming(files), Outcome::MoveFailed(why)) => {
                 files.iter().for_each(|file| rename_undone(record, file));
@@ -188,6 +202,9 @@ impl Leaving {
             (Life::Unloading, Outcome::Unloaded)
             | (Life::Moving(_) | Life::Renaming(_), Outcome::MoveFailed(_)) => {}
             (Life::Moving(to), Outcome::Moved) => self.folder.clone_from(to),
+            (Life::Renaming(files), Outcome::Aside) => {
+                self.paths.extend(files.iter().map(|rename| (rename.file, rename.aside(id))));
+            }
             (Life::Renaming(files), Outcome::Moved) => {
                 self.paths.extend(files.iter().map(|rename| (rename.file, rename.to.clone())));
             }

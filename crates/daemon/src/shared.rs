@@ -186,9 +186,18 @@ impl Shared {
         &self,
         request: impl FnOnce(oneshot::Sender<Result<T, Refusal>>) -> Request,
     ) -> Result<T, Refusal> {
+        let answer = self.hand_over(request)?;
+        answer.await.unwrap_or_else(|_| Err(ending()))
+    }
+
+    /// Hands over a request; its answer comes later.
+    pub(crate) fn hand_over<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, Refusal>>) -> Request,
+    ) -> Result<oneshot::Receiver<Result<T, Refusal>>, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.send(request(reply))?;
-        answer.await.unwrap_or_else(|_| Err(ending()))
+        Ok(answer)
     }
 
     /// Does something that may block, away from everybody.

@@ -54,11 +54,8 @@ pub(crate) async fn add(server: &Server, call: &Call) -> Answer {
     if let Some(category) = record.category.filter(|_| !news.is_empty()) {
         create(server, category).await?;
     }
-    // All are handed over before the first is waited for: they are written down together.
-    let added = news.into_iter().map(|(source, record)| {
-        Box::pin(server.daemon.add(New { source, record, at_top, peers: Vec::new() }))
-    });
-    let added = futures_util::future::join_all(added).await;
+    let new = |(source, record)| New { source, record, at_top, peers: Vec::new() };
+    let added = server.daemon.add_all(news.into_iter().map(new).collect()).await;
     let is_any_new = added.into_iter().flatten().any(|added| !added.was_there);
     Ok(Reply::text(if is_any_new { "Ok." } else { "Fails." }))
 }

@@ -131,6 +131,17 @@ async fn a_torrent_is_changed_field_by_field() {
         let (got, told) = door.send(Method::PATCH, &path, &body).await;
         assert_eq!(got, status, "{body} {told}");
     }
+    // One bad change among several: none is made.
+    let (_, before) = door.get(&path).await;
+    for bad in [json!({ "category": "unknown" }), json!({ "save_path": "/etc" })] {
+        let mut body = json!({ "name": "another", "down_limit": 7, "tags": ["c"] });
+        body.as_object_mut().unwrap().extend(bad.as_object().unwrap().clone());
+        assert!(door.send(Method::PATCH, &path, &body).await.0 >= 400);
+        let (_, after) = door.get(&path).await;
+        for field in ["name", "down_limit", "tags", "category", "save_path"] {
+            assert_eq!(after[field], before[field], "{field}");
+        }
+    }
     assert_eq!(door.send(Method::DELETE, &path, &json!(null)).await.0, 204);
     assert_eq!(door.get(&path).await.0, 404);
 }

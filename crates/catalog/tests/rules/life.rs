@@ -2,8 +2,8 @@
 
 use crate::bench_engine::{Bench, GIB, id, record, rules};
 use piecework_catalog::{
-    Category, Command, Effect, Figures, Mode, Outcome, Place, Record, RefusalKind, Rules, Stage,
-    StopAt,
+    Category, Command, Effect, Field, Figures, Mode, Outcome, Place, Record, RefusalKind, Rules,
+    Stage, StopAt,
 };
 
 fn with_incomplete() -> Rules {
@@ -144,6 +144,31 @@ fn a_crash_in_the_middle_of_a_move_loses_nothing() {
     assert!(told.contains(&Effect::Move { id: id(1), from, to }), "{told:?}");
     assert_eq!((bench.record(1).folder(), &bench.record(1).lies_in), ("/new", &None));
     assert_eq!(bench.stage(1), Stage::Downloading);
+}
+
+#[test]
+fn how_far_a_move_is_is_shown_while_it_lasts() {
+    let mut bench = Bench::new(with_incomplete());
+    bench.add(record(1));
+    bench.mode(1, Mode::Stopped);
+    let moved = |bench: &Bench| {
+        let torrent = bench.catalog.get(id(1)).expect("it is there");
+        format!("{:?}", torrent.value(Field::MovedMilli))
+    };
+    let moment = bench.moment();
+    let command = Command::SetSavePath(vec![id(1)], "/far".into());
+    bench.catalog.command(command, moment).expect("a folder");
+    let command = Command::SetIncompletePath(vec![id(1)], None);
+    bench.catalog.command(command, moment).expect("no folder");
+    assert!(matches!(bench.catalog.poll(), Some(Effect::Move { .. })));
+    assert_eq!(moved(&bench), "Absent");
+    let before = bench.catalog.revision();
+    bench.catalog.report(id(1), Outcome::Moving(250), moment);
+    assert_eq!((moved(&bench).as_str(), bench.catalog.revision()), ("Number(250)", before + 1));
+    bench.catalog.report(id(1), Outcome::Moved, moment);
+    assert_eq!(moved(&bench), "Absent");
+    bench.catalog.report(id(1), Outcome::Moving(500), moment);
+    assert_eq!(moved(&bench), "Absent", "it is of the past");
 }
 
 #[test]

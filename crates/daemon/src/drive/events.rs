@@ -240,10 +240,11 @@ impl Driver {
                 let text = format!("its files stay where they are: {text}");
                 self.shared.news.tell(Level::Error, Some(id), code::MOVE_FAILED, text);
             }
-            _ => {
+            Outcome::Moved => {
                 let text = "its files lie where they should".to_owned();
                 self.shared.news.tell(Level::Info, Some(id), code::FILES_MOVED, text);
             }
+            _ => {}
         }
         self.catalog().report(id, outcome, moment);
     }
