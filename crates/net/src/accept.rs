@@ -23,6 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use std::vec::Drain;
 
 /// Strangers whose handshake is awaited; beyond it the oldest is dropped.
 pub(crate) const PENDING_MAX: usize = 256;
@@ -88,7 +89,7 @@ impl Acceptor {
         listeners: Listeners,
         rules: AcceptRules,
         welcomes: impl Fn(IpAddr) -> bool + Send + 'static,
-        route: impl FnMut(Vec<Arrival>) + Send + 'static,
+        route: impl FnMut(Drain<'_, Arrival>) + Send + 'static,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let sockets = register(poll.registry(), listeners)?;
@@ -102,6 +103,7 @@ impl Acceptor {
             strangers: BTreeMap::new(),
             agreeing: Vec::new(),
             arrivals: Vec::new(),
+            out: Vec::new(),
             next: SOCKETS_MAX,
             welcomes,
             door: Door::new(rules),
@@ -176,6 +178,8 @@ struct Loop<W, F> {
     agreeing: Vec<usize>,
     /// Those who have named a torrent in this pass.
     arrivals: Vec<Arrival>,
+    /// What is sent to a stranger, to be used again for the next one.
+    out: Vec<u8>,
     next: usize,
     welcomes: W,
     door: Door,
@@ -187,7 +191,7 @@ struct Loop<W, F> {
     stop: Arc<AtomicBool>,
 }
 
-impl<W: Fn(IpAddr) -> bool, F: FnMut(Vec<Arrival>)> Loop<W, F> {
+impl<W: Fn(IpAddr) -> bool, F: FnMut(Drain<'_, Arrival>)> Loop<W, F> {
     fn run(&mut self) {
         let mut events = Events::with_capacity(128);
         while !self.stop.load(Ordering::Acquire) {
@@ -208,7 +212,7 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Vec<Arrival>)> Loop<W, F> {
             // A look at who else is there already may fill the batch; nobody is waited for.
             let is_last_look = self.agreeing.len() == waited;
             let full = self.agreeing.len() / AGREEING_FULL * AGREEING_FULL;
-            self.agree(if is_last_look { waited } else { full });
+            self.agree(if is_last_look && full == 0 { waited } else { full });
             self.hand_over();
             self.expire();
             if self.accept_again.is_some_and(|at| at <= Instant::now()) {
@@ -299,9 +303,10 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Vec<Arrival>)> Loop<W, F> {
                 Err(_) => break,
             };
             let from = (stranger.address.ip(), now);
-            let mut out = Vec::new();
-            let verdict = stranger.opening.take(&buffer[..got], from, &mut self.door, &mut out);
-            match stranger.answered(verdict, &out) {
+            self.out.clear();
+            let (door, out) = (&mut self.door, &mut self.out);
+            let verdict = stranger.opening.take(&buffer[..got], from, door, out);
+            match stranger.answered(verdict, out) {
                 Verdict::Wait if got == READ_BYTES || is_ending => {}
                 Verdict::Wait => return self.limit_encrypted(id, was_encrypted),
                 Verdict::Agree => {
@@ -326,9 +331,9 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Vec<Arrival>)> Loop<W, F> {
         Opening::agree_all(chosen.map(|(_, stranger)| &mut stranger.opening));
         for id in ids {
             let Some(stranger) = self.strangers.get_mut(&id) else { continue };
-            let mut out = Vec::new();
-            let verdict = stranger.opening.go_on(stranger.address.ip(), &self.door, &mut out);
-            match stranger.answered(verdict, &out) {
+            self.out.clear();
+            let verdict = stranger.opening.go_on(stranger.address.ip(), &self.door, &mut self.out);
+            match stranger.answered(verdict, &self.out) {
                 // Its events of the meantime were passed over.
                 Verdict::Wait | Verdict::Agree => self.read(id, true),
                 Verdict::Named(named) => self.arrive(id, named),
@@ -344,12 +349,15 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Vec<Arrival>)> Loop<W, F> {
             return;
         }
         let source = stranger.address.ip();
-        let encrypted = || self.strangers.iter().filter(|(_, stranger)| stranger.is_encrypted());
-        let of_source = encrypted().filter(|(_, other)| other.address.ip() == source).count();
-        let oldest = encrypted().next().map(|(&oldest, _)| oldest);
+        let (mut of_source, mut of_all, mut oldest) = (0, 0, None);
+        for (&id, other) in self.strangers.iter().filter(|(_, other)| other.is_encrypted()) {
+            of_source += usize::from(other.address.ip() == source);
+            of_all += 1;
+            oldest.get_or_insert(id);
+        }
         if of_source > PENDING_ENCRYPTED_EACH_MAX {
             self.strangers.remove(&id);
-        } else if encrypted().count() > PENDING_ENCRYPTED_MAX
+        } else if of_all > PENDING_ENCRYPTED_MAX
             && let Some(oldest) = oldest
         {
             self.strangers.remove(&oldest);
@@ -369,7 +377,7 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Vec<Arrival>)> Loop<W, F> {
 
     fn hand_over(&mut self) {
         if !self.arrivals.is_empty() {
-            (self.route)(std::mem::take(&mut self.arrivals));
+            (self.route)(self.arrivals.drain(..));
         }
     }
 

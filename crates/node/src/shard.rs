@@ -203,6 +203,8 @@ pub(crate) struct Shard {
     pub(crate) hungry_until: Time,
     /// Torrents whose machine has been given something in this turn.
     pub(crate) touched: Vec<TorrentKey>,
+    /// Connections that are to be written to once their torrent's machine has nothing more to say.
+    pub(crate) dirty: Vec<u32>,
     pub(crate) scratch: Box<[u8]>,
     pub(crate) frames: FramePool,
     /// Chunks that hold payload the machine has not decided about yet.
@@ -252,6 +254,7 @@ impl Shard {
             hungry: VecDeque::new(),
             hungry_until: Time::NEVER,
             touched: Vec::new(),
+            dirty: Vec::new(),
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
             frames: FramePool::default(),
             arrived: Slots::default(),
