@@ -5,7 +5,7 @@
 //! handshake is answered by whoever owns the torrent. An encrypted one is led here up to its last part, so
 //! that strangers' arithmetic stays off the shards; who cannot name a torrent sees 96 random bytes at most,
 //! and a pad. Arithmetic comes last in a pass over the sockets and is done for all who have come so far,
-//! which costs little more than for one.
+//! which costs little more than for one. While a crowd comes there is a pause between two passes.
 
 mod opening;
 
@@ -37,6 +37,13 @@ const PENDING_ENCRYPTED_EACH_MAX: usize = 16;
 
 /// Strangers whose arithmetic is done at once: they cost no more than one where the CPU has vectors for it.
 const AGREEING_FULL: usize = 8;
+
+/// Strangers that make a crowd. Each of them would wake this thread twice for some microseconds.
+const CROWD_MIN: usize = 4;
+
+/// Pause between two looks at a crowd, so that each look finds several: far below what a network adds to the
+/// two round trips of a handshake.
+const CROWD_PAUSE: Duration = Duration::from_millis(2);
 
 /// Time a stranger has to name a torrent.
 const HANDSHAKE_AFTER: Duration = Duration::from_secs(10);
@@ -102,6 +109,7 @@ impl Acceptor {
             successors: Arc::clone(&successors),
             strangers: BTreeMap::new(),
             agreeing: Vec::new(),
+            unwatched: Vec::new(),
             arrivals: Vec::new(),
             out: Vec::new(),
             next: SOCKETS_MAX,
@@ -153,6 +161,10 @@ struct Stranger {
     address: SocketAddr,
     opening: Opening,
     deadline: Instant,
+    /// The poll tells when it has sent more.
+    is_watched: bool,
+    /// It may have sent more than was read when it began to wait for arithmetic.
+    has_more: bool,
 }
 
 impl Stranger {
@@ -176,6 +188,9 @@ struct Loop<W, F> {
     strangers: BTreeMap<usize, Stranger>,
     /// Those of them who wait for arithmetic. They are not read from until it is done.
     agreeing: Vec<usize>,
+    /// Those of a crowd who are looked at in each pass, until a look finds nothing: most are through by then,
+    /// and watching a socket costs as much as reading it thrice.
+    unwatched: Vec<usize>,
     /// Those who have named a torrent in this pass.
     arrivals: Vec<Arrival>,
     /// What is sent to a stranger, to be used again for the next one.
@@ -195,6 +210,9 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Drain<'_, Arrival>)> Loop<W, F> {
     fn run(&mut self) {
         let mut events = Events::with_capacity(128);
         while !self.stop.load(Ordering::Acquire) {
+            if self.is_crowded() {
+                std::thread::sleep(CROWD_PAUSE);
+            }
             if let Err(error) = self.poll.poll(&mut events, self.wait())
                 && error.kind() != io::ErrorKind::Interrupted
             {
@@ -209,7 +227,8 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Drain<'_, Arrival>)> Loop<W, F> {
                     Token(id) => self.read(id, event.is_read_closed()),
                 }
             }
-            // A look at who else is there already may fill the batch; nobody is waited for.
+            self.look();
+            // Another look may fill the batch.
             let is_last_look = self.agreeing.len() == waited;
             let full = self.agreeing.len() / AGREEING_FULL * AGREEING_FULL;
             self.agree(if is_last_look && full == 0 { waited } else { full });
@@ -224,7 +243,7 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Drain<'_, Arrival>)> Loop<W, F> {
 
     /// How long nothing has to be done but for events; `None` if for ever.
     fn wait(&self) -> Option<Duration> {
-        if !self.agreeing.is_empty() {
+        if !self.agreeing.is_empty() || !self.unwatched.is_empty() {
             return Some(Duration::ZERO);
         }
         let deadline = self.strangers.first_key_value().map(|(_, oldest)| oldest.deadline);
@@ -266,28 +285,63 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Drain<'_, Arrival>)> Loop<W, F> {
         }
     }
 
-    fn admit(&mut self, mut stream: TcpStream, address: SocketAddr) {
+    fn is_crowded(&self) -> bool {
+        self.strangers.len() >= CROWD_MIN
+    }
+
+    fn admit(&mut self, stream: TcpStream, address: SocketAddr) {
         if self.strangers.len() >= PENDING_MAX {
             self.strangers.pop_first();
         }
         let id = self.next;
         self.next += 1;
-        let registry = self.poll.registry();
-        // What it has sent already is an event as well.
-        if registry.register(&mut stream, Token(id), Interest::READABLE).is_err() {
+        let stranger = Stranger {
+            stream,
+            address,
+            opening: Opening::Plaintext(Vec::new()),
+            deadline: Instant::now() + HANDSHAKE_AFTER,
+            is_watched: false,
+            has_more: false,
+        };
+        self.strangers.insert(id, stranger);
+        match self.is_crowded() {
+            true => self.unwatched.push(id),
+            false => self.watch(id),
+        }
+    }
+
+    /// Has the poll tell what this stranger sends. What it has sent already is an event as well.
+    fn watch(&mut self, id: usize) {
+        let Some(stranger) = self.strangers.get_mut(&id) else { return };
+        if std::mem::replace(&mut stranger.is_watched, true) {
             return;
         }
-        let deadline = Instant::now() + HANDSHAKE_AFTER;
-        let opening = Opening::Plaintext(Vec::new());
-        self.strangers.insert(id, Stranger { stream, address, opening, deadline });
+        let registry = self.poll.registry();
+        if registry.register(&mut stranger.stream, Token(id), Interest::READABLE).is_err() {
+            self.strangers.remove(&id);
+        }
+    }
+
+    /// Reads from those who are not watched. Whoever waits for arithmetic has its turn after that.
+    fn look(&mut self) {
+        for id in std::mem::take(&mut self.unwatched) {
+            let is_agreeing = self.strangers.get(&id).is_some_and(|it| it.opening.is_agreeing());
+            if !is_agreeing {
+                self.read(id, false);
+            }
+            if self.strangers.get(&id).is_some_and(|stranger| !stranger.is_watched) {
+                self.unwatched.push(id);
+            }
+        }
     }
 
     /// Reads what the stranger has sent. Unless the stream `is_ending` a short read was the last: what comes
-    /// later is another event.
+    /// later is another event, or there at the next look.
     fn read(&mut self, id: usize, is_ending: bool) {
         let now = Time::ZERO + self.started.elapsed();
         let Some(stranger) = self.strangers.get_mut(&id) else { return };
         if stranger.opening.is_agreeing() {
+            stranger.has_more = true;
             return;
         }
         let was_encrypted = stranger.is_encrypted();
@@ -297,6 +351,7 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Drain<'_, Arrival>)> Loop<W, F> {
                 Ok(0) => break,
                 Ok(got) => got,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.watch(id);
                     return self.limit_encrypted(id, was_encrypted);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -310,6 +365,7 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Drain<'_, Arrival>)> Loop<W, F> {
                 Verdict::Wait if got == READ_BYTES || is_ending => {}
                 Verdict::Wait => return self.limit_encrypted(id, was_encrypted),
                 Verdict::Agree => {
+                    stranger.has_more = got == READ_BYTES || is_ending;
                     self.agreeing.push(id);
                     return self.limit_encrypted(id, was_encrypted);
                 }
@@ -334,8 +390,9 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Drain<'_, Arrival>)> Loop<W, F> {
             self.out.clear();
             let verdict = stranger.opening.go_on(stranger.address.ip(), &self.door, &mut self.out);
             match stranger.answered(verdict, &self.out) {
-                // Its events of the meantime were passed over.
-                Verdict::Wait | Verdict::Agree => self.read(id, true),
+                // No event tells of it again.
+                Verdict::Wait | Verdict::Agree if stranger.has_more => self.read(id, true),
+                Verdict::Wait | Verdict::Agree => {}
                 Verdict::Named(named) => self.arrive(id, named),
                 Verdict::Refuse => drop(self.strangers.remove(&id)),
             }
@@ -367,7 +424,8 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Drain<'_, Arrival>)> Loop<W, F> {
     /// The stranger has named a torrent.
     fn arrive(&mut self, id: usize, named: Named) {
         let Some(mut stranger) = self.strangers.remove(&id) else { return };
-        if self.poll.registry().deregister(&mut stranger.stream).is_err() {
+        let registry = self.poll.registry();
+        if stranger.is_watched && registry.deregister(&mut stranger.stream).is_err() {
             return;
         }
         let Stranger { stream, address, .. } = stranger;

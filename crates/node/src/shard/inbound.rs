@@ -57,6 +57,7 @@ impl Shard {
         connection.sender.message(|out| out.extend_from_slice(&ours.encode()));
         connection.stage = Stage::Handshake { received: arrival.received, cipher };
         if let Ok(id) = self.register(connection) {
+            self.comings += 1;
             self.deadlines.insert((deadline, id));
             self.advance_handshake(id, now);
             match self.connections.get(id).is_some_and(|it| it.slot().is_some()) {
@@ -301,6 +302,7 @@ impl Shard {
     /// socket takes it out of the poll as well.
     pub(super) fn close(&mut self, id: u32, ending: Ending, now: Time) {
         let Some(mut connection) = self.connections.remove(id) else { return };
+        self.comings += usize::from(!connection.is_outgoing);
         self.deadlines.remove(&(connection.deadline, id));
         if connection.is_stalled {
             self.stalled.retain(|&stalled| stalled != id);

@@ -47,11 +47,13 @@ impl Shard {
             }
             Output::SendBlock { slot, block } => {
                 let Some(id) = self.connection_of(key, slot) else { return };
+                self.payload_at = now;
                 self.gather(id, block, now);
                 self.mark_dirty(id);
             }
             Output::Store { block, chunk, .. } => {
                 let Some(chunk) = self.arrived.remove(chunk.0) else { return };
+                self.payload_at = now;
                 if let Some(torrent) = self.torrents.get_mut(&key) {
                     torrent.store(block, chunk);
                 }
