@@ -8,6 +8,8 @@ mod proxy;
 mod rpc;
 
 #[cfg(feature = "chains")]
+mod anew;
+#[cfg(feature = "chains")]
 mod chain;
 #[cfg(feature = "chains")]
 mod fork;
