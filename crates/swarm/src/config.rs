@@ -19,6 +19,8 @@ pub struct Config {
     pub exchanges_peers: bool,
     /// The TCP port peers can reach us at, told in the extension handshake.
     pub listen_port: Option<u16>,
+    /// We would rather have connections encrypted, told in the extension handshake.
+    pub prefers_encryption: bool,
     /// The UDP port of our DHT node, told to peers that have one too (BEP 5) unless the torrent is private.
     pub dht_port: Option<u16>,
     /// Requests one peer may have queued with us; announced as `reqq` (BEP 10).
@@ -46,6 +48,7 @@ impl Default for Config {
             is_private: false,
             exchanges_peers: true,
             listen_port: None,
+            prefers_encryption: false,
             dht_port: None,
             reqq: 2000,
             outstanding_bytes_max: 256 << 20,

@@ -149,6 +149,7 @@ impl Swarm {
             requests_max: Some(self.config.reqq),
             metadata_bytes: self.metadata.known_bytes(),
             listen_port: self.config.listen_port,
+            prefers_encryption: self.config.prefers_encryption,
             your_ip: Some(peer.hello.address.ip().to_canonical()),
             upload_only: self.is_upload_only() && self.super_seed.is_none(),
             ..ExtensionHandshake::default()
