@@ -20,6 +20,7 @@ mod items;
 mod large;
 mod pacing;
 mod reach;
+mod readme;
 mod swarm;
 mod transfer;
 mod web_seed;
@@ -117,6 +118,7 @@ pub(crate) fn all(lab: &Lab) -> Vec<Cell> {
     cells.extend(reach::cells(lab.subject()));
     cells.extend(import::cells(lab.subject()));
     cells.extend(dialects::cells(lab.subject()));
+    cells.extend(readme::cells(lab.subject()));
     cells
 }
 

@@ -21,7 +21,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use relocate::{move_all, rename};
+pub(crate) use relocate::{move_all, rename, unmark};
 
 /// A torrent whose files are to be worked on.
 pub(crate) struct Job {

@@ -23,6 +23,10 @@ pub(super) fn cells(subject: &Subject) -> Vec<Cell> {
     let from = |foreign: Foreign| (format!("{foreign} -> ours"), [foreign]);
     let (direction, needs) = from(Foreign::Transmission);
     let mut cells = vec![Cell::new("import, v1", direction, &needs, transmission)];
+    let (direction, needs) = from(Foreign::Transmission);
+    cells.push(Cell::new("import, unfinished", direction, &needs, unfinished::transmission));
+    let (direction, needs) = from(Foreign::Qbittorrent);
+    cells.push(Cell::new("import, unfinished", direction, &needs, unfinished::qbittorrent));
     for format in Format::ALL {
         let (direction, needs) = from(Foreign::Qbittorrent);
         let run = move |room: &Room<'_>| qbittorrent(room, format);
@@ -30,6 +34,8 @@ pub(super) fn cells(subject: &Subject) -> Vec<Cell> {
     }
     cells
 }
+
+mod unfinished;
 
 /// The priority of a file that nobody has given one.
 const NORMAL: u64 = 4;
@@ -57,7 +63,6 @@ impl Household {
         })
     }
 
-    /// Takes the profile over and compares every torrent with `theirs`, which are as our `info` has them.
     fn moves(
         &self,
         room: &Room<'_>,
@@ -66,28 +71,40 @@ impl Household {
         theirs: &[Value],
     ) -> Outcome<Measure> {
         let roots = [self.whole_dir.as_path(), &self.empty_dir];
-        let mut daemon = Daemon::start(room.ours()?, &roots, &room.home("daemon")?, room.deadline)?;
-        let began = Instant::now();
-        let import = daemon.client("import").arg(from.name()).arg(profile);
-        let told = objects(&import.output(room.deadline)?)?;
-        let seconds = began.elapsed().as_secs_f64();
-        let report = told.last().cloned().unwrap_or_default();
-        let expected = json!({
-            "event": "imported", "added": theirs.len(), "present": 0, "refused": 0, "is_dry": false,
-        });
-        if report != expected {
-            return Err(Failure::new(format!("expected {expected}, import told {report}")));
-        }
-        for theirs in theirs {
-            compare(&daemon, room, theirs)?;
-        }
-        let listed = daemon.list(room.deadline)?;
-        if listed.len() != theirs.len() {
-            return Err(Failure::new(format!("{} torrents are listed", listed.len())));
-        }
-        daemon.stop()?;
-        Ok(Measure::new(self.bytes, seconds))
+        moves(room, &roots, self.bytes, from, profile, theirs)
     }
+}
+
+/// Takes the profile over and compares every torrent with `theirs`, which are as our `info` has them.
+fn moves(
+    room: &Room<'_>,
+    roots: &[&Path],
+    bytes: u64,
+    from: Foreign,
+    profile: &Path,
+    theirs: &[Value],
+) -> Outcome<Measure> {
+    let mut daemon = Daemon::start(room.ours()?, roots, &room.home("daemon")?, room.deadline)?;
+    let began = Instant::now();
+    let import = daemon.client("import").arg(from.name()).arg(profile);
+    let told = objects(&import.output(room.deadline)?)?;
+    let seconds = began.elapsed().as_secs_f64();
+    let report = told.last().cloned().unwrap_or_default();
+    let expected = json!({
+        "event": "imported", "added": theirs.len(), "present": 0, "refused": 0, "is_dry": false,
+    });
+    if report != expected {
+        return Err(Failure::new(format!("expected {expected}, import told {told:?}")));
+    }
+    for theirs in theirs {
+        compare(&daemon, room, theirs)?;
+    }
+    let listed = daemon.list(room.deadline)?;
+    if listed.len() != theirs.len() {
+        return Err(Failure::new(format!("{} torrents are listed", listed.len())));
+    }
+    daemon.stop()?;
+    Ok(Measure::new(bytes, seconds))
 }
 
 /// Every key of `theirs` is in our `info` once the torrent has come to rest, their files in our `files`.
@@ -100,7 +117,8 @@ fn compare(daemon: &Daemon<'_>, room: &Room<'_>, theirs: &Value) -> Outcome<()> 
         let ours = daemon.info(id, room.deadline)?;
         Ok((ours["stage"] == theirs["stage"]).then_some(ours))
     })?;
-    let files = daemon.files(id, room.deadline)?;
+    let has_files = theirs["files"].as_array().is_some_and(|files| !files.is_empty());
+    let files = if has_files { daemon.files(id, room.deadline)? } else { Vec::new() };
     ours["files"] = files.iter().map(|it| file(&it["path"], &it["priority"])).collect();
     for (key, theirs) in theirs.as_object().into_iter().flatten() {
         if ours[key] != *theirs {

@@ -4,8 +4,10 @@
 //! move goes on where it was: what has its new path already has been moved.
 
 use super::{Job, check_way, confined, info, path_of, remove, remove_empty};
-use piecework_catalog::{FileRename, Outcome};
+use crate::shared::Shared;
+use piecework_catalog::{FileRename, Outcome, Record};
 use piecework_disk::move_resume;
+use piecework_metainfo::Info;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use std::cell::Cell;
@@ -93,6 +95,26 @@ fn must_be_free(base: &Path, steps: &[Step]) -> Result<(), String> {
 fn occupied(path: &Path) -> String {
     let path = path.display();
     format!("cannot move a file to {path}: another file is there; move it away first")
+}
+
+/// Gives files that another client marked as unfinished the paths that they have with us. `marked` says where
+/// a file may be. One whose name is taken, or that cannot be renamed, stays, and is fetched again.
+pub(crate) fn unmark(
+    shared: &Shared,
+    record: &Record,
+    info: &Info,
+    marked: impl Fn(u32, &str) -> Option<String>,
+) {
+    let Ok(base) = confined(&shared.roots(), record.folder()) else { return };
+    let copying = Copying::new(&shared.jobs.cancel, 0, None);
+    for (number, file) in (0..).zip(info.files()).filter(|(_, file)| !file.is_pad()) {
+        let new = path_of(record, number, file.path());
+        let Some(old) = marked(number, new) else { continue };
+        let step = Step { old: old.into(), new: new.into() };
+        if let Err(error) = carry_out(&base, &base, &[step], &copying) {
+            tracing::warn!(%error, "an unfinished file of another client stays as it is");
+        }
+    }
 }
 
 /// A file on its way, below the folders.
