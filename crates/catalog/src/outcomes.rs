@@ -147,6 +147,7 @@ impl Entry {
             }
             (Life::Renaming(files), Outcome::Moved) => {
                 files.into_iter().for_each(|file| rename_done(record, file));
+                follow_root(record);
                 self.torrent.problem = None;
             }
             (Life::Renaming(files), Outcome::Aside) => {
@@ -154,6 +155,7 @@ impl Entry {
                     let to = file.aside(id);
                     rename_done(record, FileRename { to, ..file });
                 }
+                follow_root(record);
             }
             (Life::Renaming(files), Outcome::MoveFailed(why)) => {
                 files.iter().for_each(|file| rename_undone(record, file));
@@ -175,6 +177,10 @@ fn rename_done(record: &mut Record, rename: FileRename) {
     } else {
         record.renaming.insert(rename.file, Some(rename.to));
     }
+}
+
+/// Its root has the name that its files lead to, if all of them have other paths. Looks at each of them.
+fn follow_root(record: &mut Record) {
     if record.file_count == 1 {
         record.root = record.paths.get(&0).cloned();
     } else if record.paths.len() == record.file_count as usize

@@ -197,8 +197,12 @@ pub(crate) async fn torrent_file(
 ) -> Result<Response, Problem> {
     let id = torrent_id(&path.id)?;
     let name = api.torrent(id, |torrent| torrent.record().name.clone())?;
-    let absent = || Problem::new(Code::Conflict, "its metainfo has not come yet");
-    let bytes = api.daemon.metainfo(id).await.ok_or_else(absent)?;
+    let Some(bytes) = api.daemon.metainfo(id).await else {
+        info(&api, id).await?;
+        let text = "it came by a magnet link without the hashes of all its pieces, which a torrent file of \
+                    version 2 holds: share the link instead";
+        return Err(Problem::new(Code::Conflict, text));
+    };
     let mut response = bytes.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-bittorrent"));
