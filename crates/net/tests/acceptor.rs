@@ -1,4 +1,5 @@
-//! A crowd at the acceptor's door: who says everything at once, who keeps it waiting, and who encrypts.
+//! A crowd at the acceptor's door: who says everything at once, who keeps it waiting, who encrypts, and who
+//! says nothing.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -8,7 +9,7 @@ use piecework_testkit::PATIENCE;
 use piecework_types::{InfoHash, PeerId};
 use piecework_wire::{HANDSHAKE_BYTES, Handshake, Reserved};
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, RwLock};
@@ -122,4 +123,20 @@ fn who_leaves_a_crowd_takes_nobody_along() {
         stays.write_all(&hello(round)).unwrap();
         assert_eq!(door.next(1), BTreeSet::from([round]));
     }
+}
+
+#[test]
+fn a_flood_of_silent_connections_keeps_nobody_out_and_is_not_kept() {
+    let door = Door::open();
+    let flood: Vec<_> = (0..600).map(|_| door.knock()).collect();
+    let mut guest = door.knock();
+    guest.write_all(&hello(1)).unwrap();
+    assert_eq!(door.next(1), BTreeSet::from([1]));
+    let is_kept = |stream: &&TcpStream| {
+        stream.set_nonblocking(true).unwrap();
+        let mut stream: &TcpStream = stream;
+        stream.read(&mut [0; 1]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    };
+    let kept = flood.iter().filter(is_kept).count();
+    assert!((1..=256).contains(&kept), "{kept} are kept");
 }
