@@ -1,6 +1,8 @@
 // viem against the node: deploy, transfer, logs, filters, subscriptions, and which of its errors ours become.
 import assert from 'node:assert/strict'
-import { load } from '../packages.mjs'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { here, load } from '../packages.mjs'
 import { check, failure, soon } from './check.mjs'
 import { abi, bytecode } from './probe.mjs'
 
@@ -136,6 +138,40 @@ const contract = async (node, client, wallet, socket) => {
   return address
 }
 
+/** A token of `Assets`, which viem knows as any other of ERC-20. */
+const token = async (client, wallet, receiver) => {
+  const { abi: assets, bytecode } = JSON.parse(readFileSync(join(here, 'artifacts', 'Assets.json'), 'utf8'))
+  const done = (hash) => client.waitForTransactionReceipt({ hash, pollingInterval: 50 })
+  await check('viem: a token of Assets through its face', async () => {
+    const { contractAddress } = await done(await wallet.deployContract({ abi: assets, bytecode }))
+    const issue = await done(await wallet.writeContract({
+      address: contractAddress, abi: assets, functionName: 'issue', args: ['Gem', 'GEM', 2, 1234n]
+    }))
+    const [issued] = viem.parseEventLogs({ abi: assets, eventName: 'Issued', logs: issue.logs })
+    const id = issued.args.id
+    const address = await client.readContract({ address: contractAddress, abi: assets, functionName: 'faceOf', args: [id] })
+    const read = (functionName, ...args) => client.readContract({ address, abi: viem.erc20Abi, functionName, args })
+    const told = await Promise.all(['name', 'symbol', 'decimals', 'totalSupply'].map((name) => read(name)))
+    assert.deepEqual(told, ['Gem', 'GEM', 2, 1234n])
+    assert.equal(await read('balanceOf', wallet.account.address), 1234n)
+    const moved = await done(await wallet.writeContract({
+      address, abi: viem.erc20Abi, functionName: 'transfer', args: [receiver.address, 34n]
+    }))
+    assert.deepEqual([await read('balanceOf', wallet.account.address), await read('balanceOf', receiver.address)], [1200n, 34n])
+    const range = { fromBlock: issue.blockNumber, toBlock: moved.blockNumber }
+    const logs = await client.getContractEvents({ address, abi: viem.erc20Abi, eventName: 'Transfer', ...range })
+    const { zeroAddress: nobody } = viem
+    assert.deepEqual(logs.map(({ args }) => args), [
+      { from: nobody, to: wallet.account.address, value: 1234n },
+      { from: wallet.account.address, to: receiver.address, value: 34n }
+    ])
+    const mine = await client.getContractEvents({
+      address, abi: viem.erc20Abi, eventName: 'Transfer', args: { to: receiver.address }, ...range
+    })
+    assert.deepEqual(mine.map((log) => log.transactionHash), [moved.transactionHash])
+  })
+}
+
 /** Runs all of it. */
 export const run = async (node) => {
   const accounts = [...node.keys, `0x${'77'.repeat(32)}`].map((key) => privateKeyToAccount(key))
@@ -189,6 +225,7 @@ export const run = async (node) => {
     assert.equal(await client.estimateGas({ account: rich, to: poor.address, value: 1n }), 21_000n)
   })
   await contract(node, client, wallet, socket)
+  await token(client, wallet, poor)
   await refusals(node, client, [rich, poor])
   const transport = await socket.transport.getRpcClient()
   transport.close()

@@ -136,8 +136,14 @@ impl Play<'_> {
         for _ in 0..kind % 9 {
             let id = NodeId(self.id());
             let number = self.number();
-            response.nodes.push(Contact { id, address: address(number, Family::V4) });
-            response.nodes6.push(Contact { id, address: address(number, Family::V6) });
+            response
+                .nodes
+                .get_or_insert_default()
+                .push(Contact { id, address: address(number, Family::V4) });
+            response
+                .nodes6
+                .get_or_insert_default()
+                .push(Contact { id, address: address(number, Family::V6) });
         }
         if kind & 0x10 != 0 {
             response.token = Some(self.bytes()).filter(|token| token.len() <= 64);

@@ -19,6 +19,8 @@ fuzz_target!(|packet: &[u8]| {
     }
     assert_eq!(Message::decode(&again).as_ref(), Ok(&message));
     if let Body::Response(response) = &message.body {
-        assert!(response.nodes.len() <= 16 && response.values.len() <= 128);
+        assert!(
+            response.nodes.iter().all(|nodes| nodes.len() <= 16) && response.values.len() <= 128
+        );
     }
 });

@@ -20,6 +20,7 @@ mod items;
 mod large;
 mod pacing;
 mod reach;
+mod readme;
 mod swarm;
 mod transfer;
 mod web_seed;
@@ -95,7 +96,7 @@ impl Cell {
     /// The line of the matrix for `verdict`.
     pub(crate) fn row(&self, peers: String, verdict: Verdict) -> Row {
         let (cell, direction) = (self.name.clone(), self.direction.clone());
-        Row { cell, direction, peers, verdict }
+        Row { cell, direction, peers, verdict, before: None }
     }
 }
 
@@ -117,6 +118,7 @@ pub(crate) fn all(lab: &Lab) -> Vec<Cell> {
     cells.extend(reach::cells(lab.subject()));
     cells.extend(import::cells(lab.subject()));
     cells.extend(dialects::cells(lab.subject()));
+    cells.extend(readme::cells(lab.subject()));
     cells
 }
 

@@ -47,16 +47,27 @@ pub(crate) struct Row {
     pub(crate) peers: String,
     /// How it came out.
     pub(crate) verdict: Verdict,
+    /// How it came out before, if this is the second try.
+    pub(crate) before: Option<Verdict>,
 }
 
 impl Row {
+    /// The row of the second try, which does not forget the first.
+    pub(crate) fn tried_again(self, again: Self) -> Self {
+        Self { before: Some(self.verdict), ..again }
+    }
+
     fn columns(&self) -> [String; 6] {
         let (mib, seconds, result) = match &self.verdict {
-            Verdict::Passed(measure) => (
-                format!("{:.1}", measure.mib),
-                format!("{:.1}", measure.seconds),
-                "passed".to_owned(),
-            ),
+            Verdict::Passed(measure) => {
+                let result = match &self.before {
+                    Some(Verdict::Failed { reason, .. }) => {
+                        told("passed at the second try", reason)
+                    }
+                    _ => "passed".to_owned(),
+                };
+                (format!("{:.1}", measure.mib), format!("{:.1}", measure.seconds), result)
+            }
             Verdict::Failed { reason, .. } => {
                 (String::new(), String::new(), told("FAILED", reason))
             }
@@ -135,8 +146,11 @@ pub(crate) fn good(rows: &[Row]) -> bool {
 /// The whole reason and the logs of every failed cell.
 pub(crate) fn failures(rows: &[Row]) -> String {
     let mut text = String::new();
-    for row in rows {
-        let Verdict::Failed { reason, logs } = &row.verdict else { continue };
+    let verdicts = rows
+        .iter()
+        .flat_map(|row| row.before.iter().chain([&row.verdict]).map(move |verdict| (row, verdict)));
+    for (row, verdict) in verdicts {
+        let Verdict::Failed { reason, logs } = verdict else { continue };
         let (cell, direction) = (&row.cell, &row.direction);
         write!(text, "\n## {cell}: {direction}\n\n{reason}\n\n```\n{logs}\n```\n")
             .expect("writing to a String does not fail");
@@ -150,7 +164,7 @@ mod tests {
 
     fn row(verdict: Verdict) -> Row {
         let (cell, direction) = ("v1".to_owned(), "ours -> x".to_owned());
-        Row { cell, direction, peers: "x 1".to_owned(), verdict }
+        Row { cell, direction, peers: "x 1".to_owned(), verdict, before: None }
     }
 
     #[test]
@@ -172,6 +186,16 @@ mod tests {
                 "1 passed, 1 failed, 0 skipped",
             ]
         );
+    }
+
+    #[test]
+    fn a_second_try_counts_and_the_first_is_told() {
+        let failed = Verdict::Failed { reason: "late".to_owned(), logs: "a log".to_owned() };
+        let again = row(failed.clone()).tried_again(row(Verdict::Passed(Measure::new(MIB, 1.0))));
+        assert!(again.line().ends_with("passed at the second try: late 1.0"), "{}", again.line());
+        assert!(good(std::slice::from_ref(&again)));
+        assert!(failures(&[again]).contains("a log"));
+        assert!(!good(&[row(failed.clone()).tried_again(row(failed))]));
     }
 
     #[test]

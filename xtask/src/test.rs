@@ -132,16 +132,31 @@ fn advisories(project: &Project) -> Result<String, String> {
 }
 
 fn interop(project: &Project, options: &TestOptions) -> Result<String, String> {
-    for verb in ["install", "run"] {
+    let command = |verb: &str| {
         let mut command = proof(project, "ci", "piecework-interop")?;
         command.arg(verb);
         for peer in &options.without {
             command.args(["--without", peer]);
         }
-        process::run(command, STEP_LIMIT)?;
+        Ok::<_, String>(command)
+    };
+    process::run(command("install")?, STEP_LIMIT)?;
+    let mut table = Vec::new();
+    let result = process::run_keeping_lines(command("run")?, STEP_LIMIT, &mut table);
+    // A long run is read from its end, so the step itself names the cells.
+    let is_bad = |line: &&String| line.contains("| FAILED") || line.contains("| not run");
+    let bad: Vec<_> = table.iter().filter(is_bad).map(|line| cell_of(line)).collect();
+    result.map_err(|why| if bad.is_empty() { why } else { bad.join("; ") })?;
+    Ok(table.pop().unwrap_or_default())
+}
+
+/// The name and the direction of a cell, and what became of it, of a line of the matrix.
+fn cell_of(line: &str) -> String {
+    let columns: Vec<_> = line.split('|').map(str::trim).collect();
+    match columns[..] {
+        [_, cell, direction, _, _, _, result, ..] => format!("{cell}: {direction}: {result}"),
+        _ => line.to_owned(),
     }
-    let without: Vec<_> = options.without.iter().map(String::as_str).collect();
-    Ok(if without.is_empty() { String::new() } else { format!("without {}", without.join(", ")) })
 }
 
 /// Does `work`, which npm and Node.js are needed for, unless they may be absent.

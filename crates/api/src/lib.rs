@@ -30,5 +30,5 @@ pub use gate::{AccessGate, FirstSecrets, GateError};
 pub use openapi::openapi;
 pub use problem::{Code, Problem};
 pub use routes::router;
-pub use server::serve;
+pub use server::{Manners, serve, serve_with};
 pub use state::{LogLevel, Parts, SetLevel};

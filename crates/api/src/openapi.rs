@@ -190,8 +190,9 @@ fn shape(field: Field) -> Value {
         SizeBytes | WantedBytes | LeftBytes | ProgressMilli | DownRate | UpRate | DownBytes
         | UpBytes | SessionDownBytes | SessionUpBytes | WastedBytes | Peers | Seeds | AddedAt
         | ActiveSeconds | SeedingSeconds | TrackerCount => json!({ "type": "integer" }),
-        Queue | EtaSeconds | RatioMilli | SwarmPeers | SwarmSeeds | AvailabilityMilli
-        | CompletedAt | LastActivityAt | SeenCompleteAt | DownLimit | UpLimit => {
+        Queue | EtaSeconds | MovedMilli | RatioMilli | SwarmPeers | SwarmSeeds
+        | AvailabilityMilli | CompletedAt | LastActivityAt | SeenCompleteAt | DownLimit
+        | UpLimit => {
             json!({ "type": ["integer", "null"] })
         }
     }

@@ -36,6 +36,8 @@ use utoipa_axum::routes;
 
 /// Bytes of a request that adds torrents.
 pub(crate) const ADD_BYTES_MAX: usize = 32 << 20;
+/// Bytes of a request that changes files: paths of all of a large torrent.
+const FILES_BYTES_MAX: usize = 16 << 20;
 /// Bytes of all others.
 const BODY_BYTES_MAX: usize = 1 << 20;
 
@@ -81,7 +83,11 @@ pub(crate) fn guarded_routes() -> OpenApiRouter<Api> {
         .routes(routes!(verbs::reannounce_many))
         .routes(routes!(verbs::remove_many))
         .routes(routes!(verbs::queue))
-        .routes(routes!(files::files, files::edit))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(files::files, files::edit))
+                .layer(DefaultBodyLimit::max(FILES_BYTES_MAX)),
+        )
         .routes(routes!(files::pieces))
         .routes(routes!(files::torrent_file))
         .routes(routes!(stream::stream))

@@ -1,11 +1,18 @@
 //! An encoder whose output is canonical by construction: keys may be given in any order, the
 //! dictionary sorts its entries when it closes.
 
+use std::io::Write;
 use std::ops::Range;
+
+/// Bytes that there is room for from the start: most messages take fewer.
+const FIRST_BYTES: usize = 256;
+
+/// Entries of a dictionary that there is room for from the start.
+const FIRST_ENTRIES: usize = 8;
 
 /// Encodes a dictionary that `fill` writes.
 pub fn encode_dict(fill: impl FnOnce(&mut DictWriter<'_>)) -> Vec<u8> {
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(FIRST_BYTES);
     write_dict(&mut out, fill);
     out
 }
@@ -112,15 +119,13 @@ impl ListWriter<'_> {
 }
 
 fn write_bytes(out: &mut Vec<u8>, value: &[u8]) {
-    out.extend_from_slice(value.len().to_string().as_bytes());
-    out.push(b':');
+    // Writing to a vector never fails.
+    drop(write!(out, "{}:", value.len()));
     out.extend_from_slice(value);
 }
 
 fn write_int(out: &mut Vec<u8>, value: i128) {
-    out.push(b'i');
-    out.extend_from_slice(value.to_string().as_bytes());
-    out.push(b'e');
+    drop(write!(out, "i{value}e"));
 }
 
 fn write_list(out: &mut Vec<u8>, fill: impl FnOnce(&mut ListWriter<'_>)) {
@@ -131,7 +136,7 @@ fn write_list(out: &mut Vec<u8>, fill: impl FnOnce(&mut ListWriter<'_>)) {
 
 fn write_dict(out: &mut Vec<u8>, fill: impl FnOnce(&mut DictWriter<'_>)) {
     out.push(b'd');
-    let mut writer = DictWriter { out, entries: Vec::new() };
+    let mut writer = DictWriter { out, entries: Vec::with_capacity(FIRST_ENTRIES) };
     fill(&mut writer);
     writer.sort();
     out.push(b'e');

@@ -8,6 +8,7 @@ use crate::field::Field;
 use crate::field_set::FieldSet;
 use crate::life::{Entry, Life};
 use crate::moment::Moment;
+use crate::record::StopAt;
 use crate::rules::QueueRules;
 use crate::torrent::Figures;
 use piecework_types::{InfoHash, Time};
@@ -114,6 +115,10 @@ impl Entry {
         record.last.wanted_bytes = figures.wanted_bytes;
         record.last.left_bytes = figures.left_bytes;
         seen.is_record |= std::mem::take(&mut record.is_trusted);
+        if record.stop_at == Some(StopAt::Checked) {
+            record.stop_here();
+            (seen.is_turn, seen.is_record) = (true, true);
+        }
         let is_whole = figures.seeds > 0
             || figures.availability_milli.is_some_and(|copies| copies >= WHOLE_MILLI);
         let seen_at = record.totals.seen_complete_at.unwrap_or(0);

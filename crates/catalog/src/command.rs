@@ -100,6 +100,9 @@ pub enum Command {
     SetAlternative(bool),
     /// Other settings.
     SetRules(Box<Rules>),
+    /// Changes of what stands in the records of torrents, each kind once: all of them or none. Not among
+    /// them: what begins or ends something (adding, removing, checking), trackers, lists and settings.
+    All(Vec<Self>),
 }
 
 /// Whether a torrent takes part.

@@ -6,8 +6,8 @@ use crate::edits::{check_files, check_trackers};
 use crate::effect::Effect;
 use crate::life::Entry;
 use crate::moment::Moment;
-use crate::paths::{automatic, clean_folder, clean_name, clean_tags, go_home};
-use crate::record::{Record, ShareLimits, Spared, TORRENTS_MAX};
+use crate::paths::{automatic, clean_comment, clean_folder, clean_name, clean_tags, go_home};
+use crate::record::{Record, ShareLimits, Spared, StopAt, TORRENTS_MAX};
 use crate::rules::Rules;
 use piecework_types::{InfoHash, InfoHashes};
 use std::collections::BTreeSet;
@@ -77,6 +77,7 @@ impl Catalog {
             Command::DeleteTags(tags) => self.delete_tags(&tags),
             Command::SetAlternative(yes) => self.set_alternative(yes, moment),
             Command::SetRules(rules) => self.set_rules(*rules, moment),
+            Command::All(changes) => self.change_all(changes, moment),
         }
     }
 
@@ -158,6 +159,13 @@ impl Catalog {
         if record.added_at == 0 {
             record.added_at = moment.unix;
         }
+        record.comment = clean_comment(record.comment.take());
+        // One that stands still stops nowhere; what is known already does not have to come.
+        if record.stop_at == Some(StopAt::Metadata) && record.has_metainfo {
+            record.stop_here();
+        } else if record.is_stopped {
+            record.stop_at = None;
+        }
         record.is_complete |= record.completed_at.is_some() && record.last.left_bytes == 0;
         record.renaming.clear();
         go_home(record);
@@ -187,6 +195,7 @@ impl Catalog {
         }
         record.is_stopped = mode == Mode::Stopped;
         record.is_forced = mode == Mode::Forced;
+        record.stop_at = None;
         self.mark(id);
         self.settle(id);
     }

@@ -63,7 +63,7 @@ impl Catalog {
     }
 
     pub(crate) fn rename(&mut self, id: InfoHash, name: &str) -> Result<(), Refusal> {
-        let name = clean_name(name).ok_or_else(|| invalid("a name has at least one character"))?;
+        let name = checked_name(name)?;
         self.edit_known(&[id], None, |record| {
             put(&mut record.name, name.clone()) | put(&mut record.is_renamed, true)
         })
@@ -76,16 +76,8 @@ impl Catalog {
         id: InfoHash,
         files: Vec<(u32, String)>,
     ) -> Result<(), Refusal> {
-        let record = self.record(id)?;
-        if !record.has_metainfo {
-            let text = "its files are not known yet: wait until its metadata has come";
-            return Err(Refusal::new(RefusalKind::Conflict, text));
-        }
+        self.check_renames(id, &files)?;
         let files: BTreeMap<u32, String> = files.into_iter().collect();
-        let mut paths = record.paths.clone();
-        paths.extend(files.iter().map(|(file, path)| (*file, path.clone())));
-        check_numbers(record, files.keys())?;
-        check_paths(&paths)?;
         self.edit(&[id], None, |record| {
             let mut has_changed = false;
             for (file, path) in &files {
@@ -101,14 +93,37 @@ impl Catalog {
         Ok(())
     }
 
+    pub(crate) fn check_renames(
+        &self,
+        id: InfoHash,
+        files: &[(u32, String)],
+    ) -> Result<(), Refusal> {
+        let record = self.record(id)?;
+        if !record.has_metainfo {
+            let text = "its files are not known yet: wait until its metadata has come";
+            return Err(Refusal::new(RefusalKind::Conflict, text));
+        }
+        check_numbers(record, files.iter().map(|(file, _)| file))?;
+        let mut paths = record.paths.clone();
+        paths.extend(files.iter().map(|(file, path)| (*file, path.clone())));
+        check_paths(&paths)
+    }
+
+    pub(crate) fn check_new_priorities(
+        &self,
+        id: InfoHash,
+        files: &[(u32, u8)],
+    ) -> Result<(), Refusal> {
+        check_numbers(self.record(id)?, files.iter().map(|(file, _)| file))?;
+        check_priorities(files.iter().map(|(_, priority)| priority))
+    }
+
     pub(crate) fn set_priorities(
         &mut self,
         id: InfoHash,
         files: &[(u32, u8)],
     ) -> Result<(), Refusal> {
-        let record = self.record(id)?;
-        check_numbers(record, files.iter().map(|(file, _)| file))?;
-        check_priorities(files.iter().map(|(_, priority)| priority))?;
+        self.check_new_priorities(id, files)?;
         self.edit(&[id], Some(Effect::Priorities), |record| {
             let old = record.priorities.clone();
             record.priorities.extend(files.iter().copied());
@@ -183,6 +198,11 @@ impl Catalog {
         let entry = self.torrents.get(&id);
         entry.map(|entry| &entry.torrent.record).ok_or_else(|| invalid("no torrent is named"))
     }
+}
+
+/// A name for people, unless nothing is left of it.
+pub(crate) fn checked_name(name: &str) -> Result<String, Refusal> {
+    clean_name(name).ok_or_else(|| invalid("a name has at least one character"))
 }
 
 fn edited(mut tiers: Vec<Vec<String>>, edit: TrackerEdit) -> Result<Vec<Vec<String>>, Refusal> {

@@ -1,5 +1,6 @@
 //! What the catalog wants done, and how it ended.
 
+use crate::record::ShareAction;
 use piecework_types::InfoHash;
 use std::collections::BTreeMap;
 
@@ -28,7 +29,8 @@ pub enum Effect {
     },
     /// Rename files below the folder it lies in; it is not loaded. [`Outcome::Moved`] or
     /// [`Outcome::MoveFailed`] follows, all or nothing. After a crash it comes once more: what has its new
-    /// path already has been renamed.
+    /// path already has been renamed. Where files take each other's paths, all get those of
+    /// [`FileRename::aside`] first, and [`Outcome::Aside`] follows: from there nobody is in anybody's way.
     RenameFiles {
         /// Which.
         id: InfoHash,
@@ -60,6 +62,17 @@ pub enum Effect {
     Check(InfoHash),
     /// Ask its trackers while it is loaded.
     Reannounce(InfoHash),
+    /// A limit of sharing was reached, and acted upon: for people to know.
+    LimitReached {
+        /// Which torrent. It may have left the catalog.
+        id: InfoHash,
+        /// Its name.
+        name: String,
+        /// Which limit.
+        limit: ShareLimit,
+        /// What was done.
+        action: ShareAction,
+    },
     /// The node's limits changed: bytes a second.
     NodeLimits {
         /// Of what is received.
@@ -80,6 +93,24 @@ pub struct FileRename {
     pub to: String,
 }
 
+impl FileRename {
+    /// The path that the file has for a moment, while others take each other's: no folder is in its way.
+    pub fn aside(&self, torrent: InfoHash) -> String {
+        format!(".{torrent}-{}.renaming", self.file)
+    }
+}
+
+/// A limit of sharing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ShareLimit {
+    /// Sent over received.
+    Ratio,
+    /// Time of seeding.
+    Seeding,
+    /// Time without anything sent.
+    Inactive,
+}
+
 /// What became of an effect, or of a torrent in the engine.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Outcome {
@@ -89,6 +120,10 @@ pub enum Outcome {
     Unloaded,
     /// Its payload lies where it should.
     Moved,
+    /// Its files have the paths of [`FileRename::aside`], for now.
+    Aside,
+    /// So much of its payload has been moved, in thousandths; it goes on.
+    Moving(u32),
     /// Its payload lies where it was: why.
     MoveFailed(String),
     /// Its metainfo has come from peers.
@@ -103,6 +138,10 @@ pub enum Outcome {
         root: String,
         /// Files, pad files included.
         file_count: u32,
+        /// It names a folder, not one file.
+        is_folder: bool,
+        /// What its torrent file says of it; peers do not tell.
+        comment: Option<String>,
     },
     /// All that was wanted has come, is hashed and written.
     Done,

@@ -1,5 +1,6 @@
 //! A torrent field by field: what faces show, and the unit in which changes are told.
 
+use crate::paths::common_root;
 use crate::record::{Limit, ShareAction};
 use crate::torrent::{Stage, Torrent};
 use std::borrow::Cow;
@@ -77,6 +78,8 @@ fields! {
     LeftBytes "left_bytes",
     /// How much is there, or checked while it is being checked, in thousandths.
     ProgressMilli "progress_milli",
+    /// How much of it has been moved to another drive, in thousandths; absent while it is not.
+    MovedMilli "moved_milli",
     /// Payload received a second.
     DownRate "down_rate",
     /// Payload sent a second.
@@ -187,6 +190,7 @@ impl Torrent {
             Field::WantedBytes => Number(self.wanted_bytes()),
             Field::LeftBytes => Number(self.left_bytes()),
             Field::ProgressMilli => Number(self.progress_milli()),
+            Field::MovedMilli => optional(self.moved_milli.map(u64::from)),
             Field::DownRate => Number(figures.down_rate),
             Field::UpRate => Number(figures.up_rate),
             Field::EtaSeconds => optional(self.eta_seconds()),
@@ -254,6 +258,21 @@ impl Torrent {
 
     fn content_path(&self) -> Option<String> {
         let root = self.record.root.as_deref()?;
+        Some(format!("{}/{root}", self.folder().trim_end_matches('/')))
+    }
+
+    /// The folder that all of its files lie in and that is its own, where it lies now; `None` of a torrent
+    /// without one, and until its metainfo is known.
+    pub fn root_path(&self) -> Option<String> {
+        let record = &self.record;
+        let root = record.root.as_deref()?;
+        let paths = &record.paths;
+        let root = if paths.len() == record.file_count as usize && !paths.is_empty() {
+            common_root(paths.values())?
+        } else {
+            let is_below = |path: &String| path.split_once('/').is_some_and(|(it, _)| it == root);
+            (record.is_folder && paths.values().all(is_below)).then(|| root.to_owned())?
+        };
         Some(format!("{}/{root}", self.folder().trim_end_matches('/')))
     }
 

@@ -70,6 +70,11 @@ impl Journal {
         self.revision
     }
 
+    /// Something changed that is no torrent's: whoever waits for a newer revision looks again.
+    pub(crate) const fn raise(&mut self) {
+        self.revision += 1;
+    }
+
     /// Compares some fields of a torrent with what was known of them, of a new one all.
     pub(crate) fn observe(&mut self, torrent: &Torrent, marks: &mut Marks, fields: FieldSet) {
         let next = self.revision + 1;

@@ -105,17 +105,23 @@ impl Catalog {
         }
     }
 
-    /// Tags to choose from; new ones are made.
-    pub(crate) fn make_tags(
-        &mut self,
-        tags: &BTreeSet<String>,
-    ) -> Result<BTreeSet<String>, Refusal> {
+    /// Tags as they would be made, unless they cannot be.
+    pub(crate) fn check_tags(&self, tags: &BTreeSet<String>) -> Result<BTreeSet<String>, Refusal> {
         let tags = clean_tags(tags)?;
         let new = tags.difference(&self.tags).count();
         if self.tags.len() + new > TAGS_MAX {
             let text = format!("there would be more than {TAGS_MAX} tags: delete some first");
             return Err(Refusal::new(RefusalKind::Full, text));
         }
+        Ok(tags)
+    }
+
+    /// Tags to choose from; new ones are made.
+    pub(crate) fn make_tags(
+        &mut self,
+        tags: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, Refusal> {
+        let tags = self.check_tags(tags)?;
         for tag in &tags {
             if self.tags.insert(tag.clone()) {
                 self.journal.tag(tag);

@@ -35,19 +35,20 @@ mod queue;
 mod record;
 mod rules;
 mod schedule;
+mod several;
 mod share;
 mod torrent;
 
 pub use catalog::Catalog;
 pub use command::{Command, Jump, Mode, Refusal, RefusalKind, TrackerEdit};
-pub use effect::{Effect, FileRename, Outcome};
+pub use effect::{Effect, FileRename, Outcome, ShareLimit};
 pub use field::{Field, Value};
 pub use field_set::FieldSet;
 pub use journal::{Delta, Revision};
 pub use moment::{LocalTime, Moment};
 pub use record::{
-    Category, LastFigures, Limit, Place, Record, ShareAction, ShareLimits, Spared, TAGS_MAX,
-    TORRENTS_MAX, TRACKERS_MAX, Totals,
+    COMMENT_CHARS_MAX, Category, LastFigures, Limit, Place, Record, ShareAction, ShareLimits,
+    Spared, StopAt, TAGS_MAX, TORRENTS_MAX, TRACKERS_MAX, Totals,
 };
 pub use rules::{AlternativeSchedule, Days, QueueRules, Rules, SpeedLimits};
 pub use torrent::{Figures, Stage, Torrent};

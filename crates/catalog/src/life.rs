@@ -67,6 +67,7 @@ impl Entry {
             stage: Stage::Stopped,
             place: 0,
             smooth_rate: 0,
+            moved_milli: None,
             problem: None,
         };
         Self {

@@ -7,8 +7,8 @@ use crate::catalog::Catalog;
 use crate::effect::{Effect, FileRename, Outcome};
 use crate::life::{Entry, Leaving, Life, lie};
 use crate::moment::Moment;
-use crate::paths::{clean_name, common_root};
-use crate::record::Record;
+use crate::paths::{clean_comment, clean_name, common_root};
+use crate::record::{Record, StopAt};
 use crate::torrent::Figures;
 use piecework_types::InfoHash;
 
@@ -45,7 +45,13 @@ impl Entry {
                 self.leave(moment);
                 true
             }
-            Outcome::Moved | Outcome::MoveFailed(_) => self.report_move(outcome),
+            Outcome::Moved | Outcome::Aside | Outcome::MoveFailed(_) => self.report_move(outcome),
+            Outcome::Moving(milli) => {
+                if matches!(self.life, Life::Moving(_)) {
+                    self.torrent.moved_milli = Some(milli.min(1000));
+                }
+                false
+            }
             Outcome::Done if self.is_in() => self.complete(moment.unix),
             Outcome::Missing(why) if self.is_known_to_engine() => self.fail(why, true),
             Outcome::Failed(why) if self.is_known_to_engine() => self.fail(why, false),
@@ -100,7 +106,16 @@ impl Entry {
     }
 
     fn learn(&mut self, outcome: Outcome) -> bool {
-        let Outcome::Metainfo { name, size_bytes, is_private, root, file_count } = outcome else {
+        let Outcome::Metainfo {
+            name,
+            size_bytes,
+            is_private,
+            root,
+            file_count,
+            is_folder,
+            comment,
+        } = outcome
+        else {
             return false;
         };
         let record = &mut self.torrent.record;
@@ -109,12 +124,18 @@ impl Entry {
         }
         (record.size_bytes, record.is_private) = (size_bytes, is_private);
         (record.root, record.file_count) = (Some(root), file_count);
-        record.has_metainfo = true;
+        (record.is_folder, record.has_metainfo) = (is_folder, true);
+        record.comment = clean_comment(comment);
+        if record.stop_at == Some(StopAt::Metadata) {
+            record.stop_here();
+        }
         true
     }
 
     fn report_move(&mut self, outcome: Outcome) -> bool {
         let life = std::mem::replace(&mut self.life, Life::Out);
+        self.torrent.moved_milli = None;
+        let id = self.torrent.id;
         let record = &mut self.torrent.record;
         match (life, outcome) {
             (Life::Moving(to), Outcome::Moved) => {
@@ -126,7 +147,15 @@ impl Entry {
             }
             (Life::Renaming(files), Outcome::Moved) => {
                 files.into_iter().for_each(|file| rename_done(record, file));
+                follow_root(record);
                 self.torrent.problem = None;
+            }
+            (Life::Renaming(files), Outcome::Aside) => {
+                for file in files {
+                    let to = file.aside(id);
+                    rename_done(record, FileRename { to, ..file });
+                }
+                follow_root(record);
             }
             (Life::Renaming(files), Outcome::MoveFailed(why)) => {
                 files.iter().for_each(|file| rename_undone(record, file));
@@ -148,6 +177,10 @@ fn rename_done(record: &mut Record, rename: FileRename) {
     } else {
         record.renaming.insert(rename.file, Some(rename.to));
     }
+}
+
+/// Its root has the name that its files lead to, if all of them have other paths. Looks at each of them.
+fn follow_root(record: &mut Record) {
     if record.file_count == 1 {
         record.root = record.paths.get(&0).cloned();
     } else if record.paths.len() == record.file_count as usize
@@ -175,6 +208,9 @@ impl Leaving {
             (Life::Unloading, Outcome::Unloaded)
             | (Life::Moving(_) | Life::Renaming(_), Outcome::MoveFailed(_)) => {}
             (Life::Moving(to), Outcome::Moved) => self.folder.clone_from(to),
+            (Life::Renaming(files), Outcome::Aside) => {
+                self.paths.extend(files.iter().map(|rename| (rename.file, rename.aside(id))));
+            }
             (Life::Renaming(files), Outcome::Moved) => {
                 self.paths.extend(files.iter().map(|rename| (rename.file, rename.to.clone())));
             }

@@ -3,7 +3,7 @@
 //! Knows nothing of a drive: whether a folder lies inside the roots, or exists, is for others to say.
 
 use crate::command::{Refusal, RefusalKind};
-use crate::record::{Category, Record};
+use crate::record::{COMMENT_CHARS_MAX, Category, Record};
 use crate::rules::Rules;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -69,6 +69,12 @@ pub(crate) fn clean_name(name: &str) -> Option<String> {
     let name: String = printable.take(NAME_CHARS_MAX).collect();
     let name = name.trim();
     (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// As much of a comment as is kept; `None` if there is nothing in it.
+pub(crate) fn clean_comment(comment: Option<String>) -> Option<String> {
+    let comment: String = comment?.chars().take(COMMENT_CHARS_MAX).collect();
+    (!comment.is_empty()).then_some(comment)
 }
 
 /// A folder without a `/` behind it, unless it cannot be one.

@@ -12,6 +12,9 @@ pub const TAGS_MAX: usize = 1_000;
 /// Trackers, and web seeds, of a torrent.
 pub const TRACKERS_MAX: usize = 256;
 
+/// Characters of a torrent's comment.
+pub const COMMENT_CHARS_MAX: usize = 1_024;
+
 /// A torrent as it is kept from run to run. Its metainfo is kept beside it by whoever writes records down.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default)]
@@ -36,6 +39,10 @@ pub struct Record {
     pub root: Option<String>,
     /// Files of its metainfo, pad files included; 0 while unknown.
     pub file_count: u32,
+    /// Its metainfo names a folder, not one file.
+    pub is_folder: bool,
+    /// What its torrent file says of it, at most [`COMMENT_CHARS_MAX`] characters.
+    pub comment: Option<String>,
 
     /// Unix seconds; see [`crate::Moment::unix`].
     pub added_at: u64,
@@ -45,6 +52,8 @@ pub struct Record {
     pub completed_at: Option<u64>,
     /// It takes no part until somebody starts it.
     pub is_stopped: bool,
+    /// Where it stops by itself once, if somebody wanted that.
+    pub stop_at: Option<StopAt>,
     /// It takes part whatever the queue says.
     pub is_forced: bool,
     /// Its key in the queue: lower ones go first, no two are alike, there may be gaps. A complete torrent
@@ -114,6 +123,21 @@ impl Record {
             _ => &self.save_path,
         }
     }
+
+    /// It has come to where it was to stop.
+    pub(crate) const fn stop_here(&mut self) {
+        (self.is_stopped, self.is_forced, self.stop_at) = (true, false, None);
+    }
+}
+
+/// Where a torrent stops by itself, before it fetches any payload.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopAt {
+    /// Its metainfo is known.
+    Metadata,
+    /// It is known which of its data is there.
+    Checked,
 }
 
 /// Which of its two folders a torrent lies in.

@@ -35,6 +35,7 @@ impl Catalog {
         if holds != self.scheduled {
             self.scheduled = holds;
             self.is_alternative = holds.unwrap_or(self.is_alternative);
+            self.journal.raise();
         }
         self.tell_speed();
     }
@@ -46,6 +47,9 @@ impl Catalog {
         moment: Moment,
     ) -> Result<(), Refusal> {
         self.scheduled = self.rules.schedule.map(|schedule| schedule.holds(moment.local));
+        if self.is_alternative != is_alternative {
+            self.journal.raise();
+        }
         self.is_alternative = is_alternative;
         self.tell_speed();
         Ok(())
@@ -54,6 +58,8 @@ impl Catalog {
     fn tell_speed(&mut self) {
         let speed = if self.is_alternative { self.rules.alternative } else { self.rules.speed };
         if self.speed != Some(speed) {
+            // No torrent has changed, but what faces show of the node.
+            self.journal.raise();
             self.speed = Some(speed);
             self.effects.push_back(Effect::NodeLimits { down: speed.down, up: speed.up });
         }

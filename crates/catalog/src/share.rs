@@ -4,7 +4,7 @@
 //! person starts it again, that limit does not stop it a second time until limits change ([`Spared`]).
 
 use crate::catalog::Catalog;
-use crate::effect::Effect;
+use crate::effect::{Effect, ShareLimit};
 use crate::life::{Entry, Life};
 use crate::record::{Limit, Record, ShareAction, Spared};
 use crate::rules::Rules;
@@ -73,8 +73,8 @@ impl Torrent {
 }
 
 impl Entry {
-    /// What is to happen to it now.
-    fn due_action(&self, rules: &Rules, now: Time) -> Option<ShareAction> {
+    /// What is to happen to it now, and which limit says so.
+    fn due_action(&self, rules: &Rules, now: Time) -> Option<(ShareLimit, ShareAction)> {
         let record = &self.torrent.record;
         let is_seeding = self.life == Life::Loaded
             && record.is_complete
@@ -88,15 +88,21 @@ impl Entry {
         }
         let reached = limits.reached(&self.torrent);
         let quiet = now.since(self.clocks.sent_at).as_secs() / MINUTE_SECONDS;
-        let is_due = (reached.ratio && !record.spared.ratio)
-            || (reached.seeding && !record.spared.seeding)
-            || limits.inactive_minutes.is_some_and(|limit| quiet >= limit.into());
+        let limit = if reached.ratio && !record.spared.ratio {
+            ShareLimit::Ratio
+        } else if reached.seeding && !record.spared.seeding {
+            ShareLimit::Seeding
+        } else if limits.inactive_minutes.is_some_and(|limit| quiet >= limit.into()) {
+            ShareLimit::Inactive
+        } else {
+            return None;
+        };
         let action = match record.share.action {
             Limit::Of(action) => action,
             Limit::Global | Limit::Unlimited => rules.share_action,
         };
         let is_done = action == ShareAction::SuperSeed && record.is_super_seed;
-        (is_due && !is_done).then_some(action)
+        (!is_done).then_some((limit, action))
     }
 
     /// A person wants it to go on: what it has reached does not stop it again.
@@ -115,7 +121,9 @@ impl Catalog {
     pub(crate) fn keep_share_limits(&mut self, id: InfoHash) {
         let Some(moment) = self.moment else { return };
         let Some(entry) = self.torrents.get_mut(&id) else { return };
-        let Some(action) = entry.due_action(&self.rules, moment.now) else { return };
+        let Some((limit, action)) = entry.due_action(&self.rules, moment.now) else { return };
+        let name = entry.torrent.record.name.clone();
+        self.effects.push_back(Effect::LimitReached { id, name, limit, action });
         let record = &mut entry.torrent.record;
         match action {
             ShareAction::Stop => (record.is_stopped, record.is_forced) = (true, false),

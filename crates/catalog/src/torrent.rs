@@ -99,6 +99,8 @@ pub struct Torrent {
     pub(crate) place: u32,
     /// Received a second, as a moving average: what is left is divided by it.
     pub(crate) smooth_rate: u64,
+    /// How much of its payload has been moved, while it is.
+    pub(crate) moved_milli: Option<u32>,
     /// What is wrong although it goes on.
     pub(crate) problem: Option<String>,
 }

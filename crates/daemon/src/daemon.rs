@@ -99,6 +99,8 @@ impl Daemon {
             earlier,
         };
         let shared = Arc::new(Shared::new(parts));
+        // Before the first torrent is loaded.
+        shared.bans.load(&shared)?;
         let engine = shared.engine().ok_or_else(|| io(io::ErrorKind::NotFound.into()))?;
         let mut driver = Driver::new(Arc::clone(&shared), engine, requests, lists);
         driver.resume_forgetting(gone);

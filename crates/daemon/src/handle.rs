@@ -9,13 +9,16 @@ use crate::{payload, places, source};
 use piecework_catalog::{Catalog, Command, Record, Refusal, RefusalKind, Revision};
 use piecework_feeds::{FeedError, Feeds};
 use piecework_metainfo::Info;
+use piecework_net::Cookie;
 use piecework_node::{Engine, PeerStatus, PieceState, Status, TrackerStatus, WebSeedStatus};
 use piecework_settings::Settings;
-use piecework_types::{Bitfield, InfoHash};
+use piecework_types::{Bitfield, InfoHash, PieceIndex};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, RwLockReadGuard};
+use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 /// A torrent to add.
@@ -38,6 +41,8 @@ pub enum NewSource {
     Metainfo(Vec<u8>),
     /// A magnet link, a bare info-hash, or an http(s) address of a torrent file, which is fetched.
     Link(String),
+    /// The same; a server is shown the cookie.
+    LinkWithCookie(String, Cookie),
 }
 
 /// How adding ended well.
@@ -70,6 +75,8 @@ pub struct NodeFigures {
     pub down_limit: Option<u64>,
     /// See `down_limit`.
     pub up_limit: Option<u64>,
+    /// The alternative limits are those in force.
+    pub is_alternative: bool,
     /// Connected peers.
     pub peers: u32,
     /// Nodes in the tables of the DHT; `None` without one.
@@ -124,6 +131,40 @@ impl Handle {
     /// # Errors
     /// When the source cannot be read or fetched, or a path lies outside of the roots.
     pub async fn add(&self, new: New) -> Result<Added, Refusal> {
+        let new = self.read(new).await.map_err(|_| ending())??;
+        self.shared.ask(|reply| Request::Add { new, reply }).await
+    }
+
+    /// Adds several, which come into the queue in this order whichever was read first; all to the top, or all
+    /// to the end. What came is written down when this returns; answers are in the same order.
+    pub async fn add_all(&self, mut all: Vec<New>) -> Vec<Result<Added, Refusal>> {
+        // At the top, the last one that comes is the first.
+        let is_reversed = all.first().is_some_and(|new| new.at_top);
+        if is_reversed {
+            all.reverse();
+        }
+        let reads: Vec<_> = all.into_iter().map(|new| self.read(new)).collect();
+        let mut answers = Vec::with_capacity(reads.len());
+        for read in reads {
+            let read = read.await.unwrap_or_else(|_| Err(ending()));
+            let handed = |new| self.shared.hand_over(|reply| Request::Add { new, reply });
+            answers.push(read.and_then(handed));
+        }
+        let mut results = Vec::with_capacity(answers.len());
+        for answer in answers {
+            results.push(match answer {
+                Ok(answer) => answer.await.unwrap_or_else(|_| Err(ending())),
+                Err(refusal) => Err(refusal),
+            });
+        }
+        if is_reversed {
+            results.reverse();
+        }
+        results
+    }
+
+    /// Has a source read, away from everybody; that begins at once.
+    fn read(&self, new: New) -> oneshot::Receiver<Result<Box<NewTorrent>, Refusal>> {
         let shared = Arc::clone(&self.shared);
         let is_fetched = source::is_fetched(&new.source);
         let read = move || {
@@ -134,8 +175,7 @@ impl Handle {
             Ok(Box::new(NewTorrent { found, record, at_top, peers }))
         };
         let pool = if is_fetched { &self.shared.jobs.fetches } else { &self.shared.jobs.asked };
-        let new = pool.ask(read).await.map_err(|_| ending())??;
-        self.shared.ask(|reply| Request::Add { new, reply }).await
+        pool.ask(read)
     }
 
     /// The torrent file of a torrent whose metainfo is known.
@@ -153,18 +193,40 @@ impl Handle {
         self.shared.aside(move || payload::info(&shared.store, id)).await.ok()?.ok()?
     }
 
-    /// The pieces that are there; empty of a torrent that is not loaded and never was.
+    /// The pieces that are there: of a torrent that is not loaded, those that were when it last was.
     pub async fn bitfield(&self, id: InfoHash) -> Option<Bitfield> {
         self.shared.read().get(id)?;
         let status = self.status(id).unwrap_or_default();
+        if status.pieces == 0 {
+            return self.known_pieces(id).await;
+        }
         let whole = Bitfield::from_wire(&status.bitfield, status.pieces);
         Some(whole.unwrap_or_else(|_| Bitfield::new(status.pieces)))
+    }
+
+    async fn known_pieces(&self, id: InfoHash) -> Option<Bitfield> {
+        let job = self.job(id)?;
+        self.shared.aside(move || payload::known_pieces(&job)).await.ok()
+    }
+
+    fn job(&self, id: InfoHash) -> Option<payload::Job> {
+        let catalog = self.shared.read();
+        let torrent = catalog.get(id)?;
+        let (record, folder) = (torrent.record().clone(), torrent.folder().to_owned());
+        Some(payload::Job { id, record, folder, shared: Arc::clone(&self.shared) })
     }
 
     /// What becomes of each piece.
     pub async fn piece_states(&self, id: InfoHash) -> Option<Vec<PieceState>> {
         self.shared.read().get(id)?;
-        let Some((engine, key)) = self.shared.loaded(id) else { return Some(Vec::new()) };
+        let Some((engine, key)) = self.shared.loaded(id) else {
+            let known = self.known_pieces(id).await?;
+            let state = |piece| {
+                let is_there = known.contains(PieceIndex::trusted(piece));
+                if is_there { PieceState::Have } else { PieceState::Missing }
+            };
+            return Some((0..known.len()).map(state).collect());
+        };
         let (reply, answer) = oneshot::channel();
         engine.piece_states(key, |states| drop(reply.send(states)));
         drop(engine);
@@ -194,6 +256,12 @@ impl Handle {
         Some(tiers.flat_map(|(tier, urls)| urls.iter().map(move |url| status(tier, url))).collect())
     }
 
+    /// Time until the next announce to a tracker of a torrent; `None` while there is none.
+    pub fn next_announce(&self, id: InfoHash) -> Option<Duration> {
+        let (engine, key) = self.shared.loaded(id)?;
+        engine.next_announce(key)
+    }
+
     /// The web seeds of a torrent.
     pub async fn web_seeds(&self, id: InfoHash) -> Option<Vec<WebSeedStatus>> {
         let catalog = self.shared.read();
@@ -211,11 +279,22 @@ impl Handle {
         drop(self.shared.send(Request::AddPeers { id, peers }));
     }
 
-    /// Addresses to refuse from now on, until the daemon ends.
-    pub fn ban(&self, addresses: &[IpAddr]) {
-        if let Some(engine) = self.shared.engine() {
-            addresses.iter().for_each(|address| engine.ban(*address));
-        }
+    /// Addresses that people banned.
+    pub fn bans(&self) -> BTreeSet<IpAddr> {
+        self.shared.bans.all()
+    }
+
+    /// Changes the addresses that are refused, in later runs too; written down when this returns. Torrents
+    /// that are loaded go on refusing an address that is no longer among them until they are loaded anew.
+    ///
+    /// # Errors
+    /// When there are more than [`crate::BANS_MAX`] or they cannot be written down; nothing has changed then.
+    pub async fn change_bans(
+        &self,
+        change: impl FnOnce(&mut BTreeSet<IpAddr>) + Send + 'static,
+    ) -> Result<(), Refusal> {
+        let shared = Arc::clone(&self.shared);
+        self.shared.aside(move || shared.bans.change(&shared, change)).await?
     }
 
     /// A reader of one file of a torrent, complete or not. What it is about to read is fetched before
@@ -246,6 +325,7 @@ impl Handle {
             up_rate: totals.up_rate,
             down_limit: speed.down,
             up_limit: speed.up,
+            is_alternative,
             peers: u32::try_from(totals.peers).unwrap_or(u32::MAX),
             all_down_bytes,
             all_up_bytes,

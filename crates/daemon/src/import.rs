@@ -4,13 +4,15 @@
 //! can be repeated.
 
 use crate::handle::{Added, Handle, NewSource};
+use crate::payload;
 use crate::profile::{self, Entry, Profile};
 use crate::request::{NewTorrent, Request};
 use crate::shared::Shared;
-use crate::source;
+use crate::source::{self, Contents};
 use piecework_catalog::{Category, Command, Refusal, RefusalKind};
 use piecework_profiles::Imported;
 use piecework_types::InfoHashes;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -79,8 +81,10 @@ impl Handle {
             for (name, new) in shared.aside(read).await? {
                 let result = match new {
                     Err(refusal) => Err(refusal),
-                    Ok(new) if is_dry || self.has(&new) => Ok(self.foresee(&new)),
-                    Ok(new) => {
+                    Ok(Found { new, .. }) if is_dry || self.has(&new) => Ok(self.foresee(&new)),
+                    Ok(found) => {
+                        let at = Arc::clone(shared);
+                        let new = shared.aside(move || found.unmarked(&at)).await?;
                         if let Some(category) = &new.record.category {
                             let made = self.import_category(category, Category::default(), false);
                             report.notes.extend(made.await);
@@ -135,11 +139,7 @@ impl Handle {
 }
 
 /// A torrent as it is to be added, with the name to tell of it.
-fn read(
-    shared: &Arc<Shared>,
-    from: ImportFrom,
-    entry: &Entry,
-) -> (String, Result<Box<NewTorrent>, Refusal>) {
+fn read(shared: &Arc<Shared>, from: ImportFrom, entry: &Entry) -> (String, Result<Found, Refusal>) {
     let imported = match profile::read(from, entry) {
         Ok(imported) => imported,
         Err(text) => {
@@ -147,13 +147,34 @@ fn read(
         }
     };
     match prepare(shared, imported) {
-        Ok(new) => (new.record.name.clone(), Ok(new)),
+        Ok(found) => (found.new.record.name.clone(), Ok(found)),
         Err(refusal) => (entry.name.clone(), Err(refusal)),
     }
 }
 
-fn prepare(shared: &Arc<Shared>, imported: Imported) -> Result<Box<NewTorrent>, Refusal> {
-    let Imported { mut record, metainfo } = imported;
+/// A torrent of a profile.
+struct Found {
+    new: Box<NewTorrent>,
+    marked: BTreeMap<u32, String>,
+    ending: Option<&'static str>,
+}
+
+impl Found {
+    /// As it is to be added: its unfinished files have the names that they have with us.
+    fn unmarked(self, shared: &Shared) -> Box<NewTorrent> {
+        let Self { new, marked, ending } = self;
+        if let Contents::Metainfo(_, info) = &new.found.contents {
+            payload::unmark(shared, &new.record, info, |file, path| {
+                let ending = || ending.map(|ending| format!("{path}{ending}"));
+                marked.get(&file).cloned().or_else(ending)
+            });
+        }
+        new
+    }
+}
+
+fn prepare(shared: &Arc<Shared>, imported: Imported) -> Result<Found, Refusal> {
+    let Imported { mut record, metainfo, marked, ending } = imported;
     shared.roots().confine_record(&mut record)?;
     let source = match (metainfo, &record.magnet) {
         (Some(bytes), _) => NewSource::Metainfo(bytes),
@@ -176,5 +197,6 @@ fn prepare(shared: &Arc<Shared>, imported: Imported) -> Result<Box<NewTorrent>, 
     record.is_renamed &= record.root.as_ref() != Some(&record.name);
     // It had all that it wanted once, and does not now.
     record.completed_at = record.completed_at.filter(|_| record.is_complete);
-    Ok(Box::new(NewTorrent { found, record, at_top: false, peers: Vec::new() }))
+    let new = Box::new(NewTorrent { found, record, at_top: false, peers: Vec::new() });
+    Ok(Found { new, marked, ending })
 }

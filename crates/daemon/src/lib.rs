@@ -7,6 +7,7 @@
 //!
 //! It must not know: HTTP, dialects, terminals. It decides nothing that the catalog can decide.
 
+mod bans;
 mod clock;
 mod daemon;
 mod drive;
@@ -26,9 +27,11 @@ mod store;
 mod stream;
 mod watch;
 
+pub use bans::BANS_MAX;
 pub use daemon::{Daemon, DaemonConfig, StartError};
 pub use handle::{Added, Handle, New, NewSource, NodeFigures};
 pub use import::{Import, ImportFrom, ImportReport, ImportedTorrent};
 pub use news::{Level, News};
+pub use piecework_net::Cookie;
 pub use store::StoreError;
 pub use stream::Reader;

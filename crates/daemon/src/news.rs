@@ -33,6 +33,8 @@ pub mod code {
     pub const FILES_MOVED: &str = "files_moved";
     /// Files could not be moved or renamed.
     pub const MOVE_FAILED: &str = "move_failed";
+    /// A limit of sharing was reached, and acted upon.
+    pub const SHARE_LIMIT_REACHED: &str = "share_limit_reached";
     /// Files of a removed torrent were deleted.
     pub const FILES_DELETED: &str = "files_deleted";
     /// Files of a removed torrent could not be deleted.

@@ -11,9 +11,9 @@ use crate::shared::Shared;
 use crate::source;
 use crate::store::{Gone, Kept, Store};
 use piecework_catalog::Record;
-use piecework_disk::forget_resume;
+use piecework_disk::{forget_resume, listed_pieces};
 use piecework_metainfo::{Info, Metainfo};
-use piecework_types::InfoHash;
+use piecework_types::{Bitfield, InfoHash};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
@@ -21,7 +21,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use relocate::{move_all, rename};
+pub(crate) use relocate::{move_all, rename, unmark};
 
 /// A torrent whose files are to be worked on.
 pub(crate) struct Job {
@@ -106,6 +106,23 @@ pub(crate) fn info(store: &Store, id: InfoHash) -> Result<Option<Arc<Info>>, Str
         Some(Kept::Info(bytes)) => Ok(Some(Arc::new(Info::parse(bytes).map_err(damaged)?))),
         None => Ok(None),
     }
+}
+
+/// The pieces that a torrent had when it was last in the engine; none if it never was.
+pub(crate) fn known_pieces(job: &Job) -> Bitfield {
+    let Job { id, record, folder, shared } = job;
+    let Ok(Some(info)) = info(&shared.store, *id) else { return Bitfield::new(0) };
+    let count = info.grid().piece_count();
+    let has_all = record.is_complete
+        && !record.is_missing
+        && !record.wants_check
+        && record.priorities.values().all(|&priority| priority > 0);
+    if has_all {
+        return Bitfield::full(count);
+    }
+    let listed = |base: PathBuf| listed_pieces(&shared.state_dir, &info.hashes(), &base, count);
+    let listed = confined(&shared.roots(), folder).ok().and_then(listed);
+    listed.unwrap_or_else(|| Bitfield::new(count))
 }
 
 /// Where the files with content are, below the folder that the torrent lies in.

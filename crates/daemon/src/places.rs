@@ -58,6 +58,9 @@ impl Roots {
             Command::SetSavePath(_, path) | Command::SetIncompletePath(_, Some(path)) => {
                 self.confine_in_place(path)
             }
+            Command::All(changes) => {
+                changes.iter_mut().try_for_each(|change| self.confine_command(change, base))
+            }
             Command::CreateCategory(name, category) | Command::EditCategory(name, category) => {
                 self.confine_category(name, category, base)
             }
@@ -91,7 +94,10 @@ impl Roots {
 }
 
 /// Whether [`Roots::confine_command`] has something to look at.
-pub(crate) const fn has_path(command: &Command) -> bool {
+pub(crate) fn has_path(command: &Command) -> bool {
+    if let Command::All(changes) = command {
+        return changes.iter().any(has_path);
+    }
     matches!(
         command,
         Command::Add { .. }

@@ -19,7 +19,7 @@ pub(crate) struct Entry {
     /// What the other client calls its files: the info-hash, or a name with a part of it.
     pub(crate) name: String,
     resume: PathBuf,
-    /// Not there for a magnet link whose info dictionary has not come yet.
+    /// Not there for a magnet link whose info dictionary has not come yet; Transmission 4 has `.magnet` then.
     torrent: PathBuf,
 }
 
@@ -85,10 +85,14 @@ pub(crate) fn open(from: ImportFrom, path: &Path) -> Result<Profile, String> {
 pub(crate) fn read(from: ImportFrom, entry: &Entry) -> Result<Imported, String> {
     let cannot = |error: io::Error| format!("its files cannot be read: {error}");
     let resume = bounded(&entry.resume).map_err(cannot)?;
-    let torrent = match bounded(&entry.torrent) {
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        torrent => Some(torrent.map_err(cannot)?),
+    let there = |path: &Path| match bounded(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        torrent => torrent.map(Some).map_err(cannot),
     };
+    let mut torrent = there(&entry.torrent)?;
+    if torrent.is_none() && from == ImportFrom::Transmission {
+        torrent = there(&entry.torrent.with_extension("magnet"))?;
+    }
     let imported = match (from, torrent) {
         (ImportFrom::Qbittorrent, torrent) => qbittorrent(&resume, torrent.as_deref()),
         (ImportFrom::Transmission, Some(torrent)) => transmission(&resume, &torrent),

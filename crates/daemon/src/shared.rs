@@ -1,5 +1,6 @@
 //! What the daemon's thread and all handles share.
 
+use crate::bans::BanRoom;
 use crate::clock;
 use crate::feeds::FeedRoom;
 use crate::jobs::Jobs;
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) jobs: Jobs,
     pub(crate) feeds: FeedRoom,
+    pub(crate) bans: BanRoom,
     roots: RwLock<Arc<Roots>>,
     pub(crate) settings: watch::Sender<Arc<Settings>>,
     /// Where changed settings are written down.
@@ -93,6 +95,7 @@ impl Shared {
             store,
             jobs: Jobs::new(),
             feeds: FeedRoom::default(),
+            bans: BanRoom::default(),
             roots: RwLock::new(Arc::new(roots)),
             settings: watch::Sender::new(Arc::new(settings)),
             overlay,
@@ -183,9 +186,18 @@ impl Shared {
         &self,
         request: impl FnOnce(oneshot::Sender<Result<T, Refusal>>) -> Request,
     ) -> Result<T, Refusal> {
+        let answer = self.hand_over(request)?;
+        answer.await.unwrap_or_else(|_| Err(ending()))
+    }
+
+    /// Hands over a request; its answer comes later.
+    pub(crate) fn hand_over<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, Refusal>>) -> Request,
+    ) -> Result<oneshot::Receiver<Result<T, Refusal>>, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.send(request(reply))?;
-        answer.await.unwrap_or_else(|_| Err(ending()))
+        Ok(answer)
     }
 
     /// Does something that may block, away from everybody.

@@ -21,6 +21,8 @@ pub(crate) struct Found {
     /// Its trackers by tier.
     pub(crate) trackers: Vec<Vec<String>>,
     pub(crate) web_seeds: Vec<String>,
+    /// What its torrent file says of it.
+    pub(crate) comment: Option<String>,
     pub(crate) contents: Contents,
 }
 
@@ -39,13 +41,14 @@ pub(crate) enum Contents {
 /// What was wrong with it, and what to do.
 pub(crate) fn find(source: NewSource, binding: &Binding) -> Result<Found, Refusal> {
     let invalid = |text: String| Refusal::new(RefusalKind::Invalid, text);
-    let link = match source {
+    let (link, cookie) = match source {
         NewSource::Metainfo(bytes) => return metainfo(bytes),
-        NewSource::Link(link) => link,
+        NewSource::Link(link) => (link, None),
+        NewSource::LinkWithCookie(link, cookie) => (link, Some(cookie)),
     };
     let link = link.trim();
     if is_web(link) {
-        let fetched = piecework_net::fetch(link, TORRENT_BYTES_MAX, binding);
+        let fetched = piecework_net::fetch_as(link, TORRENT_BYTES_MAX, binding, cookie.as_ref());
         // The address may hold a passkey.
         return metainfo(fetched.map_err(|error| {
             let text = format!("cannot fetch the torrent file: {error}; is the address right?");
@@ -71,13 +74,17 @@ pub(crate) fn find(source: NewSource, binding: &Binding) -> Result<Found, Refusa
         info_hashes: magnet.info_hashes,
         trackers: magnet.trackers.iter().map(|tracker| vec![tracker.clone()]).collect(),
         web_seeds: magnet.web_seeds.clone(),
+        comment: None,
         contents: Contents::Magnet(Box::new(magnet)),
     })
 }
 
 /// Whether a web server is asked for it.
 pub(crate) fn is_fetched(source: &NewSource) -> bool {
-    matches!(source, NewSource::Link(link) if is_web(link.trim()))
+    match source {
+        NewSource::Link(link) | NewSource::LinkWithCookie(link, _) => is_web(link.trim()),
+        NewSource::Metainfo(_) => false,
+    }
 }
 
 fn is_web(link: &str) -> bool {
@@ -99,6 +106,7 @@ fn metainfo(bytes: Vec<u8>) -> Result<Found, Refusal> {
         info_hashes: metainfo.info().hashes(),
         trackers: metainfo.trackers().to_vec(),
         web_seeds: metainfo.web_seeds().to_vec(),
+        comment: metainfo.comment().map(str::to_owned),
         contents: Contents::Metainfo(bytes, Arc::clone(metainfo.info())),
     })
 }
@@ -117,6 +125,8 @@ impl Found {
                 record.is_private = info.is_private();
                 record.root = Some(info.name().to_owned());
                 record.file_count = count(info);
+                record.is_folder = !info.is_single_file();
+                record.comment.clone_from(&self.comment);
                 record.has_metainfo = true;
                 let is_new = record.completed_at.is_none() && !record.is_complete;
                 if is_new && record.last == LastFigures::default() {
@@ -146,14 +156,16 @@ impl Found {
     }
 }
 
-/// What the catalog wants to know of an info dictionary that came.
-pub(crate) fn arrival(info: &Info) -> Outcome {
+/// What the catalog wants to know of an info dictionary that came, with what a torrent file says besides.
+pub(crate) fn arrival(info: &Info, comment: Option<String>) -> Outcome {
     Outcome::Metainfo {
         name: info.name().to_owned(),
         size_bytes: info.content_bytes(),
         is_private: info.is_private(),
         root: info.name().to_owned(),
         file_count: count(info),
+        is_folder: !info.is_single_file(),
+        comment,
     }
 }
 

@@ -166,10 +166,10 @@ pub struct Signed {
 pub struct Response {
     /// Who answers.
     pub id: NodeId,
-    /// IPv4 nodes near the target.
-    pub nodes: Vec<Contact>,
-    /// IPv6 nodes near the target (BEP 32).
-    pub nodes6: Vec<Contact>,
+    /// IPv4 nodes near the target; empty if none are known, `None` if that was not asked.
+    pub nodes: Option<Vec<Contact>>,
+    /// IPv6 nodes near the target (BEP 32), in the same way.
+    pub nodes6: Option<Vec<Contact>>,
     /// To be given back with an announce or a put.
     pub token: Option<Vec<u8>>,
     /// Peers of the torrent.
@@ -247,8 +247,8 @@ impl Response {
     pub const fn new(id: NodeId) -> Self {
         Self {
             id,
-            nodes: Vec::new(),
-            nodes6: Vec::new(),
+            nodes: None,
+            nodes6: None,
             token: None,
             values: Vec::new(),
             filters: None,

@@ -36,6 +36,8 @@ pub use disk::{Disk, DiskConfig};
 pub use fault::{Action, FaultKind, LocalFault};
 pub use mailbox::{Completion, MailSender, Mailbox, StoreEvent, TorrentKey};
 pub use pool::ChunkPool;
-pub use resume::{Resume, ResumeError, ResumeLock, ResumeStore, forget_resume, move_resume};
+pub use resume::{
+    Resume, ResumeError, ResumeLock, ResumeStore, forget_resume, listed_pieces, move_resume,
+};
 pub use storage::{Storage, StorageError, StorageSpec};
 pub use store::{CheckScope, PieceStore, ReadNow, Totals};

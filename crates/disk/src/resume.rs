@@ -43,7 +43,7 @@ pub(crate) use lock::file_stem;
 use range::LockFile;
 pub(crate) use record::Record;
 use record::Saved;
-pub use relocate::{forget_resume, move_resume};
+pub use relocate::{forget_resume, listed_pieces, move_resume};
 
 /// How much younger than its record a file may be by our own writes: the interval between records, and
 /// time for a slow machine to save one.

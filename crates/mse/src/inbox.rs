@@ -2,6 +2,9 @@
 
 use crate::{MseFault, PAD_BYTES_MAX, Rc4};
 
+/// Bytes that there is room for from the start: a handshake whose pads are not of the longest.
+const FIRST_BYTES: usize = 1024;
+
 /// What came. Bytes before `at` are read.
 #[derive(Default)]
 pub(crate) struct Inbox {
@@ -11,6 +14,9 @@ pub(crate) struct Inbox {
 
 impl Inbox {
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(FIRST_BYTES.max(bytes.len()));
+        }
         self.bytes.extend_from_slice(bytes);
     }
 

@@ -5,7 +5,7 @@
 //! handshake is answered by whoever owns the torrent. An encrypted one is led here up to its last part, so
 //! that strangers' arithmetic stays off the shards; who cannot name a torrent sees 96 random bytes at most,
 //! and a pad. Arithmetic comes last in a pass over the sockets and is done for all who have come so far,
-//! which costs little more than for one.
+//! which costs little more than for one. While a crowd comes there is a pause between two passes.
 
 mod opening;
 
@@ -23,6 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use std::vec::Drain;
 
 /// Strangers whose handshake is awaited; beyond it the oldest is dropped.
 pub(crate) const PENDING_MAX: usize = 256;
@@ -36,6 +37,13 @@ const PENDING_ENCRYPTED_EACH_MAX: usize = 16;
 
 /// Strangers whose arithmetic is done at once: they cost no more than one where the CPU has vectors for it.
 const AGREEING_FULL: usize = 8;
+
+/// Strangers that make a crowd. Each of them would wake this thread twice for some microseconds.
+const CROWD_MIN: usize = 4;
+
+/// Pause between two looks at a crowd, so that each look finds several: far below what a network adds to the
+/// two round trips of a handshake.
+const CROWD_PAUSE: Duration = Duration::from_millis(2);
 
 /// Time a stranger has to name a torrent.
 const HANDSHAKE_AFTER: Duration = Duration::from_secs(10);
@@ -88,7 +96,7 @@ impl Acceptor {
         listeners: Listeners,
         rules: AcceptRules,
         welcomes: impl Fn(IpAddr) -> bool + Send + 'static,
-        route: impl FnMut(Vec<Arrival>) + Send + 'static,
+        route: impl FnMut(Drain<'_, Arrival>) + Send + 'static,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let sockets = register(poll.registry(), listeners)?;
@@ -101,7 +109,9 @@ impl Acceptor {
             successors: Arc::clone(&successors),
             strangers: BTreeMap::new(),
             agreeing: Vec::new(),
+            unwatched: Vec::new(),
             arrivals: Vec::new(),
+            out: Vec::new(),
             next: SOCKETS_MAX,
             welcomes,
             door: Door::new(rules),
@@ -151,6 +161,10 @@ struct Stranger {
     address: SocketAddr,
     opening: Opening,
     deadline: Instant,
+    /// The poll tells when it has sent more.
+    is_watched: bool,
+    /// It may have sent more than was read when it began to wait for arithmetic.
+    has_more: bool,
 }
 
 impl Stranger {
@@ -174,8 +188,13 @@ struct Loop<W, F> {
     strangers: BTreeMap<usize, Stranger>,
     /// Those of them who wait for arithmetic. They are not read from until it is done.
     agreeing: Vec<usize>,
+    /// Those of a crowd who are looked at in each pass, until a look finds nothing: most are through by then,
+    /// and watching a socket costs as much as reading it thrice.
+    unwatched: Vec<usize>,
     /// Those who have named a torrent in this pass.
     arrivals: Vec<Arrival>,
+    /// What is sent to a stranger, to be used again for the next one.
+    out: Vec<u8>,
     next: usize,
     welcomes: W,
     door: Door,
@@ -187,10 +206,13 @@ struct Loop<W, F> {
     stop: Arc<AtomicBool>,
 }
 
-impl<W: Fn(IpAddr) -> bool, F: FnMut(Vec<Arrival>)> Loop<W, F> {
+impl<W: Fn(IpAddr) -> bool, F: FnMut(Drain<'_, Arrival>)> Loop<W, F> {
     fn run(&mut self) {
         let mut events = Events::with_capacity(128);
         while !self.stop.load(Ordering::Acquire) {
+            if self.is_crowded() {
+                std::thread::sleep(CROWD_PAUSE);
+            }
             if let Err(error) = self.poll.poll(&mut events, self.wait())
                 && error.kind() != io::ErrorKind::Interrupted
             {
@@ -205,10 +227,11 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Vec<Arrival>)> Loop<W, F> {
                     Token(id) => self.read(id, event.is_read_closed()),
                 }
             }
-            // A look at who else is there already may fill the batch; nobody is waited for.
+            self.look();
+            // Another look may fill the batch.
             let is_last_look = self.agreeing.len() == waited;
             let full = self.agreeing.len() / AGREEING_FULL * AGREEING_FULL;
-            self.agree(if is_last_look { waited } else { full });
+            self.agree(if is_last_look && full == 0 { waited } else { full });
             self.hand_over();
             self.expire();
             if self.accept_again.is_some_and(|at| at <= Instant::now()) {
@@ -220,7 +243,7 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Vec<Arrival>)> Loop<W, F> {
 
     /// How long nothing has to be done but for events; `None` if for ever.
     fn wait(&self) -> Option<Duration> {
-        if !self.agreeing.is_empty() {
+        if !self.agreeing.is_empty() || !self.unwatched.is_empty() {
             return Some(Duration::ZERO);
         }
         let deadline = self.strangers.first_key_value().map(|(_, oldest)| oldest.deadline);
@@ -262,28 +285,63 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Vec<Arrival>)> Loop<W, F> {
         }
     }
 
-    fn admit(&mut self, mut stream: TcpStream, address: SocketAddr) {
+    fn is_crowded(&self) -> bool {
+        self.strangers.len() >= CROWD_MIN
+    }
+
+    fn admit(&mut self, stream: TcpStream, address: SocketAddr) {
         if self.strangers.len() >= PENDING_MAX {
             self.strangers.pop_first();
         }
         let id = self.next;
         self.next += 1;
-        let registry = self.poll.registry();
-        // What it has sent already is an event as well.
-        if registry.register(&mut stream, Token(id), Interest::READABLE).is_err() {
+        let stranger = Stranger {
+            stream,
+            address,
+            opening: Opening::Plaintext(Vec::new()),
+            deadline: Instant::now() + HANDSHAKE_AFTER,
+            is_watched: false,
+            has_more: false,
+        };
+        self.strangers.insert(id, stranger);
+        match self.is_crowded() {
+            true => self.unwatched.push(id),
+            false => self.watch(id),
+        }
+    }
+
+    /// Has the poll tell what this stranger sends. What it has sent already is an event as well.
+    fn watch(&mut self, id: usize) {
+        let Some(stranger) = self.strangers.get_mut(&id) else { return };
+        if std::mem::replace(&mut stranger.is_watched, true) {
             return;
         }
-        let deadline = Instant::now() + HANDSHAKE_AFTER;
-        let opening = Opening::Plaintext(Vec::new());
-        self.strangers.insert(id, Stranger { stream, address, opening, deadline });
+        let registry = self.poll.registry();
+        if registry.register(&mut stranger.stream, Token(id), Interest::READABLE).is_err() {
+            self.strangers.remove(&id);
+        }
+    }
+
+    /// Reads from those who are not watched. Whoever waits for arithmetic has its turn after that.
+    fn look(&mut self) {
+        for id in std::mem::take(&mut self.unwatched) {
+            let is_agreeing = self.strangers.get(&id).is_some_and(|it| it.opening.is_agreeing());
+            if !is_agreeing {
+                self.read(id, false);
+            }
+            if self.strangers.get(&id).is_some_and(|stranger| !stranger.is_watched) {
+                self.unwatched.push(id);
+            }
+        }
     }
 
     /// Reads what the stranger has sent. Unless the stream `is_ending` a short read was the last: what comes
-    /// later is another event.
+    /// later is another event, or there at the next look.
     fn read(&mut self, id: usize, is_ending: bool) {
         let now = Time::ZERO + self.started.elapsed();
         let Some(stranger) = self.strangers.get_mut(&id) else { return };
         if stranger.opening.is_agreeing() {
+            stranger.has_more = true;
             return;
         }
         let was_encrypted = stranger.is_encrypted();
@@ -293,18 +351,21 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Vec<Arrival>)> Loop<W, F> {
                 Ok(0) => break,
                 Ok(got) => got,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.watch(id);
                     return self.limit_encrypted(id, was_encrypted);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => break,
             };
             let from = (stranger.address.ip(), now);
-            let mut out = Vec::new();
-            let verdict = stranger.opening.take(&buffer[..got], from, &mut self.door, &mut out);
-            match stranger.answered(verdict, &out) {
+            self.out.clear();
+            let (door, out) = (&mut self.door, &mut self.out);
+            let verdict = stranger.opening.take(&buffer[..got], from, door, out);
+            match stranger.answered(verdict, out) {
                 Verdict::Wait if got == READ_BYTES || is_ending => {}
                 Verdict::Wait => return self.limit_encrypted(id, was_encrypted),
                 Verdict::Agree => {
+                    stranger.has_more = got == READ_BYTES || is_ending;
                     self.agreeing.push(id);
                     return self.limit_encrypted(id, was_encrypted);
                 }
@@ -326,11 +387,12 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Vec<Arrival>)> Loop<W, F> {
         Opening::agree_all(chosen.map(|(_, stranger)| &mut stranger.opening));
         for id in ids {
             let Some(stranger) = self.strangers.get_mut(&id) else { continue };
-            let mut out = Vec::new();
-            let verdict = stranger.opening.go_on(stranger.address.ip(), &self.door, &mut out);
-            match stranger.answered(verdict, &out) {
-                // Its events of the meantime were passed over.
-                Verdict::Wait | Verdict::Agree => self.read(id, true),
+            self.out.clear();
+            let verdict = stranger.opening.go_on(stranger.address.ip(), &self.door, &mut self.out);
+            match stranger.answered(verdict, &self.out) {
+                // No event tells of it again.
+                Verdict::Wait | Verdict::Agree if stranger.has_more => self.read(id, true),
+                Verdict::Wait | Verdict::Agree => {}
                 Verdict::Named(named) => self.arrive(id, named),
                 Verdict::Refuse => drop(self.strangers.remove(&id)),
             }
@@ -344,12 +406,15 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Vec<Arrival>)> Loop<W, F> {
             return;
         }
         let source = stranger.address.ip();
-        let encrypted = || self.strangers.iter().filter(|(_, stranger)| stranger.is_encrypted());
-        let of_source = encrypted().filter(|(_, other)| other.address.ip() == source).count();
-        let oldest = encrypted().next().map(|(&oldest, _)| oldest);
+        let (mut of_source, mut of_all, mut oldest) = (0, 0, None);
+        for (&id, other) in self.strangers.iter().filter(|(_, other)| other.is_encrypted()) {
+            of_source += usize::from(other.address.ip() == source);
+            of_all += 1;
+            oldest.get_or_insert(id);
+        }
         if of_source > PENDING_ENCRYPTED_EACH_MAX {
             self.strangers.remove(&id);
-        } else if encrypted().count() > PENDING_ENCRYPTED_MAX
+        } else if of_all > PENDING_ENCRYPTED_MAX
             && let Some(oldest) = oldest
         {
             self.strangers.remove(&oldest);
@@ -359,7 +424,8 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Vec<Arrival>)> Loop<W, F> {
     /// The stranger has named a torrent.
     fn arrive(&mut self, id: usize, named: Named) {
         let Some(mut stranger) = self.strangers.remove(&id) else { return };
-        if self.poll.registry().deregister(&mut stranger.stream).is_err() {
+        let registry = self.poll.registry();
+        if stranger.is_watched && registry.deregister(&mut stranger.stream).is_err() {
             return;
         }
         let Stranger { stream, address, .. } = stranger;
@@ -369,7 +435,7 @@ impl<W: Fn(IpAddr) -> bool, F: FnMut(Vec<Arrival>)> Loop<W, F> {
 
     fn hand_over(&mut self) {
         if !self.arrivals.is_empty() {
-            (self.route)(std::mem::take(&mut self.arrivals));
+            (self.route)(self.arrivals.drain(..));
         }
     }
 

@@ -2,6 +2,8 @@
 
 use crate::binding::Binding;
 use crate::tracker_client::describe;
+use reqwest::header::{COOKIE, HeaderValue};
+use std::fmt;
 use std::time::Duration;
 
 /// Redirects followed.
@@ -42,12 +44,48 @@ pub struct Validators {
 /// Bytes of a validator; a longer one is not kept.
 const VALIDATOR_BYTES_MAX: usize = 1024;
 
+/// What a browser would send along, in the form of the header (RFC 6265, 5.4). It opens what is behind a
+/// login, and is not shown.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Cookie(HeaderValue);
+
+/// Bytes of a cookie: what browsers keep of one, and more than servers give.
+const COOKIE_BYTES_MAX: usize = 4096;
+
+impl Cookie {
+    /// `None` for what cannot stand in a header, or is too long.
+    pub fn new(text: &str) -> Option<Self> {
+        let mut value = HeaderValue::from_str(text.trim()).ok()?;
+        value.set_sensitive(true);
+        (!value.is_empty() && value.len() <= COOKIE_BYTES_MAX).then_some(Self(value))
+    }
+}
+
+impl fmt::Debug for Cookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cookie(..)")
+    }
+}
+
 /// Fetches `url` by way of `binding`, following a few redirects. Blocks; for programs, not for shards.
 ///
 /// # Errors
 /// When the server cannot be reached, answers with another status than 200, or sends too much.
 pub fn fetch(url: &str, bytes_max: u64, binding: &Binding) -> Result<Vec<u8>, FetchError> {
-    let fetched = fetch_newer(url, bytes_max, binding, &Validators::default())?;
+    fetch_as(url, bytes_max, binding, None)
+}
+
+/// The same with a cookie, if there is one. Another host that the server leads to is not shown it.
+///
+/// # Errors
+/// As [`fetch`].
+pub fn fetch_as(
+    url: &str,
+    bytes_max: u64,
+    binding: &Binding,
+    cookie: Option<&Cookie>,
+) -> Result<Vec<u8>, FetchError> {
+    let fetched = ask(url, bytes_max, binding, &Validators::default(), cookie)?;
     let (bytes, _) = fetched.ok_or(FetchError::Status(NOT_MODIFIED))?;
     Ok(bytes)
 }
@@ -64,6 +102,16 @@ pub fn fetch_newer(
     bytes_max: u64,
     binding: &Binding,
     than: &Validators,
+) -> Result<Option<(Vec<u8>, Validators)>, FetchError> {
+    ask(url, bytes_max, binding, than, None)
+}
+
+fn ask(
+    url: &str,
+    bytes_max: u64,
+    binding: &Binding,
+    than: &Validators,
+    cookie: Option<&Cookie>,
 ) -> Result<Option<(Vec<u8>, Validators)>, FetchError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let fetched = runtime.block_on(async {
@@ -84,6 +132,9 @@ pub fn fetch_newer(
         }
         if let Some(modified) = &than.modified {
             request = request.header("if-modified-since", modified);
+        }
+        if let Some(Cookie(value)) = cookie {
+            request = request.header(COOKIE, value);
         }
         let mut response = request.send().await.map_err(transport)?;
         match response.status().as_u16() {

@@ -25,7 +25,7 @@ mod web_client;
 
 pub use accept::{AcceptRules, Acceptor, Answered, Arrival};
 pub use binding::{Binding, BindingError, Place};
-pub use fetch::{FetchError, Validators, fetch, fetch_newer};
+pub use fetch::{Cookie, FetchError, Validators, fetch, fetch_as, fetch_newer};
 pub use frame::{FRAME_BLOCKS_MAX, FRAME_BYTES_MAX, FrameBuffer, FramePool};
 pub use gateway::{EXCHANGE_AFTER, site, try_method};
 pub use interfaces::{DefaultRoute, Interface, default_route, has_default_route_v6, interfaces};

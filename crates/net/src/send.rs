@@ -13,6 +13,9 @@ use std::io::{self, IoSlice, Write};
 /// Slices given to one vectored write.
 const SLICES_MAX: usize = 32;
 
+/// Bytes that a new buffer for messages has room for: what a peer is greeted with fits in.
+const FIRST_BYTES: usize = 1024;
+
 /// Buffers below this are appended to instead of starting a new segment, bytes.
 const SMALL_BYTES: usize = 4096;
 
@@ -112,7 +115,7 @@ impl Sender {
             self.message_bytes += buffer.len() - before;
             return;
         }
-        let mut buffer = Vec::new();
+        let mut buffer = Vec::with_capacity(FIRST_BYTES);
         encode(&mut buffer);
         self.message_bytes += buffer.len();
         self.segments.push_back(Segment::Small(buffer));

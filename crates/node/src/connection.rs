@@ -3,6 +3,7 @@
 use crate::event::TorrentKey;
 use crate::limits::Permit;
 use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
 use piecework_disk::Chunk;
 use piecework_mse::{Ciphers, Established, Initiator, MseFault, Rc4};
 use piecework_net::{Flushed, FramePool, Receiver, Sender};
@@ -66,6 +67,8 @@ pub(crate) struct Connection {
     pub(crate) is_dirty: bool,
     /// The socket took all we had when we last tried.
     can_write: bool,
+    /// The poll tells when the socket takes bytes again.
+    is_watched_for_room: bool,
     send_target: usize,
 }
 
@@ -96,6 +99,7 @@ impl Connection {
             is_ending: false,
             is_dirty: false,
             can_write: true,
+            is_watched_for_room: false,
             send_target: SEND_TARGET_MIN,
         }
     }
@@ -144,6 +148,26 @@ impl Connection {
         Some(receive)
     }
 
+    /// Puts the socket under the poll. That it takes bytes is news only of one that we called: others have
+    /// room from the start, and each would be one more event.
+    pub(crate) fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        self.is_watched_for_room = self.is_outgoing;
+        let interest = match self.is_outgoing {
+            true => Interest::READABLE | Interest::WRITABLE,
+            false => Interest::READABLE,
+        };
+        registry.register(&mut self.stream, token, interest)
+    }
+
+    /// Has the poll tell when the socket takes bytes again, unless it has room or is watched already.
+    pub(crate) fn watch_if_blocked(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        if self.can_write || self.is_watched_for_room {
+            return Ok(());
+        }
+        self.is_watched_for_room = true;
+        registry.reregister(&mut self.stream, token, Interest::READABLE | Interest::WRITABLE)
+    }
+
     /// The kernel says that the socket takes bytes again.
     pub(crate) fn became_writable(&mut self) {
         self.can_write = true;
@@ -187,7 +211,10 @@ impl Connection {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use mio::{Events, Poll};
+    use std::io::Read;
     use std::net::{Ipv4Addr, TcpListener};
+    use std::time::Duration;
 
     #[test]
     fn a_peer_that_never_reads_is_given_up_although_its_socket_is_full() {
@@ -209,5 +236,32 @@ mod tests {
         let answers = UNREAD_MESSAGES_MAX / (64 * 1024) + 1;
         assert!((0..answers).any(|_| answer(&mut connection).is_err()));
         assert!(connection.sender.message_bytes() <= UNREAD_MESSAGES_MAX + 64 * 1024);
+    }
+
+    #[test]
+    fn a_caller_whose_socket_is_full_is_news_once_it_has_read_and_not_before() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut caller = std::net::TcpStream::connect(address).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let stream = TcpStream::from_std(stream);
+        let mut connection = Connection::new(stream, address, TorrentKey(1), Time::NEVER);
+        connection.is_outgoing = false;
+        let (mut poll, mut events) = (Poll::new().unwrap(), Events::with_capacity(8));
+        connection.watch(poll.registry(), Token(1)).unwrap();
+        let mut sent = 0;
+        while connection.can_write {
+            connection.sender.message(|out| out.resize(out.len() + 64 * 1024, 0));
+            sent += 64 * 1024;
+            connection.flush(&mut FramePool::default()).unwrap();
+        }
+        connection.watch_if_blocked(poll.registry(), Token(1)).unwrap();
+        poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+        assert!(events.is_empty());
+        sent -= connection.sender.message_bytes();
+        caller.read_exact(&mut vec![0; sent]).unwrap();
+        poll.poll(&mut events, Some(Duration::from_secs(60))).unwrap();
+        assert!(events.iter().any(mio::event::Event::is_writable));
     }
 }

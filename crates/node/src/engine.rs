@@ -324,17 +324,20 @@ impl Engine {
         };
         let doorkeeper = Arc::clone(&self.shared);
         let welcomes = move |ip| doorkeeper.welcomes(ip);
+        let mut is_offered = vec![false; handles.len()];
         Acceptor::start(listeners, rules, welcomes, move |arrivals| {
             let routes = router.routes.read().unwrap_or_else(PoisonError::into_inner);
-            let mut is_offered = vec![false; handles.len()];
             for arrival in arrivals {
                 if let Some(&Route { key, shard }) = routes.get(&arrival.info_hash) {
                     router.was_reached.store(true, Ordering::Relaxed);
                     is_offered[shard] |= handles[shard].offer(Command::Arrival { arrival, key });
                 }
             }
-            let offered = handles.iter().zip(is_offered).filter(|(_, is_offered)| *is_offered);
-            offered.for_each(|(handle, _)| handle.wake());
+            for (handle, is_offered) in handles.iter().zip(&mut is_offered) {
+                if std::mem::take(is_offered) {
+                    handle.wake();
+                }
+            }
         })
     }
 

@@ -8,6 +8,7 @@ use crate::event::{Phase, Status, TorrentKey};
 use piecework_types::{Bitfield, Time};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// The numbers of a torrent at one moment, without lists. Meanings and units are those of [`Status`].
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -142,6 +143,13 @@ impl StatusCell {
         self.lock().figures
     }
 
+    /// Time until the next announce to any of its trackers.
+    pub(crate) fn next_announce(&self, now: Time) -> Option<Duration> {
+        let state = self.lock();
+        let next_in = state.status.trackers.iter().filter_map(|tracker| tracker.next_in).min()?;
+        Some(next_in.saturating_sub(now.since(state.updated_at)))
+    }
+
     /// The pieces that are stored, as it was told last.
     pub(crate) fn have(&self) -> Option<Bitfield> {
         let state = self.lock();
@@ -221,7 +229,6 @@ impl Status {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn cells(count: u64) -> (Arc<Board>, Vec<StatusCell>) {
         let board = Arc::new(Board::default());
@@ -293,5 +300,6 @@ mod tests {
         });
         let at = |seconds| cells[0].get(at_secs(seconds)).trackers[0].next_in;
         assert_eq!([at(100), at(130), at(200)], [50, 20, 0].map(next_in));
+        assert_eq!(cells[0].next_announce(at_secs(130)), next_in(20));
     }
 }

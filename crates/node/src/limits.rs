@@ -97,6 +97,10 @@ impl Bans {
         bans.insert(ip.to_canonical());
     }
 
+    pub(crate) fn remove(&self, ip: IpAddr) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&ip.to_canonical());
+    }
+
     pub(crate) fn contains(&self, ip: IpAddr) -> bool {
         let bans = self.0.read().unwrap_or_else(PoisonError::into_inner);
         bans.contains(&ip.to_canonical())
@@ -210,6 +214,9 @@ mod tests {
         let ip = |number: usize| IpAddr::from((number as u32).to_be_bytes());
         bans.insert("::ffff:9.9.9.9".parse().expect("an address"));
         assert!(bans.contains([9, 9, 9, 9].into()) && !bans.contains([9, 9, 9, 8].into()));
+        bans.remove([9, 9, 9, 9].into());
+        assert!(!bans.contains([9, 9, 9, 9].into()));
+        bans.insert([9, 9, 9, 9].into());
         (1..=BANS_MAX).for_each(|number| bans.insert(ip(number)));
         assert!(!bans.contains(ip(1)) && bans.contains(ip(BANS_MAX)));
     }

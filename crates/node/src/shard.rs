@@ -2,7 +2,8 @@
 //!
 //! Owns connections and torrents and decides nothing: it carries events into the machines and does what
 //! they say. The numbers in the comments are those of the run loop in `piecework_swarm`.
-//! It must not block: files are touched by workers, or read without waiting.
+//! It must not block: files are touched by workers, or read without waiting. The one pause it takes is for a
+//! crowd of strangers, while no payload moves.
 
 mod chores;
 mod complete;
@@ -56,6 +57,16 @@ const PRESSURE_PAUSE: Duration = Duration::from_millis(5);
 
 /// Time for which workers alone may free memory; then what waits for its neighbours is written.
 const RELIEVE_AFTER: Duration = Duration::from_millis(50);
+
+/// Strangers who come or go in one turn and make a crowd. Each would wake the thread for some microseconds
+/// of work.
+const CROWD_MIN: usize = 4;
+
+/// Pause between two looks at a crowd, so that each look finds several.
+const CROWD_PAUSE: Duration = Duration::from_millis(2);
+
+/// A crowd is no reason to pause until no payload has moved for so long.
+const CROWD_AFTER: Duration = Duration::from_millis(100);
 
 /// Longest sleep, so that limits and figures stay fresh even if a timer is lost.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
@@ -203,6 +214,12 @@ pub(crate) struct Shard {
     pub(crate) hungry_until: Time,
     /// Torrents whose machine has been given something in this turn.
     pub(crate) touched: Vec<TorrentKey>,
+    /// Connections that are to be written to once their torrent's machine has nothing more to say.
+    pub(crate) dirty: Vec<u32>,
+    /// Strangers who have come in this turn, and peers who had come and have gone in it.
+    pub(crate) comings: usize,
+    /// When a block was last sent or stored.
+    pub(crate) payload_at: Time,
     pub(crate) scratch: Box<[u8]>,
     pub(crate) frames: FramePool,
     /// Chunks that hold payload the machine has not decided about yet.
@@ -252,6 +269,9 @@ impl Shard {
             hungry: VecDeque::new(),
             hungry_until: Time::NEVER,
             touched: Vec::new(),
+            dirty: Vec::new(),
+            comings: 0,
+            payload_at: Time::ZERO,
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
             frames: FramePool::default(),
             arrived: Slots::default(),
@@ -267,6 +287,7 @@ impl Shard {
     fn run(&mut self) {
         let mut events = Events::with_capacity(1024);
         while !(self.is_stopping && self.torrents.is_empty()) {
+            self.pause_in_a_crowd();
             if let Err(error) = self.poll.poll(&mut events, Some(self.sleep()))
                 && error.kind() != io::ErrorKind::Interrupted
             {
@@ -286,6 +307,14 @@ impl Shard {
             self.run_timers(now);
             self.grant_uploads(now);
             self.settle(now);
+        }
+    }
+
+    /// Lets a crowd gather while no payload moves. For who comes to be greeted the network takes longer.
+    fn pause_in_a_crowd(&mut self) {
+        let comings = std::mem::take(&mut self.comings);
+        if comings >= CROWD_MIN && self.payload_at + CROWD_AFTER <= self.clock.now() {
+            std::thread::sleep(CROWD_PAUSE);
         }
     }
 

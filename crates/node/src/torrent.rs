@@ -22,6 +22,7 @@ use crate::slots::Slots;
 use crate::web_seeds::WebSeeds;
 use piecework_disk::{Chunk, PieceStore, ResumeLock, Totals};
 use piecework_metainfo::{Info, PieceLayers};
+use piecework_mse::Encryption;
 use piecework_net::{Arrival, ReadToken};
 use piecework_swarm::{
     CloseReason, Config, Dialer, DialerConfig, DialerInput, Input, Part, Refusal, Source as Gossip,
@@ -519,6 +520,7 @@ fn machine_config(
         is_private,
         exchanges_peers: shared.exchanges_peers,
         listen_port: Some(shared.external.port()),
+        prefers_encryption: shared.encryption != Encryption::Off,
         dht_port: shared.dht().map(|dht| dht.port),
         ..Config::default()
     }

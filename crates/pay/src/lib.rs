@@ -3,8 +3,8 @@
 //! A buyer signs one [`Cheque`] that commits to the end of a hash chain, and then pays by revealing one
 //! 32-byte link after another. [`Links`] is the buyer's side of the chain, [`Held`] the seller's. What is
 //! signed is EIP-712 typed data ([`Typed`]) of one contract on one chain ([`Domain`]), so that any Ethereum
-//! wallet and the contract itself come to the same digest; a [`Key`] signs it, [`Signature::recover`] tells
-//! who did, and [`Authority`] whether that account or session key may.
+//! wallet and the contract itself come to the same digest; a [`Key`] signs it, or what else is a [`Signer`],
+//! [`Signature::recover`] tells who did, and [`Authority`] whether that account or session key may.
 //!
 //! This crate must not know sockets, files, clocks or a chain's state: time and randomness are arguments,
 //! and whether an account has the money is asked elsewhere.
@@ -31,6 +31,7 @@ mod record;
 mod seal;
 mod seam;
 mod signature;
+mod signer;
 mod talk;
 mod till;
 mod typed;
@@ -69,6 +70,7 @@ pub use seam::{
     TillOutput, Wish,
 };
 pub use signature::{SIGNATURE_BYTES, Signature};
+pub use signer::Signer;
 pub use talk::{FAULTS_MAX, Heard, MESSAGES, Met, SIGNED_MESSAGES, Start, Talk};
 pub use till::{
     ACCOUNTS_MAX, AccountView, BuyerView, CHANNELS_MAX, FREE_PERMILLE_MIN, PEERS_MAX, TRADES_MAX,

@@ -12,8 +12,8 @@ pub(crate) mod vault;
 mod wallet;
 
 pub(crate) use wallet::{
-    BackupArgs, CoinArg, ExportArgs, HistoryArgs, NewArgs, PasswordArgs, RestoreArgs, WalletArgs,
-    WalletCommand,
+    BackupArgs, CoinArg, ExportArgs, HistoryArgs, HoldArgs, NewArgs, PasswordArgs, RestoreArgs,
+    UnlockArgs, WalletArgs, WalletCommand,
 };
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};

@@ -13,7 +13,6 @@ mod progress;
 mod purse;
 mod reachability;
 mod scrape;
-mod seen;
 mod session;
 mod signals;
 mod source;

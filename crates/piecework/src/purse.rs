@@ -3,16 +3,16 @@
 
 use crate::args::Common;
 use crate::args::spend::SpendArgs;
-use crate::commands::wallet::unlock;
+use crate::commands::wallet::signer;
 use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
-use crate::seen;
 use crate::session::state_dir;
 use crate::terminal::{Echo, Terminal};
 use alloy_primitives::{Address, U256};
+use piecework_pay::Signer;
 use piecework_settle::{
     COIN_DECIMALS, Client, NETWORK_BYTES_MAX, Network, Outbox, Patience, Plan, Progress, Receipt,
-    Step, TokenEntry, Trust, Waiting, format_amount, parse_amount,
+    SeenFile, Step, TokenEntry, Trust, Waiting, format_amount, parse_amount,
 };
 use piecework_wallet::{WalletFolder, hex_address, parse_address, write_over};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ pub(crate) const PINNED: &str = "network.json";
 pub(crate) struct Purse {
     pub(crate) client: Client,
     wallet: WalletFolder,
-    state: PathBuf,
+    seen: SeenFile,
 }
 
 impl Purse {
@@ -44,8 +44,9 @@ impl Purse {
         for fault in &checked.failed {
             out.problem(&fault.to_string());
         }
-        seen::look(&client, &state)?;
-        Ok(Self { client, wallet: WalletFolder::of(&state), state })
+        let seen = SeenFile::of(&state);
+        seen.look(&client).map_err(Failure::new)?;
+        Ok(Self { client, wallet: WalletFolder::of(&state), seen })
     }
 
     /// The wallet's address.
@@ -90,15 +91,15 @@ impl Purse {
     ) -> Result<Vec<Receipt>, Failure> {
         let receipts = carry_out(&self.client, &self.wallet, plan, args, out)?;
         // What was just done has to stay done. It is done, though, whether that can be noted or not.
-        if let Err(failure) = seen::look(&self.client, &self.state) {
-            out.problem(&failure.text);
+        if let Err(error) = self.seen.look(&self.client) {
+            out.problem(&error.to_string());
         }
         Ok(receipts)
     }
 
-    /// The wallet's key, once its password is given.
-    pub(crate) fn unlock(&self, args: &SpendArgs) -> Result<piecework_pay::Key, Failure> {
-        Ok(unlock(&self.wallet, &args.password)?.0)
+    /// Who signs for the wallet: nobody asks for the password of one that is unlocked.
+    pub(crate) fn signer(&self, args: &SpendArgs, out: Out) -> Result<Box<dyn Signer>, Failure> {
+        signer(&self.wallet, &args.password, out)
     }
 
     /// Where the wallet lies.
@@ -117,7 +118,7 @@ pub(crate) fn carry_out(
 ) -> Result<Vec<Receipt>, Failure> {
     show(client, plan, out);
     agree(args, out)?;
-    let (key, _) = unlock(wallet, &args.password)?;
+    let signer = signer(wallet, &args.password, out)?;
     let mut outbox = Outbox::new(plan.from);
     let mut said = None;
     let mut told = |step: usize, progress: &Progress| {
@@ -130,7 +131,7 @@ pub(crate) fn carry_out(
             note(&format!("{}: {text}", step + 1));
         }
     };
-    let done = outbox.execute(client, &key, plan, Waiting::default(), &mut told);
+    let done = outbox.execute(client, signer.as_ref(), plan, Waiting::default(), &mut told);
     let receipts = done.map_err(Failure::new)?;
     for (step, receipt) in plan.steps.iter().zip(&receipts) {
         let told = json!({

@@ -4,13 +4,12 @@
 //! `unshare` to be allowed. Where it is not, the test says so on stderr and ends.
 
 use piecework_testkit::{
-    Behaviour, FakePeer, Fixture, FixtureBuilder, Run, Sandbox, Signal, claimed_pieces, download,
+    Behaviour, FakePeer, Fixture, FixtureBuilder, Mounts, Run, Sandbox, Signal, claimed_pieces,
+    download,
 };
 use piecework_types::PieceIndex;
 use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_piecework");
@@ -19,58 +18,9 @@ fn fixture() -> Fixture {
     FixtureBuilder::file("payload", 2 << 20).build()
 }
 
-/// Arguments that make `unshare` give a mount namespace, if it does.
-fn unshare() -> Option<Vec<&'static str>> {
-    for arguments in [vec!["--mount"], vec!["--mount", "--user", "--map-root-user"]] {
-        let mut command = Command::new("unshare");
-        command.args(&arguments).args(["mount", "-t", "tmpfs", "none", "/mnt"]);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        if command.status().is_ok_and(|status| status.success()) {
-            return Some(arguments);
-        }
-    }
-    // Written past the test's capture: who reads the log has to see it.
-    let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    let reason = format!("{test}: not run, for unshare --mount is not allowed here\n");
-    std::io::stderr().write_all(reason.as_bytes()).expect("stderr can be written");
-    None
-}
-
-/// The command behind a shell script, both in a mount namespace of their own.
-fn within(unshare: &[&str], script: &str, command: &Command) -> Command {
-    let mut wrapped = Command::new("unshare");
-    wrapped.args(unshare).args(["sh", "-c", &format!("{script} && exec \"$@\""), "sh"]);
-    wrapped.arg(command.get_program()).args(command.get_args());
-    for (key, value) in command.get_envs() {
-        match value {
-            Some(value) => wrapped.env(key, value),
-            None => wrapped.env_remove(key),
-        };
-    }
-    wrapped.current_dir(command.get_current_dir().expect("a sandbox has a folder"));
-    wrapped
-}
-
-/// A path as the process sees it.
-fn seen_by(run: &Run, path: &Path) -> PathBuf {
-    let root = PathBuf::from(format!("/proc/{}/root", run.id()));
-    root.join(path.strip_prefix("/").expect("an absolute path"))
-}
-
-/// Runs a command in the namespaces of a process.
-fn enter(unshare: &[&str], run: &Run, arguments: &[&str]) {
-    let mut command = Command::new("nsenter");
-    command.args(["--mount", "--target", &run.id().to_string()]);
-    if unshare.contains(&"--user") {
-        command.args(["--user", "--preserve-credentials"]);
-    }
-    let status = command.args(arguments).status().expect("nsenter is part of util-linux");
-    assert!(status.success(), "{arguments:?}: {status}");
-}
-
 #[test]
 fn a_full_disk_is_told_and_the_download_goes_on_when_there_is_space() {
-    let Some(unshare) = unshare() else { return };
+    let Some(mounts) = Mounts::allowed() else { return };
     let (fixture, sandbox) = (fixture(), Sandbox::new(BINARY));
     let dir = sandbox.dir();
     fs::create_dir(&dir).expect("a folder that can be written");
@@ -80,17 +30,18 @@ fn a_full_disk_is_told_and_the_download_goes_on_when_there_is_space() {
         "mount -t tmpfs -o size=3m none '{0}' && head -c 2000000 /dev/zero > '{0}/filler'",
         dir.display()
     );
-    let mut run = Run::start(within(&unshare, &script, &command));
+    let mut run = Run::start(mounts.within(&script, &command));
     let line = run.wait_stderr("space");
     assert!(line.contains("payload"), "{line}");
-    fs::remove_file(seen_by(&run, &dir.join("filler"))).expect("the filler can be removed");
+    fs::remove_file(Mounts::seen_by(run.id(), &dir.join("filler")))
+        .expect("the filler can be removed");
     run.wait_stdout("DONE ");
     assert_eq!(run.wait(), 0, "{}", run.stderr());
 }
 
 #[test]
 fn a_full_disk_keeps_what_is_verified() {
-    let Some(unshare) = unshare() else { return };
+    let Some(mounts) = Mounts::allowed() else { return };
     let (fixture, sandbox) = (fixture(), Sandbox::new(BINARY));
     let dir = sandbox.dir();
     fs::create_dir(&dir).expect("a folder that can be written");
@@ -98,7 +49,7 @@ fn a_full_disk_keeps_what_is_verified() {
     let mut command = sandbox.get(sandbox.torrent(&fixture), &[seed.address()]);
     command.arg("--json");
     let script = format!("mount -t tmpfs -o size=1m none '{}'", dir.display());
-    let mut run = Run::start(within(&unshare, &script, &command));
+    let mut run = Run::start(mounts.within(&script, &command));
     run.wait_stderr("space");
     // It still serves what it has.
     let claimed = claimed_pieces(&fixture, run.wait_ready());
@@ -108,18 +59,21 @@ fn a_full_disk_keeps_what_is_verified() {
 
 #[test]
 fn a_read_only_folder_is_told_and_the_download_goes_on_when_it_can_be_written() {
-    let Some(unshare) = unshare() else { return };
+    let Some(mounts) = Mounts::allowed() else { return };
     let (fixture, sandbox) = (fixture(), Sandbox::new(BINARY));
     let dir = sandbox.dir();
     fs::create_dir(&dir).expect("a folder that can be written");
     let seed = FakePeer::seed(&fixture);
     let command = sandbox.get(sandbox.torrent(&fixture), &[seed.address()]);
     let script = format!("mount -t tmpfs -o ro none '{}'", dir.display());
-    let mut run = Run::start(within(&unshare, &script, &command));
+    let mut run = Run::start(mounts.within(&script, &command));
     let line = run.wait_stderr("ead-only");
     assert!(line.contains(dir.to_str().expect("a path of text")), "{line}");
     let dir = dir.to_str().expect("a path of text");
-    enter(&unshare, &run, &["mount", "-o", "remount,rw", dir]);
+    let mut remount = Command::new("mount");
+    remount.args(["-o", "remount,rw", dir]);
+    let status = mounts.beside(run.id(), &remount).status().expect("nsenter is part of util-linux");
+    assert!(status.success(), "{status}");
     run.wait_stdout("DONE ");
     assert_eq!(run.wait(), 0, "{}", run.stderr());
 }

@@ -7,13 +7,25 @@ use piecework_wallet::{Coin, Keystore, Password, Phrase, account};
 use std::fs;
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_piecework");
 const PATIENCE: Duration = Duration::from_secs(60);
 const PASSWORD: &str = "correct hörse";
+const WRITTEN_DOWN: &str = "Enter, when they are written down: ";
+const WORD: &str = "Word ";
+const GO_ON: &str = "Go on? [y/N] ";
+/// All that is asked on the way; the others want the password.
+const QUESTIONS: [&str; 6] = [
+    WRITTEN_DOWN,
+    WORD,
+    GO_ON,
+    "Password for the new keystore: ",
+    "The same again: ",
+    "Password of the wallet: ",
+];
 
 /// A program at a terminal, and all that stands on it.
 struct Screen {
@@ -75,6 +87,32 @@ impl Screen {
         self.press(&format!("{keys}\r"));
     }
 
+    /// Answers whatever is asked as a person does who goes on, until the program ends.
+    fn go_through(mut self) -> (i32, String) {
+        let mut words = Vec::new();
+        loop {
+            let rest = &self.seen[self.read..];
+            let asked = QUESTIONS.iter().filter_map(|it| rest.find(it).map(|at| (at, *it))).min();
+            let Some((_, question)) = asked else {
+                match self.bytes.recv_timeout(PATIENCE) {
+                    Ok(more) => self.seen += &String::from_utf8_lossy(&more),
+                    Err(RecvTimeoutError::Disconnected) => return self.end(),
+                    Err(RecvTimeoutError::Timeout) => panic!("it waits in {:?}", self.seen),
+                }
+                continue;
+            };
+            match question {
+                WRITTEN_DOWN => words = write_down(&mut self),
+                WORD => {
+                    let place = place(&mut self);
+                    self.press(&format!("{}\r", words[place - 1]));
+                }
+                GO_ON => self.answer(question, "y"),
+                _ => self.answer(question, PASSWORD),
+            }
+        }
+    }
+
     /// The exit status, once all is read.
     fn end(mut self) -> (i32, String) {
         while let Ok(more) = self.bytes.recv_timeout(PATIENCE) {
@@ -93,7 +131,7 @@ fn words(page: &str) -> Vec<String> {
 
 /// Reads the words off the page; then the questions for two of them follow.
 fn write_down(screen: &mut Screen) -> Vec<String> {
-    let page = screen.wait_for("Enter, when they are written down: ");
+    let page = screen.wait_for(WRITTEN_DOWN);
     let words = words(&page);
     assert_eq!(words.len(), 12, "{page}");
     screen.press("\r");
@@ -192,4 +230,51 @@ fn a_phrase_is_typed_in_again_after_a_slip() {
     screen.answer("The same again: ", PASSWORD);
     let (status, seen) = screen.end();
     assert!(status == 0 && seen.contains("0x58A57ed9d8d624cBD12e2C467D34787555bB1b25"), "{seen}");
+}
+
+/// The commands of the README's walk-through on two folders, without what is said behind them.
+fn walk() -> Vec<&'static str> {
+    let readme = include_str!("../../../README.md");
+    let section = readme.split("\n## Money on two machines\n").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let lines = section.lines().filter(|line| line.starts_with("piecework --state "));
+    lines.map(|line| line.split('#').next().unwrap().trim()).collect()
+}
+
+#[test]
+fn the_walk_on_two_machines_goes_as_the_readme_says() {
+    let sandbox = Sandbox::new(BINARY);
+    let start = |line: &str| {
+        let line = line.replacen("piecework", &format!("'{BINARY}'"), 1);
+        Screen::start_line(&format!("cd '{}' && {line}", sandbox.root().display()))
+    };
+    let (mut chain, mut address, mut said) = (None, String::new(), String::new());
+    for line in walk() {
+        if line.ends_with("chain run") {
+            // Any port, as there may be another chain on this machine.
+            let mut screen = start(&format!("{line} --rpc 127.0.0.1:0"));
+            screen.wait_for("http://127.0.0.1:");
+            chain = Some(screen);
+            continue;
+        }
+        let (status, seen) = start(&line.replace("ADDRESS", &address)).go_through();
+        assert_eq!(status, 0, "{line}: {seen}");
+        if line.ends_with("two wallet show") {
+            let at = seen.find("0x").unwrap();
+            seen[at..at + 42].clone_into(&mut address);
+        }
+        said += &format!("== {line}\n{seen}\n");
+    }
+    let mut chain = chain.unwrap();
+    chain.press("\x03");
+    chain.end();
+    for result in ["5 TOK", "CASHED 1.5 TOK", "98.5", "UNLOCKED 0x", "LOCKED"] {
+        assert!(said.contains(result), "no {result:?} in {said}");
+    }
+    // Unlocked, the first machine is asked for no password; the second one is.
+    let password = said.split("== ").filter(|it| it.contains("Password of the wallet: "));
+    let asked: Vec<_> = password.map(|it| it.lines().next().unwrap()).collect();
+    let wanted = ["one token send", "one wallet unlock", "two vault cash"];
+    assert_eq!(asked.len(), wanted.len(), "{asked:?}");
+    assert!(asked.iter().zip(wanted).all(|(line, wanted)| line.contains(wanted)), "{asked:?}");
 }

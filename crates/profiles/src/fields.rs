@@ -9,15 +9,20 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Document<'_>, ImportError> {
     decode(bytes, Mode::Lenient).map_err(|error| ImportError::Resume(error.to_string()))
 }
 
+/// A value under its key, or under the key with `_` for each `-`, as some versions spell it.
+pub(crate) fn get<'d>(root: Value<'d>, key: &str) -> Option<Value<'d>> {
+    root.get(key).or_else(|| root.get(key.replace('-', "_")))
+}
+
 /// Text that is not empty.
 pub(crate) fn text(root: Value<'_>, key: &str) -> Option<String> {
-    let bytes = root.get(key)?.as_bytes()?;
+    let bytes = get(root, key)?.as_bytes()?;
     Some(String::from_utf8_lossy(bytes).into_owned()).filter(|text| !text.is_empty())
 }
 
 /// A number that is not negative.
 pub(crate) fn count(root: Value<'_>, key: &str) -> Option<u64> {
-    root.get(key)?.as_u64()
+    get(root, key)?.as_u64()
 }
 
 /// The same, where 0 stands for none.
@@ -27,18 +32,18 @@ pub(crate) fn positive(root: Value<'_>, key: &str) -> Option<u64> {
 
 /// Whether a number is there that is not 0.
 pub(crate) fn flag(root: Value<'_>, key: &str) -> bool {
-    root.get(key).and_then(Value::as_i64).is_some_and(|number| number != 0)
+    get(root, key).and_then(Value::as_i64).is_some_and(|number| number != 0)
 }
 
 /// A list of texts.
 pub(crate) fn texts(root: Value<'_>, key: &str) -> Vec<String> {
-    let list = root.get(key).and_then(Value::as_list).into_iter().flatten();
+    let list = get(root, key).and_then(Value::as_list).into_iter().flatten();
     list.filter_map(|item| Some(String::from_utf8_lossy(item.as_bytes()?).into_owned())).collect()
 }
 
 /// A list of numbers.
 pub(crate) fn numbers(root: Value<'_>, key: &str) -> Vec<i64> {
-    let list = root.get(key).and_then(Value::as_list).into_iter().flatten();
+    let list = get(root, key).and_then(Value::as_list).into_iter().flatten();
     list.map(|item| item.as_i64().unwrap_or_default()).collect()
 }
 

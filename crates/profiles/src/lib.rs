@@ -16,6 +16,7 @@ pub use qbittorrent::qbittorrent;
 pub use transmission::transmission;
 
 use piecework_catalog::Record;
+use std::collections::BTreeMap;
 
 /// Bytes of a file of a profile; what is longer is refused.
 pub const PROFILE_BYTES_MAX: usize = 64 << 20;
@@ -27,6 +28,11 @@ pub struct Imported {
     pub record: Record,
     /// The bytes of its torrent file; `None` for a magnet link whose info dictionary has not come yet.
     pub metainfo: Option<Vec<u8>>,
+    /// Where files are that the other client marked as unfinished by their names, below the folder that the
+    /// torrent lies in; by number.
+    pub marked: BTreeMap<u32, String>,
+    /// What it puts behind the names of unfinished files, where it does not say which these are.
+    pub ending: Option<&'static str>,
 }
 
 /// Why a torrent of a profile cannot be taken over.

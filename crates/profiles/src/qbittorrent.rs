@@ -11,6 +11,12 @@ use std::collections::BTreeMap;
 const GLOBAL_RATIO: i64 = -2000;
 const GLOBAL_MINUTES: i64 = -2;
 
+/// Behind the names of unfinished files, if that is set.
+const ENDING: &str = ".!qB";
+
+/// The folder that versions before 4.6 put unwanted files into.
+const UNWANTED: &str = ".unwanted";
+
 /// Reads one torrent: its resume data and, unless it is a magnet link still, its torrent file.
 ///
 /// # Errors
@@ -35,6 +41,7 @@ pub fn qbittorrent(resume: &[u8], metainfo: Option<&[u8]>) -> Result<Imported, I
     let is_whole = is_whole(root);
     let name = text(root, "qBt-name");
     let files = metainfo.and_then(trees::file_numbers);
+    let mapped = renamed(in_our_order(texts(root, "mapped_files"), files.as_deref()));
     let record = Record {
         magnet: metainfo.is_none().then(|| magnet(v1.as_deref(), v2.as_deref())),
         v1,
@@ -66,23 +73,36 @@ pub fn qbittorrent(resume: &[u8], metainfo: Option<&[u8]>) -> Result<Imported, I
         edges_first: flag(root, "qBt-firstLastPiecePriority"),
         is_super_seed: flag(root, "super_seeding"),
         priorities: priorities(&in_our_order(numbers(root, "file_priority"), files.as_deref())),
-        paths: renamed(in_our_order(texts(root, "mapped_files"), files.as_deref())),
+        paths: mapped.iter().map(|(file, path)| (*file, unmarked(path))).collect(),
         trackers: tiers(root),
-        totals: Totals {
-            down_bytes: count(root, "total_downloaded").unwrap_or_default(),
-            up_bytes: count(root, "total_uploaded").unwrap_or_default(),
-            active_seconds: count(root, "active_time").unwrap_or_default(),
-            seeding_seconds: count(root, "seeding_time").unwrap_or_default(),
-            seen_complete_at: positive(root, "last_seen_complete"),
-            ..Totals::default()
-        },
+        totals: totals(root),
         wants_check: !is_whole,
         is_trusted: is_whole,
         ..Record::default()
     };
     let whole =
         |torrent: &[u8]| trees::with_layers(torrent, root).unwrap_or_else(|| torrent.to_vec());
-    Ok(Imported { record, metainfo: metainfo.map(whole) })
+    let metainfo = metainfo.map(whole);
+    let marked = mapped.into_iter().filter(|(_, path)| unmarked(path) != *path).collect();
+    Ok(Imported { record, metainfo, marked, ending: None })
+}
+
+fn totals(root: Value<'_>) -> Totals {
+    Totals {
+        down_bytes: count(root, "total_downloaded").unwrap_or_default(),
+        up_bytes: count(root, "total_uploaded").unwrap_or_default(),
+        active_seconds: count(root, "active_time").unwrap_or_default(),
+        seeding_seconds: count(root, "seeding_time").unwrap_or_default(),
+        seen_complete_at: positive(root, "last_seen_complete"),
+        ..Totals::default()
+    }
+}
+
+/// The path without what says that a file is unfinished, or not wanted.
+fn unmarked(path: &str) -> String {
+    let path = path.strip_suffix(ENDING).unwrap_or(path);
+    let parts = path.split('/').filter(|part| *part != UNWANTED);
+    parts.collect::<Vec<_>>().join("/")
 }
 
 /// Whether it had every piece.
@@ -203,6 +223,22 @@ mod tests {
         });
         let record = qbittorrent(&bytes, Some(b"")).unwrap().record;
         assert!(record.wants_check && !record.is_trusted && record.is_stopped);
+    }
+
+    #[test]
+    fn marks_of_unfinished_and_unwanted_files_are_no_part_of_their_names() {
+        let bytes = resume(|dict| {
+            dict.list("mapped_files", |list| {
+                let paths = ["x/a.!qB", "x/.unwanted/b.!qB", "", "x/renamed"];
+                paths.iter().for_each(|path| list.bytes(path));
+            });
+        });
+        let Imported { record, marked, .. } = qbittorrent(&bytes, Some(b"")).unwrap();
+        let paths = |paths: &[(u32, &str)]| -> BTreeMap<u32, String> {
+            paths.iter().map(|(file, path)| (*file, (*path).to_owned())).collect()
+        };
+        assert_eq!(record.paths, paths(&[(0, "x/a"), (1, "x/b"), (3, "x/renamed")]));
+        assert_eq!(marked, paths(&[(0, "x/a.!qB"), (1, "x/.unwanted/b.!qB")]));
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use crate::call::Call;
 use crate::labels::tags_of;
-use crate::limits::{minutes, ratio};
+use crate::limits::{action, minutes, ratio};
 use crate::reply::{Answer, Fault, Reply};
 use crate::serve::Server;
 use axum::http::StatusCode;
-use piecework_catalog::{Category, Command, Record, ShareLimits};
-use piecework_daemon::{New, NewSource};
+use piecework_catalog::{Category, Command, Record, ShareLimits, StopAt};
+use piecework_daemon::{Cookie, New, NewSource};
 use piecework_metainfo::{Info, Metainfo};
 use std::collections::BTreeMap;
 
@@ -45,15 +45,17 @@ pub(crate) async fn add(server: &Server, call: &Call) -> Answer {
         record.paths = paths(metainfo.info(), arrangement);
         news.push((NewSource::Metainfo(bytes.clone()), record));
     }
-    news.extend(links.into_iter().map(|link| (NewSource::Link(link.to_owned()), record.clone())));
+    let cookie = cookie(call)?;
+    let source = |link: &str| match &cookie {
+        Some(cookie) => NewSource::LinkWithCookie(link.to_owned(), cookie.clone()),
+        None => NewSource::Link(link.to_owned()),
+    };
+    news.extend(links.into_iter().map(|link| (source(link), record.clone())));
     if let Some(category) = record.category.filter(|_| !news.is_empty()) {
         create(server, category).await?;
     }
-    // All are handed over before the first is waited for: they are written down together.
-    let added = news.into_iter().map(|(source, record)| {
-        Box::pin(server.daemon.add(New { source, record, at_top, peers: Vec::new() }))
-    });
-    let added = futures_util::future::join_all(added).await;
+    let new = |(source, record)| New { source, record, at_top, peers: Vec::new() };
+    let added = server.daemon.add_all(news.into_iter().map(new).collect()).await;
     let is_any_new = added.into_iter().flatten().any(|added| !added.was_there);
     Ok(Reply::text(if is_any_new { "Ok." } else { "Fails." }))
 }
@@ -64,6 +66,22 @@ async fn create(server: &Server, name: String) -> Result<(), Fault> {
         return Ok(());
     }
     Ok(server.daemon.command(Command::CreateCategory(name, Category::default())).await?)
+}
+
+/// `cookie`: before 5.1 what servers of torrent files are shown.
+fn cookie(call: &Call) -> Result<Option<Cookie>, Fault> {
+    let Some(text) = call.filled("cookie") else { return Ok(None) };
+    let cookie = Cookie::new(text).ok_or_else(|| Fault::bad("cookie is no cookie"))?;
+    Ok(Some(cookie))
+}
+
+/// `stopCondition`.
+fn stop_at(call: &Call) -> Option<StopAt> {
+    match call.get("stopCondition")? {
+        "MetadataReceived" => Some(StopAt::Metadata),
+        "FilesChecked" => Some(StopAt::Checked),
+        _ => None,
+    }
 }
 
 fn record(server: &Server, call: &Call) -> Result<Record, Fault> {
@@ -89,6 +107,8 @@ fn record(server: &Server, call: &Call) -> Result<Record, Fault> {
     Ok(Record {
         name: call.filled("rename").unwrap_or_default().trim().to_owned(),
         is_stopped: call.flag("stopped").or_else(|| call.flag("paused")).unwrap_or(false),
+        stop_at: stop_at(call),
+        is_forced: call.flag("forced").unwrap_or(false),
         category: call.filled("category").map(str::to_owned),
         tags: tags_of(call),
         is_automatic,
@@ -100,7 +120,7 @@ fn record(server: &Server, call: &Call) -> Result<Record, Fault> {
             ratio_milli: ratio(call)?.unwrap_or_default(),
             seeding_minutes: minutes(call, "seedingTimeLimit")?.unwrap_or_default(),
             inactive_minutes: minutes(call, "inactiveSeedingTimeLimit")?.unwrap_or_default(),
-            ..ShareLimits::default()
+            action: action(call),
         },
         is_sequential: call.flag("sequentialDownload").unwrap_or(false),
         edges_first: call.flag("firstLastPiecePrio").unwrap_or(false),

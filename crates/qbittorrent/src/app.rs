@@ -47,8 +47,8 @@ pub(crate) async fn cookies(_: &Server, _: &Call) -> Answer {
 
 /// `app/preferences`.
 pub(crate) async fn preferences(server: &Server, _: &Call) -> Answer {
-    let node = server.daemon.node();
-    Ok(Reply::json(&preferences::all(server.daemon.catalog().rules(), &node)))
+    let (node, bans) = (server.daemon.node(), server.daemon.bans());
+    Ok(Reply::json(&preferences::all(server.daemon.catalog().rules(), &node, &bans)))
 }
 
 /// `app/setPreferences`: those that have a setting of ours behind them; others stay as they are.
@@ -59,6 +59,9 @@ pub(crate) async fn set_preferences(server: &Server, call: &Call) -> Answer {
     let changes = preferences::changes(&wanted, server.daemon.catalog().rules());
     if !changes.is_empty() {
         server.daemon.set(changes).await?;
+    }
+    if let Some(wanted) = preferences::bans(&wanted) {
+        server.daemon.change_bans(|bans| *bans = wanted).await?;
     }
     Ok(Reply::Empty)
 }

@@ -1,6 +1,6 @@
 //! What torrents are told to do.
 
-use crate::call::Call;
+use crate::call::{Call, parse_hash};
 use crate::reply::{Answer, Fault, Reply};
 use crate::serve::Server;
 use piecework_catalog::{Command, Jump, Mode, Torrent};
@@ -132,6 +132,39 @@ pub(crate) async fn set_location(server: &Server, call: &Call) -> Answer {
         return Err(Fault::bad("Save path cannot be empty"));
     }
     all(server, call, |ids| Command::SetSavePath(ids, location)).await
+}
+
+/// `torrents/setSavePath`: torrents are in `id` here.
+pub(crate) async fn set_save_path(server: &Server, call: &Call) -> Answer {
+    call.required("id")?;
+    let path = call.required("path")?.trim().to_owned();
+    if path.is_empty() {
+        return Err(Fault::bad("Save path cannot be empty"));
+    }
+    let ids = of_a_path(server, call);
+    if !ids.is_empty() {
+        server.daemon.command(Command::SetSavePath(ids, path)).await?;
+    }
+    Ok(Reply::Empty)
+}
+
+/// `torrents/setDownloadPath`: without a path they lie in their save path from the start.
+pub(crate) async fn set_incomplete_path(server: &Server, call: &Call) -> Answer {
+    call.required("id")?;
+    let path = Some(call.required("path")?.trim().to_owned()).filter(|path| !path.is_empty());
+    let ids = of_a_path(server, call);
+    if !ids.is_empty() {
+        server.daemon.command(Command::SetIncompletePath(ids, path)).await?;
+    }
+    Ok(Reply::Empty)
+}
+
+/// Paths of torrents that follow their category stay as they are.
+fn of_a_path(server: &Server, call: &Call) -> Vec<InfoHash> {
+    let catalog = server.daemon.catalog();
+    let named = call.list("id", '|').into_iter().filter_map(parse_hash);
+    let has_own = |id: &InfoHash| catalog.get(*id).is_some_and(|it| !it.record().is_automatic);
+    named.filter(has_own).collect()
 }
 
 /// `torrents/rename`.

@@ -100,6 +100,8 @@ endpoints! {
     Write "torrents" "toggleSequentialDownload" => control::toggle_sequential;
     Write "torrents" "toggleFirstLastPiecePrio" => control::toggle_edges;
     Write "torrents" "setLocation" => control::set_location;
+    Write "torrents" "setSavePath" => control::set_save_path;
+    Write "torrents" "setDownloadPath" => control::set_incomplete_path;
     Write "torrents" "rename" => control::rename;
     Write "torrents" "addPeers" => peers::add;
     Write "torrents" "renameFile" => files::rename_file;

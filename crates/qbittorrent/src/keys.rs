@@ -17,6 +17,9 @@ const LIMIT_GLOBAL: i64 = -2;
 /// "Has no limit", and "has not happened".
 const NONE: i64 = -1;
 
+/// A twelfth of the average year of the calendar.
+const MONTH_SECONDS: i64 = 2_629_746;
+
 /// Makes a key's value.
 type Make = for<'a> fn(&'a Torrent, &Rules) -> Datum<'a>;
 
@@ -47,6 +50,7 @@ keys! {
         Datum::Milli(it.figures().availability_milli.map_or(NONE * 1000, i64::from))
     };
     "category": Category => |it, _| text(it.record().category.as_deref());
+    "comment": SizeBytes IsPrivate => |it, _| text(it.record().comment.as_deref());
     "completed": WantedBytes LeftBytes Stage => |it, _| Datum::Number(done_bytes(it));
     "completion_on": CompletedAt => |it, _| moment(it.record().completed_at);
     "content_path": ContentPath => |it, _| field_text(it, Field::ContentPath);
@@ -87,6 +91,9 @@ keys! {
     };
     "num_leechs": Peers Seeds => |it, _| Datum::Number(leechers(it).into());
     "num_seeds": Seeds => |it, _| Datum::Number(it.figures().seeds.into());
+    "popularity": RatioMilli UpBytes DownBytes LeftBytes Stage ActiveSeconds => |it, _| {
+        Datum::Milli(popularity_milli(it))
+    };
     "priority": Queue => |it, _| match it.value(Field::Queue) {
         Value::Number(place) => Datum::Number(whole(place).saturating_add(1)),
         _ => Datum::Number(0),
@@ -101,6 +108,9 @@ keys! {
     };
     "ratio": RatioMilli UpBytes DownBytes LeftBytes Stage => |it, _| Datum::Milli(ratio_milli(it));
     "ratio_limit": ShareRatioMilli => |it, _| own_milli(it.record().share.ratio_milli);
+    "root_path": ContentPath IsPrivate => |it, _| {
+        Datum::Text(it.root_path().unwrap_or_default().into())
+    };
     "save_path": SavePath => |it, _| Datum::Text(Cow::Borrowed(&it.record().save_path));
     "seeding_time": SeedingSeconds => |it, _| count(it.record().totals.seeding_seconds);
     "seeding_time_limit": ShareSeedingMinutes => |it, _| own(it.record().share.seeding_minutes);
@@ -146,21 +156,11 @@ impl Key {
     }
 }
 
-/// Writes the keys that are made from some fields. `hash` is left out where it is the key of the object.
-pub(crate) fn write(
-    out: &mut Vec<u8>,
-    torrent: &Torrent,
-    rules: &Rules,
-    changed: FieldSet,
-    has_hash: bool,
-) {
-    let mut object = Object::new(out);
+/// Writes the keys that are made from some fields.
+pub(crate) fn write(object: &mut Object<'_>, torrent: &Torrent, rules: &Rules, changed: FieldSet) {
     for key in KEYS.iter().filter(|key| key.is_made_from(changed)) {
-        if has_hash || key.name != "hash" {
-            object.set(key.name, &key.value(torrent, rules));
-        }
+        object.set(key.name, &key.value(torrent, rules));
     }
-    object.end();
 }
 
 /// Wanted bytes that are there.
@@ -185,6 +185,13 @@ pub(crate) fn ratio_milli(torrent: &Torrent) -> i64 {
             i64::try_from(milli).unwrap_or(i64::MAX)
         }
     }
+}
+
+/// The ratio over the months that it took part.
+pub(crate) fn popularity_milli(torrent: &Torrent) -> i64 {
+    let active = i64::try_from(torrent.record().totals.active_seconds).unwrap_or(i64::MAX);
+    let scaled = i128::from(ratio_milli(torrent)) * i128::from(MONTH_SECONDS);
+    i64::try_from(scaled / i128::from(active.max(1))).unwrap_or(i64::MAX)
 }
 
 fn leechers(torrent: &Torrent) -> u32 {

@@ -4,7 +4,7 @@ use crate::call::Call;
 use crate::json::{Object, whole};
 use crate::reply::{Answer, Fault, Reply};
 use crate::serve::Server;
-use piecework_catalog::{Command, Limit, Record};
+use piecework_catalog::{Command, Limit, Record, ShareAction};
 
 /// `torrents/downloadLimit`: bytes a second by torrent, 0 for none.
 pub(crate) async fn down(server: &Server, call: &Call) -> Answer {
@@ -58,10 +58,21 @@ pub(crate) async fn set_share(server: &Server, call: &Call) -> Answer {
         ratio_milli: ratio(call)?,
         seeding_minutes: minutes(call, "seedingTimeLimit")?,
         inactive_minutes: minutes(call, "inactiveSeedingTimeLimit")?,
-        action: None,
+        action: call.filled("shareLimitAction").map(|_| action(call)),
     };
     server.daemon.command(command).await?;
     Ok(Reply::Empty)
+}
+
+/// `shareLimitAction`: what happens at a limit; another word, and none, for that of all torrents.
+pub(crate) fn action(call: &Call) -> Limit<ShareAction> {
+    match call.get("shareLimitAction") {
+        Some("Stop") => Limit::Of(ShareAction::Stop),
+        Some("Remove") => Limit::Of(ShareAction::Remove),
+        Some("RemoveWithContent") => Limit::Of(ShareAction::RemoveWithFiles),
+        Some("EnableSuperSeeding") => Limit::Of(ShareAction::SuperSeed),
+        _ => Limit::Global,
+    }
 }
 
 /// A ratio: -2 for that of all torrents, -1 for none.

@@ -1,26 +1,55 @@
 //! `torrents/info`: torrents by group, category and tag, in any order, a page at a time.
 
 use crate::call::{Call, parse_hash};
-use crate::json::write_list;
+use crate::json::{Object, whole, write_list};
 use crate::keys::{self, Key};
 use crate::reply::{Answer, Reply};
 use crate::serve::Server;
 use crate::state;
+use crate::trackers::write_tracker;
 use piecework_catalog::{Catalog, FieldSet, Torrent};
-use std::collections::BTreeSet;
+use piecework_node::TrackerStatus;
+use piecework_types::InfoHash;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes that one torrent takes, about.
 const TORRENT_BYTES: usize = 1_600;
 
 /// `torrents/info`.
 pub(crate) async fn info(server: &Server, call: &Call) -> Answer {
+    let trackers = match call.flag("includeTrackers") {
+        Some(true) => Some(trackers(server, call).await),
+        _ => None,
+    };
     let catalog = server.daemon.catalog();
     let torrents = selected(&catalog, call);
     let mut out = Vec::with_capacity(2 + torrents.len() * TORRENT_BYTES);
     write_list(&mut out, torrents.into_iter(), |out, torrent| {
-        keys::write(out, torrent, catalog.rules(), FieldSet::ALL, true);
+        let mut object = Object::new(out);
+        keys::write(&mut object, torrent, catalog.rules(), FieldSet::ALL);
+        // It passes by itself, so that it is no key of what changes.
+        let next = server.daemon.next_announce(torrent.id());
+        object.number("reannounce", next.map_or(0, |next| whole(next.as_secs())));
+        if let Some(trackers) = &trackers {
+            let trackers = trackers.get(&torrent.id()).into_iter().flatten();
+            write_list(object.key("trackers"), trackers, write_tracker);
+        }
+        object.end();
     });
     Ok(Reply::Json(out))
+}
+
+/// The trackers of the torrents of an answer.
+async fn trackers(server: &Server, call: &Call) -> BTreeMap<InfoHash, Vec<TrackerStatus>> {
+    let ids: Vec<InfoHash> = {
+        let catalog = server.daemon.catalog();
+        selected(&catalog, call).into_iter().map(Torrent::id).collect()
+    };
+    let mut all = BTreeMap::new();
+    for id in ids {
+        all.insert(id, server.daemon.trackers(id).await.unwrap_or_default());
+    }
+    all
 }
 
 /// `torrents/count`.

@@ -93,9 +93,13 @@ fn write_labels(answer: &mut Object<'_>, delta: &Delta<'_>) {
 fn write_torrents(answer: &mut Object<'_>, delta: &Delta<'_>, rules: &Rules) {
     if delta.is_full || !delta.torrents.is_empty() {
         let mut torrents = Object::new(answer.key("torrents"));
+        // The hash is the name of the object.
+        let but_id: FieldSet =
+            Field::ALL.iter().copied().filter(|field| *field != Field::Id).collect();
         for (torrent, changed) in &delta.torrents {
-            let out = torrents.key(&torrent.id().to_string());
-            keys::write(out, torrent, rules, *changed, false);
+            let mut object = Object::new(torrents.key(&torrent.id().to_string()));
+            keys::write(&mut object, torrent, rules, changed.and(but_id));
+            object.end();
         }
         torrents.end();
     }

@@ -4,6 +4,8 @@ use crate::json::whole;
 use piecework_catalog::{Days, Rules, ShareAction};
 use piecework_daemon::NodeFigures;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// A name, its value, and who looks at it.
 type Constant = (&'static str, fn() -> Value, &'static str);
@@ -39,13 +41,15 @@ const CONSTANT: &[Constant] = &[
 ];
 
 /// All preferences.
-pub(crate) fn all(rules: &Rules, node: &NodeFigures) -> Value {
+pub(crate) fn all(rules: &Rules, node: &NodeFigures, bans: &BTreeSet<IpAddr>) -> Value {
     let mut all = Map::new();
     for (name, value, _) in CONSTANT {
         all.insert((*name).to_owned(), value());
     }
     let mut put = |name: &str, value: Value| all.insert(name.to_owned(), value);
     put("auto_tmm_enabled", json!(rules.is_automatic));
+    let bans: Vec<String> = bans.iter().map(ToString::to_string).collect();
+    put("banned_IPs", json!(bans.join("\n")));
     put("dht", json!(node.dht_nodes.is_some()));
     put("listen_port", json!(node.port));
     put("save_path", json!(rules.save_path));
@@ -128,6 +132,13 @@ const fn days(days: Days) -> u32 {
 }
 
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// The addresses to ban instead of those that are, if that is wanted: one a line. What is no address is left
+/// out.
+pub(crate) fn bans(wanted: &Map<String, Value>) -> Option<BTreeSet<IpAddr>> {
+    let lines = wanted.get("banned_IPs")?.as_str()?.lines();
+    Some(lines.filter_map(|line| line.trim().parse().ok()).collect())
+}
 
 /// The settings that preferences stand for, as keys and values. Preferences that mean nothing here are
 /// passed over: programs send back all that they were given.

@@ -70,7 +70,8 @@ fn known(torrent: &Torrent, rules: &Rules) -> Map<String, serde_json::Value> {
         ("total_size", "total_size"),
         ("has_metadata", "has_metadata"),
         ("private", "private"),
-        ("isPrivate", "private"),
+        ("popularity", "popularity"),
+        ("progress", "progress"),
     ] {
         if let Some(key) = Key::find(key) {
             all.insert(name.to_owned(), tree(&key.value(torrent, rules)));

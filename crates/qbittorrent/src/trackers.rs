@@ -4,9 +4,10 @@ use crate::call::Call;
 use crate::json::{Object, write_list};
 use crate::reply::{Answer, Fault, Reply};
 use crate::serve::Server;
-use piecework_catalog::{Command, TrackerEdit};
+use piecework_catalog::{Command, Torrent, TrackerEdit};
 use piecework_metainfo::Metainfo;
 use piecework_node::{TrackerState, TrackerStatus};
+use piecework_types::InfoHash;
 use std::collections::BTreeSet;
 
 /// "Not known" as a count of peers.
@@ -42,10 +43,10 @@ enum Entry<'a> {
 
 impl Entry<'_> {
     fn write(&self, out: &mut Vec<u8>) {
-        let count = |count: Option<u32>| count.map_or(UNKNOWN, i64::from);
-        let mut object = Object::new(out);
         match self {
+            Self::Tracker(tracker) => write_tracker(out, tracker),
             Self::Other((name, works)) => {
+                let mut object = Object::new(out);
                 object.text("msg", if *works { "" } else { "This torrent is private" });
                 for key in ["num_downloaded", "num_leeches", "num_peers", "num_seeds"] {
                     object.number(key, 0);
@@ -53,21 +54,26 @@ impl Entry<'_> {
                 object.number("status", if *works { 2 } else { 0 });
                 object.number("tier", -1);
                 object.text("url", name);
-            }
-            Self::Tracker(tracker) => {
-                object.text("msg", message(tracker));
-                object.number("num_downloaded", count(tracker.downloaded));
-                object.number("num_leeches", count(tracker.leechers));
-                let peers = tracker.seeds.zip(tracker.leechers);
-                object.number("num_peers", count(peers.map(|(one, two)| one.saturating_add(two))));
-                object.number("num_seeds", count(tracker.seeds));
-                object.number("status", status(tracker.state));
-                object.number("tier", tracker.tier.into());
-                object.text("url", tracker.url.as_str());
+                object.end();
             }
         }
-        object.end();
     }
+}
+
+/// One tracker.
+pub(crate) fn write_tracker(out: &mut Vec<u8>, tracker: &TrackerStatus) {
+    let count = |count: Option<u32>| count.map_or(UNKNOWN, i64::from);
+    let peers = tracker.seeds.zip(tracker.leechers);
+    let mut object = Object::new(out);
+    object.text("msg", message(tracker));
+    object.number("num_downloaded", count(tracker.downloaded));
+    object.number("num_leeches", count(tracker.leechers));
+    object.number("num_peers", count(peers.map(|(one, two)| one.saturating_add(two))));
+    object.number("num_seeds", count(tracker.seeds));
+    object.number("status", status(tracker.state));
+    object.number("tier", tracker.tier.into());
+    object.text("url", tracker.url.as_str());
+    object.end();
 }
 
 /// Programs search the message for reasons such as "unregistered", which a success has none of.
@@ -154,24 +160,29 @@ pub(crate) async fn edit(server: &Server, call: &Call) -> Answer {
     edited(server, id, TrackerEdit::Replace { from, to }).await
 }
 
-/// `torrents/removeTrackers`: addresses between bars. Those that are not there are left out.
+/// `torrents/removeTrackers`: addresses between bars, of one torrent or of all (`*`). Those that are not
+/// there are left out.
 pub(crate) async fn remove(server: &Server, call: &Call) -> Answer {
     call.required("urls")?;
-    let (id, urls) = {
+    let named = call.list("urls", '|');
+    let edits: Vec<(InfoHash, Vec<String>)> = {
         let catalog = server.daemon.catalog();
-        let id = call.torrent(&catalog)?;
-        let named = call.list("urls", '|');
-        let trackers = catalog.get(id).into_iter().flat_map(|torrent| torrent.trackers());
-        let there = trackers.filter(|url| named.contains(url)).map(str::to_owned);
-        (id, there.collect::<Vec<_>>())
+        let is_all = call.required("hash")? == "*";
+        let one = if is_all { None } else { Some(call.torrent(&catalog)?) };
+        let torrents = catalog.torrents().filter(|torrent| one.is_none_or(|id| id == torrent.id()));
+        let edit = |torrent: &Torrent| {
+            let there = torrent.trackers().filter(|url| named.contains(url)).map(str::to_owned);
+            (torrent.id(), there.collect::<Vec<_>>())
+        };
+        torrents.map(edit).filter(|(_, urls)| !urls.is_empty()).collect()
     };
-    if urls.is_empty() {
-        return Ok(Reply::Empty);
+    for (id, urls) in edits {
+        server.daemon.command(Command::EditTrackers(id, TrackerEdit::Remove(urls))).await?;
     }
-    edited(server, id, TrackerEdit::Remove(urls)).await
+    Ok(Reply::Empty)
 }
 
-async fn edited(server: &Server, id: piecework_types::InfoHash, edit: TrackerEdit) -> Answer {
+async fn edited(server: &Server, id: InfoHash, edit: TrackerEdit) -> Answer {
     server.daemon.command(Command::EditTrackers(id, edit)).await?;
     Ok(Reply::Empty)
 }

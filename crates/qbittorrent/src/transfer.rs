@@ -102,6 +102,6 @@ pub(crate) async fn ban_peers(server: &Server, call: &Call) -> Answer {
         .map(|peer| peer.ip())
         .take(BANNED_MAX)
         .collect();
-    server.daemon.ban(&addresses);
+    server.daemon.change_bans(move |bans| bans.extend(addresses)).await?;
     Ok(Reply::Empty)
 }

@@ -148,6 +148,16 @@ fn flood_reads_by_post_and_changes_files_folders_and_tags() {
 }
 
 #[test]
+fn vuetorrent_shows_all_columns_and_sends_every_field_of_its_form() {
+    run(include_str!("consumers/vuetorrent.json"));
+}
+
+#[test]
+fn qui_gets_trackers_with_the_list_and_replaces_tags() {
+    run(include_str!("consumers/qui.json"));
+}
+
+#[test]
 #[should_panic(expected = "wanted the text v9")]
 fn a_step_that_is_not_answered_as_wanted_fails() {
     let step = json!({

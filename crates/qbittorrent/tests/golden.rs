@@ -13,21 +13,43 @@ use std::collections::BTreeSet;
 const CALLS: &str = include_str!("golden/calls.json");
 const GOLDEN: &str = include_str!("golden/qbittorrent-nox-4.5.2.json");
 
-/// Keys that are newer than the recorded program, with the version that brought them and who reads them.
-const NEWER: &[(&str, &str)] = &[
-    ("add_stopped_enabled", "5.0: autobrr and web pages"),
-    ("add_to_top_of_queue", "4.6: web pages"),
-    ("has_metadata", "5.1: go-qbittorrent"),
-    ("inactive_seeding_time_limit", "4.6: Sonarr"),
-    ("isPrivate", "4.6, dropped again: qbit_manage"),
-    ("max_inactive_seeding_time", "4.6: Sonarr"),
-    ("max_inactive_seeding_time_enabled", "4.6: Sonarr"),
-    ("platform", "5.0: web pages"),
-    ("private", "5.0: autobrr, cross-seed"),
-    ("save_path_changed_tmm_enabled", "4.1, off in the recorded build"),
-    ("torrent_stop_condition", "4.5: web pages"),
-    ("use_category_paths_in_manual_mode", "4.6: web pages"),
+/// Names that are newer than the recorded program: in which version of its source each came, and whose calls
+/// (`consumers/`) need it. Versions are those of the first tag with the change.
+const NEWER: &[(&str, &str, &str)] = &[
+    ("add_stopped_enabled", "5.0", VUETORRENT),
+    ("add_to_top_of_queue", "4.6", VUETORRENT),
+    ("comment", "5.0, commit 30d9978", VUETORRENT),
+    ("has_metadata", "5.0, commit 87a202c", VUETORRENT),
+    ("inactive_seeding_time_limit", "4.6", SONARR),
+    ("max_inactive_seeding_time", "4.6", SONARR),
+    ("max_inactive_seeding_time_enabled", "4.6", SONARR),
+    ("platform", "5.0", VUETORRENT),
+    ("popularity", "5.0, commit f37d0c4", VUETORRENT),
+    ("private", "5.0, commit 914728d", VUETORRENT),
+    ("progress", "5.1", VUETORRENT),
+    ("reannounce", "5.0, commit c394868", VUETORRENT),
+    ("root_path", "5.0, commit 3999b9a", VUETORRENT),
+    ("save_path_changed_tmm_enabled", "4.1, off in the recorded build", VUETORRENT),
+    ("torrent_stop_condition", "4.5, off in the recorded build", VUETORRENT),
+    ("use_category_paths_in_manual_mode", "4.6", VUETORRENT),
+    // Endpoints and parameters.
+    ("app/cookies", "5.1, commit 6bbb7b7", VUETORRENT),
+    ("app/getDirectoryContent", "5.0", VUETORRENT),
+    ("torrents/count", "5.0", VUETORRENT),
+    ("torrents/setTags", "5.1", QUI),
+    ("torrents/start", "5.0", QUI),
+    ("torrents/stop", "5.0", QUI),
+    ("addToTopOfQueue", "4.6", VUETORRENT),
+    ("forced", "5.1", VUETORRENT),
+    ("includeTrackers", "5.1", QUI),
+    ("inactiveSeedingTimeLimit", "4.6", VUETORRENT),
+    ("shareLimitAction", "5.0", QUI),
+    ("stopped", "5.0", SONARR),
 ];
+
+const QUI: &str = include_str!("consumers/qui.json");
+const SONARR: &str = include_str!("consumers/sonarr.json");
+const VUETORRENT: &str = include_str!("consumers/vuetorrent.json");
 
 /// Answers that are others on purpose: the call, what is said of its status or type, and why.
 const OTHERS: &[(&str, &str, &str)] = &[
@@ -87,7 +109,7 @@ fn differences(at: &str, golden: &Value, ours: &Value, is_part: bool, found: &mu
                     None => found.push(format!("{at}.{key} is missing")),
                 }
             }
-            let is_newer = |key: &&String| NEWER.iter().any(|(name, _)| name == key);
+            let is_newer = |key: &&String| NEWER.iter().any(|(name, ..)| name == key);
             for key in
                 ours.keys().filter(|key| !golden.contains_key(*key)).filter(|key| !is_newer(key))
             {
@@ -136,6 +158,13 @@ fn answers_have_the_shapes_that_were_recorded_of_the_original() {
         }
     }
     assert!(found.is_empty(), "{} differences:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn each_newer_name_is_needed_by_the_calls_of_a_program() {
+    for (name, _, consumer) in NEWER {
+        assert!(consumer.contains(&format!("\"{name}\"")), "{name}");
+    }
 }
 
 #[test]

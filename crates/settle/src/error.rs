@@ -62,6 +62,9 @@ pub enum SettleError {
         /// What was there.
         height: u64,
     },
+    /// The note of the newest block that was seen.
+    #[error("{0}")]
+    SeenFile(String),
     /// Two have to say the same, and only one said anything.
     #[error("only one server of the network could be asked, and two have to agree; {0}")]
     OneWitness(Box<RpcError>),

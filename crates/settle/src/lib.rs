@@ -3,12 +3,12 @@
 //! [`Rpc`] carries one question to one server; [`Network`] is the file that two people share, [`ChequeFile`]
 //! a cheque as one hands it to another; [`check()`] asks the servers whether the network file is true. A
 //! [`Client`] of one that is plans what people do with coin, tokens and the Vault: a [`Plan`] says what it
-//! costs, an [`Outbox`] carries it out, so that it happens once. [`Settlement`] is what a node needs of all
-//! this. Amounts are integers in a token's smallest unit; [`parse_amount`] and [`format_amount`] turn them to
-//! what people write, exactly.
+//! costs, an [`Outbox`] carries it out, so that it happens once. [`SeenFile`] notices a chain that was put
+//! back or went another way. [`Settlement`] is what a node needs of all this. Amounts are integers in
+//! a token's smallest unit; [`parse_amount`] and [`format_amount`] turn them to what people write, exactly.
 //!
-//! Calls block and take seconds: ask from a thread of your own. This crate must not know peers, pieces,
-//! files or keys.
+//! Calls block and take seconds: ask from a thread of your own. This crate must not know peers, pieces
+//! or keys, nor other files than that note.
 
 mod abi;
 mod amount;
@@ -26,8 +26,8 @@ mod plan;
 mod reason;
 mod receipt;
 mod rpc;
+mod seen;
 mod settlement;
-mod signer;
 mod token;
 mod vault;
 
@@ -50,8 +50,8 @@ pub use receipt::{Log, Receipt};
 pub use rpc::{
     ANSWER_BYTES_MAX, Patience, Received, Rpc, RpcError, RpcFault, Transport, URL_BYTES_MAX,
 };
+pub use seen::SeenFile;
 pub use settlement::{Evm, Funds, Info, Settlement, Ticket};
-pub use signer::Signer;
 pub use token::{Issued, LISTED_MAX, Movement, NewToken};
 pub use vault::{
     Account, CLAIMS_MAX, CLAIMS_PLANNED_MAX, Cashed, ChannelState, Claim, DelegationState, Lock,

@@ -10,8 +10,8 @@ use crate::error::SettleError;
 use crate::fees::Fees;
 use crate::plan::Step;
 use crate::receipt::Receipt;
-use crate::signer::Signer;
 use alloy_primitives::{Address, B256};
+use piecework_pay::Signer;
 use std::collections::BTreeMap;
 
 mod attempt;

@@ -9,11 +9,10 @@ use crate::client::{Client, GAS_MAX};
 use crate::error::SettleError;
 use crate::network::TokenEntry;
 use crate::plan::{Call, Plan};
-use crate::signer::Signer;
 use crate::token::{contract_call, too_little};
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::SolCall;
-use piecework_pay::{CloseLock, DELEGATION_SECONDS_MAX, Delegate, Signature, Typed};
+use piecework_pay::{CloseLock, DELEGATION_SECONDS_MAX, Delegate, Signature, Signer, Typed};
 
 mod event;
 mod recover;

@@ -21,6 +21,8 @@ pub struct Config {
     pub carries_pay: bool,
     /// The TCP port peers can reach us at, told in the extension handshake.
     pub listen_port: Option<u16>,
+    /// We would rather have connections encrypted, told in the extension handshake.
+    pub prefers_encryption: bool,
     /// The UDP port of our DHT node, told to peers that have one too (BEP 5) unless the torrent is private.
     pub dht_port: Option<u16>,
     /// Requests one peer may have queued with us; announced as `reqq` (BEP 10).
@@ -49,6 +51,7 @@ impl Default for Config {
             exchanges_peers: true,
             carries_pay: false,
             listen_port: None,
+            prefers_encryption: false,
             dht_port: None,
             reqq: 2000,
             outstanding_bytes_max: 256 << 20,

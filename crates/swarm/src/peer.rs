@@ -94,6 +94,8 @@ pub(crate) struct Peer {
     pub(crate) refused: u32,
     /// The TCP port it says it listens on.
     pub(crate) listen_port: Option<u16>,
+    /// It says that it would rather have its connections encrypted.
+    pub(crate) prefers_encryption: bool,
     /// What it and we tell each other of others.
     pub(crate) exchange: Exchange,
 }
@@ -139,6 +141,7 @@ impl Peer {
             refused_in: 0,
             refused: 0,
             listen_port: None,
+            prefers_encryption: false,
             exchange: Exchange::default(),
         }
     }

@@ -1063,7 +1063,11 @@ mod staying {
     fn peers_hear_of_each_other_once_a_minute_and_of_who_has_gone() {
         let mut bench = Bench::leech();
         bench.peer(A, true, [handshake(|shake| shake.listen_port = Some(1001))]);
-        bench.peer(B, true, [handshake(|shake| shake.listen_port = Some(1002))]);
+        let encrypts = handshake(|shake| {
+            shake.listen_port = Some(1002);
+            shake.prefers_encryption = true;
+        });
+        bench.peer(B, true, [encrypts]);
         bench.said();
         let to_a = |said: Vec<Output>| {
             let sent = said.into_iter().filter_map(|said| match said {
@@ -1074,7 +1078,7 @@ mod staying {
         };
         let b: SocketAddr = ([80, 4, 4, 199], 1002).into();
         let heard = to_a(bench.pass(Duration::from_secs(2)));
-        let added = vec![PexPeer { address: b, flags: PexFlags::default() }];
+        let added = vec![PexPeer { address: b, flags: PexFlags::ENCRYPTION }];
         assert_eq!(heard, [Pex { added, dropped: Vec::new() }]);
         bench.tell(Input::Disconnected { slot: B });
         assert_eq!(to_a(bench.pass(Duration::from_secs(58))), []);

@@ -8,6 +8,7 @@
 //! - [`FakeDns`] answers questions for TXT records.
 //! - [`FakeWebServer`] is a web seed that follows a script, and remembers what it was asked for.
 //! - [`Sandbox`] and [`Run`] start the binary in folders of its own and wait for what it prints.
+//! - [`Mounts`] gives a test drives of its own, as small as it wants them.
 //! - [`churn`] sets two hundred peers on the binary for an hour and watches its memory.
 //!
 //! Everything is blocking and uses loopback with ports that the system chooses. Every wait ends at a
@@ -21,6 +22,7 @@ pub mod churn;
 mod dns;
 mod download;
 mod fixture;
+mod mounts;
 mod patience;
 mod peer;
 mod process;
@@ -31,6 +33,7 @@ mod web_server;
 pub use dns::{DnsAnswer, FakeDns};
 pub use download::{DownloadError, Downloaded, claimed_pieces, download};
 pub use fixture::{Fixture, FixtureBuilder, corrupt, payload};
+pub use mounts::Mounts;
 pub use patience::{PATIENCE, Watched};
 pub use peer::{Behaviour, FakePeer, FakePeerBuilder, PeerStats};
 pub use process::{Run, Sandbox, Signal};

@@ -8,7 +8,7 @@ use crate::serve::Server;
 use crate::set::priorities;
 use piecework_api::base64;
 use piecework_catalog::Record;
-use piecework_daemon::{New, NewSource};
+use piecework_daemon::{Cookie, New, NewSource};
 use piecework_metainfo::Metainfo;
 use serde_json::json;
 
@@ -26,7 +26,14 @@ pub(crate) async fn add(server: &Server, call: &Call) -> Result<Answer, Fault> {
             NewSource::Metainfo(bytes)
         }
         // Files of this machine are not opened for whoever asks.
-        (_, Some(link)) if !link.starts_with('/') => NewSource::Link(link.to_owned()),
+        (_, Some(link)) if !link.starts_with('/') => match text(call, "cookies") {
+            Some(cookies) if !cookies.trim().is_empty() => {
+                let cookie = Cookie::new(cookies);
+                let cookie = cookie.ok_or_else(|| Fault::parameter("cookies are no cookies"))?;
+                NewSource::LinkWithCookie(link.to_owned(), cookie)
+            }
+            _ => NewSource::Link(link.to_owned()),
+        },
         (_, Some(_)) => return Err(Fault::new(Code::Path, "send the torrent file as metainfo")),
         (_, None) => return Err(Fault::parameter("no filename or metainfo specified")),
     };

@@ -2,7 +2,7 @@
 
 use piecework_catalog::{Field, Limit, Rules, Stage, Torrent, Value as Datum};
 use piecework_metainfo::{Info, Metainfo};
-use piecework_node::{PeerStatus, TrackerState, TrackerStatus, WebSeedStatus};
+use piecework_node::{PeerSource, PeerStatus, TrackerState, TrackerStatus, WebSeedStatus};
 use piecework_types::Bitfield;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -29,7 +29,8 @@ pub(crate) const OF_FILES: [&str; 7] =
 pub(crate) const OF_TRACKERS: [&str; 1] = ["tracker_stats"];
 
 /// Fields that need the peers.
-pub(crate) const OF_PEERS: [&str; 3] = ["peers", "peers_getting_from_us", "peers_sending_to_us"];
+pub(crate) const OF_PEERS: [&str; 4] =
+    ["peers", "peers_from", "peers_getting_from_us", "peers_sending_to_us"];
 
 /// Fields that need the web seeds.
 pub(crate) const OF_WEB_SEEDS: [&str; 2] = ["webseeds", "webseeds_sending_to_us"];
@@ -180,6 +181,7 @@ fn of_parts(torrent: &Torrent, known: &Known, name: &str) -> Option<Value> {
             json!(base64(&bits))
         }
         "peers" => json!(known.peers.iter().map(peer).collect::<Vec<_>>()),
+        "peers_from" => peers_from(&known.peers),
         "peers_getting_from_us" => json!(count(&|peer| peer.up_rate > 0)),
         "peers_sending_to_us" => json!(count(&|peer| peer.down_rate > 0)),
         "trackers" => json!(trackers(torrent)),
@@ -229,6 +231,23 @@ fn files(torrent: &Torrent, known: &Known, make: &dyn Fn(&FilePart<'_>) -> Value
         })
     });
     Value::Array(files.collect())
+}
+
+/// Connected peers by where their addresses are from. Those of a cache, and those that say nothing of it, are
+/// none of ours.
+fn peers_from(peers: &[PeerStatus]) -> Value {
+    let of = |source: PeerSource| {
+        peers.iter().filter(|peer| peer.is_outgoing && peer.source == source).count()
+    };
+    json!({
+        "from_cache": 0,
+        "from_dht": of(PeerSource::Dht),
+        "from_incoming": peers.iter().filter(|peer| !peer.is_outgoing).count(),
+        "from_lpd": of(PeerSource::Nearby),
+        "from_ltep": 0,
+        "from_pex": of(PeerSource::Exchange),
+        "from_tracker": of(PeerSource::Tracker),
+    })
 }
 
 /// Low, normal, high.

@@ -1,61 +1,44 @@
 //! Conversations with the dialect in both of its forms, over a real daemon.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "../../api/tests/support/faced.rs"]
+mod faced;
+
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::http::{HeaderMap, Request};
-use piecework_access::{Cost, Scope};
-use piecework_api::{AccessGate, Caller};
-use piecework_daemon::{Daemon, DaemonConfig};
-use piecework_node::{EngineConfig, PortChoice};
-use piecework_settings::{Settings, Sources};
+use faced::{Faced, PATIENCE, Reply};
+use piecework_access::Scope;
+use piecework_api::AccessGate;
 use piecework_testkit::{Fixture, FixtureBuilder};
 use serde_json::{Value, json};
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tower_service::Service as _;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Server {
-    folder: tempfile::TempDir,
-    gate: Arc<AccessGate>,
-    _daemon: Daemon,
+    faced: Faced,
     router: Router,
-    runtime: tokio::runtime::Runtime,
     authorization: String,
     session: String,
 }
 
 impl Server {
     fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        let mut engine = EngineConfig::new(path("state"));
-        (engine.port, engine.shards, engine.workers) = (PortChoice::Any, 1, 1);
-        let save_path = path("data").to_str().unwrap().to_owned();
-        let machine = vec![("torrents.save_path".to_owned(), save_path)];
-        let settings = Settings::read(&Sources { machine, ..Sources::default() }).unwrap();
-        let overlay = path("overlay.toml");
-        let config = DaemonConfig { engine, data_dir: path("daemon"), settings, overlay };
-        let daemon = Daemon::start(config).unwrap();
-        let limits = Default::default();
-        let (gate, first) =
-            AccessGate::open_at_cost(folder.path(), &[], limits, Cost::LIGHT).unwrap();
-        let first = first.unwrap();
-        let login = format!("{}:{}", first.user, first.password.reveal());
-        let router = piecework_transmission::router(daemon.handle(), Arc::clone(&gate)).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let faced = Faced::with(&[]);
+        let gate = Arc::clone(&faced.gate);
+        let router = piecework_transmission::router(faced.daemon.handle(), gate).unwrap();
+        let login = format!("{}:{}", faced.user, faced.password);
         let authorization = format!("Basic {}", base64(login.as_bytes()));
-        let session = String::new();
-        let mut server =
-            Self { folder, gate, _daemon: daemon, router, runtime, authorization, session };
+        let mut server = Self { faced, router, authorization, session: String::new() };
         let (status, headers, _) = server.post(&json!({"method": "session-get"}));
         assert_eq!(status, 409);
         let session = headers.get("x-transmission-session-id").unwrap().to_str().unwrap();
         session.clone_into(&mut server.session);
         server
+    }
+
+    fn gate(&self) -> &AccessGate {
+        &self.faced.gate
     }
 
     fn post(&self, body: &Value) -> (u16, HeaderMap, Vec<u8>) {
@@ -66,21 +49,9 @@ impl Server {
         self.send(request.unwrap())
     }
 
-    fn send(&self, mut request: Request<Body>) -> (u16, HeaderMap, Vec<u8>) {
-        let (ip, host) = (Ipv4Addr::LOCALHOST.into(), Some("127.0.0.1:7411".to_owned()));
-        request.extensions_mut().insert(Caller {
-            ip,
-            host,
-            is_https: false,
-            prefix: String::new(),
-        });
-        let mut router = self.router.clone();
-        self.runtime.block_on(async move {
-            let response = router.call(request).await.unwrap();
-            let (parts, body) = response.into_parts();
-            let body = to_bytes(body, 64 << 20).await.unwrap().to_vec();
-            (parts.status.as_u16(), parts.headers, body)
-        })
+    fn send(&self, request: Request<Body>) -> (u16, HeaderMap, Vec<u8>) {
+        let Reply { status, headers, body } = self.faced.send(&self.router, request);
+        (status, headers, body)
     }
 
     fn answer(&self, body: &Value) -> Value {
@@ -164,7 +135,7 @@ fn strangers_are_asked_for_a_password_and_everybody_for_the_session_id() {
 #[test]
 fn a_key_that_may_only_read_changes_nothing() {
     let mut server = Server::start();
-    let (_, key) = server.gate.create_key("reader", [Scope::Read].into_iter().collect()).unwrap();
+    let (_, key) = server.gate().create_key("reader", [Scope::Read].into_iter().collect()).unwrap();
     server.authorization = format!("Bearer {}", key.reveal());
     server.old("session-stats", &json!({}));
     let answer = server.answer(&json!({"method": "torrent-stop", "arguments": {}}));
@@ -216,7 +187,7 @@ fn sonarr_adds_watches_and_removes_in_the_older_form() {
         "labels",
     ];
     let torrents = server.old("torrent-get", &json!({"fields": fields}));
-    let data = server.folder.path().join("data");
+    let data = server.faced.folder.path().join("data");
     assert_eq!(
         torrents["torrents"],
         json!([{

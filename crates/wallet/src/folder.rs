@@ -95,6 +95,16 @@ impl WalletFolder {
         self.path.join("sessions")
     }
 
+    /// The socket of the agent that holds the key while the wallet is unlocked.
+    pub(crate) fn agent_file(&self) -> PathBuf {
+        self.path.join("agent.socket")
+    }
+
+    /// Held by that agent.
+    pub(crate) fn agent_lock_file(&self) -> PathBuf {
+        self.path.join("agent.lock")
+    }
+
     /// Whether there is a keystore, whole or not.
     #[must_use]
     pub fn is_taken(&self) -> bool {
@@ -180,7 +190,7 @@ impl WalletFolder {
     }
 
     /// Makes the folder, and shuts it if somebody opened it.
-    fn make(&self) -> Result<(), FolderFault> {
+    pub(crate) fn make(&self) -> Result<(), FolderFault> {
         let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&self.path);
         let shut = made
             .and_then(|()| fs::set_permissions(&self.path, Permissions::from_mode(FOLDER_MODE)));

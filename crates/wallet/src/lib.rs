@@ -5,13 +5,14 @@
 //! [`WalletFolder`] where it lies. [`parse_address`], [`hex_address`] and [`tron_address`] are addresses as
 //! people copy them. [`Session`] is a key that a node pays with for some days; [`Backup`] holds what a
 //! phrase cannot bring back, [`ArchiveWriter`] the files of a whole node. [`Unlocked`] keeps a key in
-//! memory for a while.
+//! memory for a while; an [`Agent`] does so in a process of its own, and signs for other programs.
 //!
 //! Secrets are wiped from memory and shown by no `Debug`, no error and no log.
 //!
-//! This crate must not know sockets or chains: it holds keys, and never asks what they own.
+//! This crate must not know networks or chains: it holds keys, and never asks what they own.
 
 mod address;
+mod agent;
 mod archive;
 mod backup;
 mod cost;
@@ -25,6 +26,7 @@ mod session;
 mod unlocked;
 
 pub use address::{AddressFault, hex_address, parse_address, tron_address};
+pub use agent::{Agent, AgentFault, AgentSocket, shield};
 pub use archive::{ArchiveFault, ArchiveReader, ArchiveWriter, ENTRY_NAME_BYTES_MAX};
 pub use backup::{BACKUP_BYTES_MAX, Backup, BackupFault};
 pub use cost::{Cost, CostFault};
@@ -34,7 +36,7 @@ pub use keystore::{KEYSTORE_BYTES_MAX, Keystore, KeystoreFault};
 pub use password::{Password, RandomFault, random};
 pub use phrase::{Phrase, PhraseFault, WORD_COUNTS};
 pub use record::{RECORDS_MAX, Record, RecordFault, Seed, Uncashed};
-pub use session::{Allowance, Session};
+pub use session::{Allowance, Session, SessionFault};
 pub use unlocked::Unlocked;
 
 #[cfg(test)]

@@ -4,7 +4,10 @@
 //! A thief of it spends at most what its delegation says, until the delegation ends or is revoked.
 
 use crate::{RandomFault, random};
-use piecework_pay::{Address, DELEGATION_SECONDS_MAX, Delegate, Domain, Key, Signature, Typed};
+use piecework_pay::{
+    Address, DELEGATION_SECONDS_MAX, Delegate, Domain, Key, Signature, Signer, Typed,
+};
+use thiserror::Error;
 
 /// How far the clocks of a node and of a chain may differ: a delegation that ends over
 /// [`DELEGATION_SECONDS_MAX`] after the chain's time is refused there.
@@ -38,14 +41,25 @@ pub struct Session {
     pub key: Key,
 }
 
+/// Why there is no session key.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum SessionFault {
+    /// Nothing to draw a key from.
+    #[error(transparent)]
+    Random(#[from] RandomFault),
+    /// The owner's wallet did not sign.
+    #[error("not signed: {0}")]
+    NotSigned(String),
+}
+
 impl Session {
     /// Draws a key and has the owner sign for it, for nearly as long as contracts allow.
     ///
     /// `now` counts seconds since 1970.
     ///
     /// # Errors
-    /// When the operating system gives no random bytes.
-    pub fn draw(owner: &Key, allowance: &Allowance, now: u64) -> Result<Self, RandomFault> {
+    /// When the operating system gives no random bytes, or the owner's wallet does not sign.
+    pub fn draw(owner: &dyn Signer, allowance: &Allowance, now: u64) -> Result<Self, SessionFault> {
         // Of 2^128 draws about one is no key.
         let key = Key::new(&*random()?).map_err(|_| RandomFault)?;
         let Allowance { domain, token, max_amount, bond_at_risk } = *allowance;
@@ -57,7 +71,8 @@ impl Session {
             bond_at_risk,
             valid_until: now.saturating_add(DELEGATION_SECONDS_MAX - CLOCK_SECONDS),
         };
-        let word = owner.sign(&delegate.digest(&domain.separator()));
+        let word =
+            owner.sign(&delegate.digest(&domain.separator())).map_err(SessionFault::NotSigned)?;
         Ok(Self { domain, delegate, word, key })
     }
 

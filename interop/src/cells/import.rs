@@ -1,13 +1,14 @@
 //! Cells about moving in: another client's real profile is taken over, and our daemon says of the
 //! torrents what that client has said of them itself.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::Cell;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Context as _, Failure, Outcome};
 use crate::lab::{Maker, Room, Subject};
 use crate::matrix::Measure;
 use crate::peers::daemon::{Daemon, objects};
@@ -22,6 +23,10 @@ pub(super) fn cells(subject: &Subject) -> Vec<Cell> {
     let from = |foreign: Foreign| (format!("{foreign} -> ours"), [foreign]);
     let (direction, needs) = from(Foreign::Transmission);
     let mut cells = vec![Cell::new("import, v1", direction, &needs, transmission)];
+    let (direction, needs) = from(Foreign::Transmission);
+    cells.push(Cell::new("import, unfinished", direction, &needs, unfinished::transmission));
+    let (direction, needs) = from(Foreign::Qbittorrent);
+    cells.push(Cell::new("import, unfinished", direction, &needs, unfinished::qbittorrent));
     for format in Format::ALL {
         let (direction, needs) = from(Foreign::Qbittorrent);
         let run = move |room: &Room<'_>| qbittorrent(room, format);
@@ -29,6 +34,8 @@ pub(super) fn cells(subject: &Subject) -> Vec<Cell> {
     }
     cells
 }
+
+mod unfinished;
 
 /// The priority of a file that nobody has given one.
 const NORMAL: u64 = 4;
@@ -56,7 +63,6 @@ impl Household {
         })
     }
 
-    /// Takes the profile over and compares every torrent with `theirs`, which are as our `info` has them.
     fn moves(
         &self,
         room: &Room<'_>,
@@ -65,28 +71,40 @@ impl Household {
         theirs: &[Value],
     ) -> Outcome<Measure> {
         let roots = [self.whole_dir.as_path(), &self.empty_dir];
-        let mut daemon = Daemon::start(room.ours()?, &roots, &room.home("daemon")?, room.deadline)?;
-        let began = Instant::now();
-        let import = daemon.client("import").arg(from.name()).arg(profile);
-        let told = objects(&import.output(room.deadline)?)?;
-        let seconds = began.elapsed().as_secs_f64();
-        let report = told.last().cloned().unwrap_or_default();
-        let expected = json!({
-            "event": "imported", "added": theirs.len(), "present": 0, "refused": 0, "is_dry": false,
-        });
-        if report != expected {
-            return Err(Failure::new(format!("expected {expected}, import told {report}")));
-        }
-        for theirs in theirs {
-            compare(&daemon, room, theirs)?;
-        }
-        let listed = daemon.list(room.deadline)?;
-        if listed.len() != theirs.len() {
-            return Err(Failure::new(format!("{} torrents are listed", listed.len())));
-        }
-        daemon.stop()?;
-        Ok(Measure::new(self.bytes, seconds))
+        moves(room, &roots, self.bytes, from, profile, theirs)
     }
+}
+
+/// Takes the profile over and compares every torrent with `theirs`, which are as our `info` has them.
+fn moves(
+    room: &Room<'_>,
+    roots: &[&Path],
+    bytes: u64,
+    from: Foreign,
+    profile: &Path,
+    theirs: &[Value],
+) -> Outcome<Measure> {
+    let mut daemon = Daemon::start(room.ours()?, roots, &room.home("daemon")?, room.deadline)?;
+    let began = Instant::now();
+    let import = daemon.client("import").arg(from.name()).arg(profile);
+    let told = objects(&import.output(room.deadline)?)?;
+    let seconds = began.elapsed().as_secs_f64();
+    let report = told.last().cloned().unwrap_or_default();
+    let expected = json!({
+        "event": "imported", "added": theirs.len(), "present": 0, "refused": 0, "is_dry": false,
+    });
+    if report != expected {
+        return Err(Failure::new(format!("expected {expected}, import told {told:?}")));
+    }
+    for theirs in theirs {
+        compare(&daemon, room, theirs)?;
+    }
+    let listed = daemon.list(room.deadline)?;
+    if listed.len() != theirs.len() {
+        return Err(Failure::new(format!("{} torrents are listed", listed.len())));
+    }
+    daemon.stop()?;
+    Ok(Measure::new(bytes, seconds))
 }
 
 /// Every key of `theirs` is in our `info` once the torrent has come to rest, their files in our `files`.
@@ -99,7 +117,8 @@ fn compare(daemon: &Daemon<'_>, room: &Room<'_>, theirs: &Value) -> Outcome<()> 
         let ours = daemon.info(id, room.deadline)?;
         Ok((ours["stage"] == theirs["stage"]).then_some(ours))
     })?;
-    let files = daemon.files(id, room.deadline)?;
+    let has_files = theirs["files"].as_array().is_some_and(|files| !files.is_empty());
+    let files = if has_files { daemon.files(id, room.deadline)? } else { Vec::new() };
     ours["files"] = files.iter().map(|it| file(&it["path"], &it["priority"])).collect();
     for (key, theirs) in theirs.as_object().into_iter().flatten() {
         if ours[key] != *theirs {
@@ -165,8 +184,24 @@ fn qbittorrent(room: &Room<'_>, format: Format) -> Outcome<Measure> {
         let files = client.files(torrent["hash"].as_str().unwrap_or_default())?;
         theirs.push(of_qbittorrent(torrent, &files));
     }
+    written(&profile, "halves/sub/kept.bin", room)?;
     client.stop()?;
     household.moves(room, Foreign::Qbittorrent, &profile, &theirs)
+}
+
+/// Waits until qBittorrent has written what was changed last: stopped too soon after a change it forgets it.
+fn written(profile: &Path, name: &str, room: &Room<'_>) -> Outcome<()> {
+    let dir = profile.join("qBittorrent/data/BT_backup");
+    room.deadline.poll("qBittorrent has written its resume data", || {
+        let entries = fs::read_dir(&dir).context(|| format!("cannot list {}", dir.display()))?;
+        let mut files = entries.flatten().map(|entry| entry.path());
+        let is_written = files.any(|path| {
+            let is_resume = path.extension().is_some_and(|it| it == "fastresume");
+            let bytes = if is_resume { fs::read(path).unwrap_or_default() } else { Vec::new() };
+            bytes.windows(name.len()).any(|window| window == name.as_bytes())
+        });
+        Ok(is_written.then_some(()))
+    })
 }
 
 /// An element of `torrents/info`, and of it `torrents/files`, as our `info` and `files` would tell them.

@@ -33,6 +33,11 @@ impl Ours {
         Self { binary }
     }
 
+    /// The program itself, for a shell that looks for it.
+    pub(crate) fn binary(&self) -> &Path {
+        &self.binary
+    }
+
     /// What `--version` prints.
     pub(crate) fn version(&self) -> Outcome<String> {
         let home = tempfile::tempdir().context(|| "cannot make a temporary folder")?;

@@ -169,9 +169,9 @@ struct Wanted {
 
 /// Add torrents
 ///
-/// Links as JSON, or torrent files and links as a form. Each is answered by itself; what cannot be added
-/// has a problem in its place. With an `Idempotency-Key` the request may be sent again within a day: it
-/// gets the same answer, and nothing is added twice.
+/// Links as JSON, or torrent files and links as a form. They come into the queue in this order. Each is
+/// answered by itself; what cannot be added has a problem in its place. With an `Idempotency-Key` the request
+/// may be sent again within a day: it gets the same answer, and nothing is added twice.
 #[utoipa::path(post, path = "/torrents", tag = "torrents",
     params(("Idempotency-Key" = Option<String>, Header, description = "A name for this request.",
         min_length = 1, max_length = 128)),
@@ -256,18 +256,13 @@ async fn carry_out(api: &Api, wanted: Wanted) -> Result<Vec<OneResult>, Problem>
         return Err(Problem::new(Code::Invalid, text));
     }
     let record = options.record()?;
-    // All are handed over before the first is waited for: they are written down together.
-    let added = sources.into_iter().map(|(source, from)| {
-        let new = New {
-            source: from,
-            record: record.clone(),
-            at_top: options.at_top,
-            peers: options.peers.clone(),
-        };
-        async move { (source, api.daemon.add(new).await) }
-    });
-    let added = futures_util::future::join_all(added.map(Box::pin)).await;
-    let results = added.into_iter().map(|(source, result)| {
+    let (names, sources): (Vec<_>, Vec<_>) = sources.into_iter().unzip();
+    let new = |source| {
+        let (record, peers) = (record.clone(), options.peers.clone());
+        New { source, record, at_top: options.at_top, peers }
+    };
+    let added = api.daemon.add_all(sources.into_iter().map(new).collect()).await;
+    let results = names.into_iter().zip(added).map(|(source, result): (String, _)| {
         let source = source.chars().take(SOURCE_CHARS_MAX).collect();
         match result {
             Ok(added) => {

@@ -149,8 +149,7 @@ impl Patch {
 
 /// Change a torrent
 ///
-/// Changes are carried out in the order of this list; the first that cannot be ends it, and the problem
-/// names it.
+/// All of it or nothing: where one change cannot be, none is made, and the problem names it.
 #[utoipa::path(patch, path = "/torrents/{id}", tag = "torrents", params(TorrentPath),
     request_body = Patch, responses((status = 204, description = "All is changed.")))]
 pub(crate) async fn edit(
@@ -163,8 +162,9 @@ pub(crate) async fn edit(
     if [patch.down_limit, patch.up_limit].contains(&Some(Some(0))) {
         return Err(Problem::new(Code::Invalid, "a limit is at least 1 byte a second, or null"));
     }
-    for command in patch.commands(id) {
-        api.daemon.command(command).await?;
+    let changes = patch.commands(id);
+    if !changes.is_empty() {
+        api.daemon.command(Command::All(changes)).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }

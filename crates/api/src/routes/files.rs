@@ -121,6 +121,8 @@ fn progress(info: &Info, file: usize, have: Option<&Bitfield>) -> u32 {
 }
 
 /// Change files of a torrent
+///
+/// All of it or nothing. Files may take each other's paths.
 #[utoipa::path(patch, path = "/torrents/{id}/files", tag = "files", params(TorrentPath),
     request_body = Vec<FileEdit>, responses((status = 204, description = "All is changed.")))]
 pub(crate) async fn edit(
@@ -143,11 +145,15 @@ pub(crate) async fn edit(
         edits.iter().filter_map(|edit| Some((edit.index, edit.priority?))).collect();
     let paths: Vec<_> =
         edits.into_iter().filter_map(|edit| Some((edit.index, edit.path?))).collect();
+    let mut changes = Vec::new();
     if !paths.is_empty() {
-        api.daemon.command(Command::RenameFiles(id, paths)).await?;
+        changes.push(Command::RenameFiles(id, paths));
     }
     if !priorities.is_empty() {
-        api.daemon.command(Command::SetPriorities(id, priorities)).await?;
+        changes.push(Command::SetPriorities(id, priorities));
+    }
+    if !changes.is_empty() {
+        api.daemon.command(Command::All(changes)).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -191,8 +197,12 @@ pub(crate) async fn torrent_file(
 ) -> Result<Response, Problem> {
     let id = torrent_id(&path.id)?;
     let name = api.torrent(id, |torrent| torrent.record().name.clone())?;
-    let absent = || Problem::new(Code::Conflict, "its metainfo has not come yet");
-    let bytes = api.daemon.metainfo(id).await.ok_or_else(absent)?;
+    let Some(bytes) = api.daemon.metainfo(id).await else {
+        info(&api, id).await?;
+        let text = "it came by a magnet link without the hashes of all its pieces, which a torrent file of \
+                    version 2 holds: share the link instead";
+        return Err(Problem::new(Code::Conflict, text));
+    };
     let mut response = bytes.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-bittorrent"));

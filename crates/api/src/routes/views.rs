@@ -30,6 +30,8 @@ pub(crate) struct NodeView {
     down_limit: Option<u64>,
     /// Limit in force of what is sent, bytes a second.
     up_limit: Option<u64>,
+    /// The alternative limits hold.
+    is_alternative: bool,
     /// Connected peers.
     peers: u32,
     /// Nodes in the tables of the DHT; absent without one.
@@ -54,6 +56,7 @@ pub(crate) const fn node(node: &NodeFigures) -> NodeView {
         up_rate: node.up_rate,
         down_limit: node.down_limit,
         up_limit: node.up_limit,
+        is_alternative: node.is_alternative,
         peers: node.peers,
         dht_nodes: node.dht_nodes,
         port: node.port,

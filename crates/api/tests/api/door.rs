@@ -1,7 +1,7 @@
 //! A daemon with its door on loopback, and a client of it.
 
 use piecework_access::{Cost, Limits, Scopes};
-use piecework_api::{AccessGate, LogLevel, Outside, Parts, router, serve};
+use piecework_api::{AccessGate, LogLevel, Manners, Outside, Parts, router, serve_with};
 use piecework_catalog::Stage;
 use piecework_daemon::{Daemon, DaemonConfig};
 use piecework_node::{EngineConfig, PortChoice};
@@ -29,6 +29,10 @@ pub(crate) struct Door {
 
 impl Door {
     pub(crate) async fn open() -> Self {
+        Self::open_with(Manners::default()).await
+    }
+
+    pub(crate) async fn open_with(manners: Manners) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         std::fs::create_dir_all(path("data")).unwrap();
@@ -53,7 +57,8 @@ impl Door {
         let (end, ended) = oneshot::channel::<()>();
         let outside = Outside::default();
         let ended = async { drop(ended.await) };
-        tokio::spawn(serve(vec![listener], router(parts), Arc::clone(&gate), outside, ended));
+        let (router, listeners) = (router(parts), vec![listener]);
+        tokio::spawn(serve_with(manners, listeners, router, Arc::clone(&gate), outside, ended));
         Self {
             gate,
             address,

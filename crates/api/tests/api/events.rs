@@ -92,6 +92,17 @@ async fn news_and_figures_come_too() {
 }
 
 #[tokio::test]
+async fn a_switch_of_the_speeds_is_told_to_whoever_watches() {
+    let door = Door::open().await;
+    let mut reader = Reader::open(&door, "/events").await;
+    let (_, node) = reader.next("node").await;
+    assert_eq!(node["is_alternative"], false);
+    let body = json!({ "is_alternative": true });
+    door.send(Method::PATCH, "/speed", &body).await;
+    while reader.next("node").await.1["is_alternative"] != true {}
+}
+
+#[tokio::test]
 async fn sixty_four_watch_and_no_more_until_one_leaves() {
     let door = Door::open().await;
     let mut readers = Vec::new();

@@ -4,4 +4,5 @@
 mod access;
 mod door;
 mod events;
+mod slow;
 mod torrents;

@@ -131,6 +131,17 @@ async fn a_torrent_is_changed_field_by_field() {
         let (got, told) = door.send(Method::PATCH, &path, &body).await;
         assert_eq!(got, status, "{body} {told}");
     }
+    // One bad change among several: none is made.
+    let (_, before) = door.get(&path).await;
+    for bad in [json!({ "category": "unknown" }), json!({ "save_path": "/etc" })] {
+        let mut body = json!({ "name": "another", "down_limit": 7, "tags": ["c"] });
+        body.as_object_mut().unwrap().extend(bad.as_object().unwrap().clone());
+        assert!(door.send(Method::PATCH, &path, &body).await.0 >= 400);
+        let (_, after) = door.get(&path).await;
+        for field in ["name", "down_limit", "tags", "category", "save_path"] {
+            assert_eq!(after[field], before[field], "{field}");
+        }
+    }
     assert_eq!(door.send(Method::DELETE, &path, &json!(null)).await.0, 204);
     assert_eq!(door.get(&path).await.0, 404);
 }
@@ -308,4 +319,45 @@ async fn a_player_opens_a_playlist_and_seeks_without_a_login() {
     assert_eq!(head.headers()["content-length"], "300000");
     assert_eq!(head.headers()["content-type"], "video/mp4");
     assert!(head.headers()["content-security-policy"].to_str().unwrap().contains("sandbox"));
+}
+
+#[tokio::test]
+async fn a_torrent_of_thirty_thousand_files_is_added_listed_and_changed() {
+    const FILES: usize = 30_000;
+    let builder = FixtureBuilder::folder("many").piece_length(1 << 20);
+    let builder = (0..FILES).fold(builder, |builder, number| {
+        builder.with(&format!("folder {}/file {number}", number / 100), number % 50)
+    });
+    let (door, fixture) = (Door::open().await, builder.build());
+    let options = br#"{"is_stopped":true}"#;
+    let body = form(&[("torrents", Some("a"), fixture.torrent()), ("options", None, options)]);
+    let (status, told) = answer(with_form(door.request(Method::POST, "/torrents"), body)).await;
+    assert_eq!(status, 200, "{told}");
+    let path = format!("/torrents/{}", fixture.info_hash());
+    assert_eq!(door.get(&path).await.1["file_count"], FILES);
+    let files_path = format!("{path}/files");
+    let edits: Vec<_> = (0..FILES)
+        .map(|number| {
+            let path = format!("many/renamed/into a longer name of a file {number}");
+            json!({ "index": number, "priority": number % 8, "path": path })
+        })
+        .collect();
+    let (status, told) = door.send(Method::PATCH, &files_path, &json!(edits)).await;
+    assert_eq!(status, 204, "{told}");
+    let (_, files) = door.get(&files_path).await;
+    let files = files.as_array().unwrap();
+    assert_eq!(files.len(), FILES);
+    for (number, file) in files.iter().enumerate() {
+        assert_eq!(file["index"], number);
+        assert_eq!(file["size_bytes"], fixture.info().files()[number].length());
+        assert_eq!(
+            (&file["priority"], &file["path"]),
+            (&edits[number]["priority"], &edits[number]["path"])
+        );
+    }
+    // One bad file among them: none is changed.
+    let bad = json!([{ "index": 0, "priority": 1 }, { "index": 1, "path": "../out" }]);
+    assert_eq!(door.send(Method::PATCH, &files_path, &bad).await.0, 422);
+    let (_, files) = door.get(&files_path).await;
+    assert_eq!(files[0]["priority"], 0);
 }

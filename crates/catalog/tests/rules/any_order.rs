@@ -79,6 +79,10 @@ fn command() -> impl Strategy<Value = Command> {
         1 => (some(), proptest::option::of(folder()))
             .prop_map(|(ids, it)| Command::SetIncompletePath(ids, it)),
         1 => (some(), any::<bool>()).prop_map(|(ids, it)| Command::SetAutomatic(ids, it)),
+        2 => (one(), folder(), tags()).prop_map(|(id, folder, tags)| {
+            let save_path = Command::SetSavePath(vec![id], folder);
+            Command::All(vec![save_path, Command::SetTags(vec![id], tags)])
+        }),
         3 => (one(), 0_u32..3, 0_u8..3).prop_map(|(id, file, to)| {
             Command::RenameFiles(id, vec![(file, format!("root/{file}-{to}"))])
         }),
@@ -106,6 +110,8 @@ fn step() -> impl Strategy<Value = Step> {
             is_private: false,
             root: "root".into(),
             file_count: 3,
+            is_folder: true,
+            comment: None,
         }),
     ];
     prop_oneof![
@@ -268,6 +274,16 @@ impl World {
                 self.folders.insert(*id, to.clone());
                 self.catalog.report(*id, Outcome::Moved, moment);
             }
+            // Some are in each other's way, and go aside first.
+            Effect::RenameFiles { id, files }
+                if files
+                    .iter()
+                    .any(|it| it.to.ends_with('2') && it.from != Some(it.aside(*id))) =>
+            {
+                let paths = files.iter().map(|rename| (rename.file, rename.aside(*id)));
+                self.paths.entry(*id).or_default().extend(paths);
+                self.catalog.report(*id, Outcome::Aside, moment);
+            }
             Effect::RenameFiles { id, files } => {
                 let paths = files.iter().map(|rename| (rename.file, rename.to.clone()));
                 self.paths.entry(*id).or_default().extend(paths);
@@ -357,8 +373,14 @@ impl World {
         let ids = |catalog: &Catalog| catalog.torrents().map(|it| it.id()).collect::<Vec<_>>();
         assert_eq!(ids(&catalog), ids(&self.catalog), "what was answered survives");
         self.catalog = catalog;
+        // What was removed is forgotten by whoever wrote it down, and comes back as new.
+        self.folders.retain(|id, _| self.written.contains_key(id));
+        self.paths.retain(|id, _| self.written.contains_key(id));
         self.engine.clear();
         self.waiting.clear();
+        // What was removed is forgotten by whoever wrote that down.
+        self.folders.retain(|id, _| self.catalog.get(*id).is_some());
+        self.paths.retain(|id, _| self.catalog.get(*id).is_some());
         self.catalog.tick(self.moment());
     }
 

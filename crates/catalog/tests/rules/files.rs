@@ -2,7 +2,7 @@
 
 use crate::bench_engine::{Bench, id, record, rules};
 use piecework_catalog::{
-    Category, Command, Effect, FileRename, Record, Refusal, RefusalKind, Rules, TAGS_MAX,
+    Category, Command, Effect, FileRename, Outcome, Record, Refusal, RefusalKind, Rules, TAGS_MAX,
     TRACKERS_MAX, TrackerEdit,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -193,6 +193,65 @@ fn a_refused_command_changes_nothing() {
     assert_eq!(kind(bench.try_command(bad_rules)), Some(RefusalKind::Invalid));
     assert_eq!((bench.catalog.revision(), bench.catalog.dirty().len()), (revision, 0));
     assert!(bench.catalog.tags().is_empty() && bench.told().is_empty());
+}
+
+#[test]
+fn several_changes_are_all_made_or_none() {
+    let mut bench = one();
+    let ids = || vec![id(1)];
+    let good = || {
+        let name = Command::Rename(id(1), "another".into());
+        vec![name, Command::SetUpLimit(ids(), Some(7)), Command::SetTags(ids(), words(&["new"]))]
+    };
+    let (revision, _) = (bench.catalog.revision(), bench.catalog.dirty());
+    for bad in [
+        Command::SetCategory(ids(), Some("unknown".into())),
+        Command::SetSavePath(ids(), "relative".into()),
+        Command::SetIncompletePath(ids(), Some("relative".into())),
+        Command::RenameFiles(id(1), vec![(9, "a".into())]),
+        Command::SetPriorities(id(1), vec![(0, 8)]),
+        Command::SetSequential(vec![id(7)], true),
+        Command::Rename(id(1), "twice".into()),
+        Command::Remove { ids: ids(), deletes_files: true },
+        Command::All(Vec::new()),
+    ] {
+        let all = Command::All([good(), vec![bad.clone()]].concat());
+        assert!(bench.try_command(all).is_err(), "{bad:?}");
+        assert_eq!((bench.catalog.revision(), bench.catalog.dirty().len()), (revision, 0));
+    }
+    assert!(bench.catalog.tags().is_empty() && bench.told().is_empty());
+    bench.command(Command::All(good()));
+    let record = bench.record(1);
+    assert_eq!((record.name.as_str(), record.up_limit), ("another", Some(7)));
+    assert_eq!(record.tags, words(&["new"]));
+}
+
+#[test]
+fn files_that_take_each_others_paths_go_aside_first() {
+    let mut bench = one();
+    bench.command(Command::SetMode(vec![id(1)], piecework_catalog::Mode::Stopped));
+    bench.told();
+    let moment = bench.moment();
+    let swap = Command::RenameFiles(id(1), vec![(0, "x/b".into()), (1, "x/a".into())]);
+    bench.catalog.command(swap, moment).expect("both are free in the end");
+    let step = |from: [Option<&str>; 2]| {
+        let rename = |file: u32, to: &str| FileRename {
+            file,
+            from: from[file as usize].map(str::to_owned),
+            to: to.into(),
+        };
+        let files = vec![rename(0, "x/b"), rename(1, "x/a")];
+        Some(Effect::RenameFiles { id: id(1), files })
+    };
+    assert_eq!(bench.catalog.poll(), step([None, None]));
+    bench.catalog.report(id(1), Outcome::Aside, moment);
+    // It is written down like that, so that a crash loses neither.
+    assert_eq!(bench.catalog.dirty(), BTreeSet::from([id(1)]));
+    let aside = [0, 1].map(|file| format!(".{}-{file}.renaming", id(1)));
+    assert_eq!(bench.catalog.poll(), step([Some(&*aside[0]), Some(&*aside[1])]));
+    bench.catalog.report(id(1), Outcome::Moved, moment);
+    assert!(bench.record(1).renaming.is_empty());
+    assert_eq!(bench.record(1).paths.get(&0).map(String::as_str), Some("x/b"));
 }
 
 #[test]

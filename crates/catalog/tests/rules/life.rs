@@ -2,7 +2,8 @@
 
 use crate::bench_engine::{Bench, GIB, id, record, rules};
 use piecework_catalog::{
-    Category, Command, Effect, Mode, Outcome, Place, Record, RefusalKind, Rules, Stage,
+    Category, Command, Effect, Field, Figures, Mode, Outcome, Place, Record, RefusalKind, Rules,
+    Stage, StopAt,
 };
 
 fn with_incomplete() -> Rules {
@@ -146,6 +147,31 @@ fn a_crash_in_the_middle_of_a_move_loses_nothing() {
 }
 
 #[test]
+fn how_far_a_move_is_is_shown_while_it_lasts() {
+    let mut bench = Bench::new(with_incomplete());
+    bench.add(record(1));
+    bench.mode(1, Mode::Stopped);
+    let moved = |bench: &Bench| {
+        let torrent = bench.catalog.get(id(1)).expect("it is there");
+        format!("{:?}", torrent.value(Field::MovedMilli))
+    };
+    let moment = bench.moment();
+    let command = Command::SetSavePath(vec![id(1)], "/far".into());
+    bench.catalog.command(command, moment).expect("a folder");
+    let command = Command::SetIncompletePath(vec![id(1)], None);
+    bench.catalog.command(command, moment).expect("no folder");
+    assert!(matches!(bench.catalog.poll(), Some(Effect::Move { .. })));
+    assert_eq!(moved(&bench), "Absent");
+    let before = bench.catalog.revision();
+    bench.catalog.report(id(1), Outcome::Moving(250), moment);
+    assert_eq!((moved(&bench).as_str(), bench.catalog.revision()), ("Number(250)", before + 1));
+    bench.catalog.report(id(1), Outcome::Moved, moment);
+    assert_eq!(moved(&bench), "Absent");
+    bench.catalog.report(id(1), Outcome::Moving(500), moment);
+    assert_eq!(moved(&bench), "Absent", "it is of the past");
+}
+
+#[test]
 fn a_folder_that_changes_during_a_move_is_reached_in_the_end() {
     let mut bench = Bench::new(rules());
     bench.add(record(1));
@@ -205,11 +231,92 @@ fn metainfo_gives_a_magnet_its_name_unless_a_person_did() {
                 is_private: true,
                 root: "theirs".into(),
                 file_count: 1,
+                is_folder: false,
+                comment: None,
             },
         );
     }
     assert_eq!((&*bench.record(1).name, &*bench.record(2).name), ("theirs", "mine"));
     assert!(bench.record(1).is_private && bench.record(1).has_metainfo);
+}
+
+#[test]
+fn a_magnet_that_is_to_stop_at_its_metadata_does_so_once() {
+    let mut bench = Bench::new(rules());
+    let magnet = Record { has_metainfo: false, root: None, file_count: 0, ..record(1) };
+    bench.add(Record { stop_at: Some(StopAt::Metadata), ..magnet });
+    assert_eq!(bench.stage(1), Stage::Metadata);
+    bench.report(
+        1,
+        Outcome::Metainfo {
+            name: "name".into(),
+            size_bytes: GIB,
+            is_private: false,
+            root: "name".into(),
+            file_count: 2,
+            is_folder: true,
+            comment: Some("said of it".into()),
+        },
+    );
+    assert_eq!((bench.stage(1), bench.record(1).stop_at), (Stage::Stopped, None));
+    assert_eq!(bench.record(1).comment.as_deref(), Some("said of it"));
+    bench.mode(1, Mode::Queued);
+    assert_eq!(bench.stage(1), Stage::Downloading);
+}
+
+#[test]
+fn what_is_to_stop_at_known_metadata_never_starts_and_what_is_started_by_hand_does_not_stop() {
+    let mut bench = Bench::new(rules());
+    bench.add(Record { stop_at: Some(StopAt::Metadata), ..record(1) });
+    assert_eq!((bench.stage(1), bench.record(1).stop_at), (Stage::Stopped, None));
+    assert_eq!(bench.told(), []);
+    bench.add(Record { stop_at: Some(StopAt::Checked), is_stopped: true, ..record(2) });
+    bench.mode(2, Mode::Queued);
+    bench.observe(2, |it| it.left_bytes = 7);
+    assert_eq!(bench.stage(2), Stage::Downloading);
+}
+
+#[test]
+fn a_torrent_that_is_to_stop_once_checked_stops_when_what_is_there_is_known() {
+    let mut bench = Bench::new(rules());
+    let moment = bench.moment();
+    let record = Box::new(Record { stop_at: Some(StopAt::Checked), ..record(1) });
+    bench.catalog.command(Command::Add { record, at_top: false }, moment).expect("it is added");
+    assert_eq!(bench.catalog.poll(), Some(Effect::Load(id(1))));
+    let checking = Figures {
+        wanted_bytes: GIB,
+        checking_milli: Some(500),
+        left_bytes: 9,
+        ..Figures::default()
+    };
+    bench.catalog.observe(id(1), checking, moment);
+    assert_eq!(bench.stage(1), Stage::Checking);
+    let known = Figures { checking_milli: None, left_bytes: 7, ..checking };
+    bench.catalog.observe(id(1), known, moment);
+    assert_eq!((bench.stage(1), bench.record(1).stop_at), (Stage::Stopped, None));
+    assert_eq!(bench.catalog.poll(), Some(Effect::Unload(id(1))));
+    assert_eq!(bench.record(1).last.left_bytes, 7);
+}
+
+#[test]
+fn the_root_is_the_folder_of_its_own_that_all_files_lie_in() {
+    let mut bench = Bench::new(rules());
+    let paths = |paths: &[&str]| (0..).zip(paths.iter().map(|path| (*path).to_owned())).collect();
+    let cases = [
+        (true, paths(&[]), Some("/save/root")),
+        (false, paths(&[]), None),
+        (true, paths(&["other/a", "other/b/c"]), Some("/save/other")),
+        (false, paths(&["other/a", "other/b/c"]), Some("/save/other")),
+        (true, paths(&["a", "b/c"]), None),
+        (true, paths(&["root/x"]), Some("/save/root")),
+        (true, paths(&["x"]), None),
+    ];
+    for (number, (is_folder, paths, expected)) in (1..).zip(cases) {
+        let root = Some("root".to_owned());
+        bench.add(Record { root, file_count: 2, is_folder, paths, ..record(number) });
+        let torrent = bench.catalog.get(id(number)).expect("it was added");
+        assert_eq!(torrent.root_path().as_deref(), expected, "case {number}");
+    }
 }
 
 #[test]

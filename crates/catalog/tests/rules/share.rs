@@ -2,7 +2,7 @@
 
 use crate::bench_engine::{Bench, GIB, id, record, rules};
 use piecework_catalog::{
-    Command, Effect, Limit, Mode, Record, Rules, ShareAction, ShareLimits, Stage,
+    Command, Effect, Limit, Mode, Record, Rules, ShareAction, ShareLimit, ShareLimits, Stage,
 };
 
 fn with_ratio(action: ShareAction) -> Rules {
@@ -29,6 +29,26 @@ fn a_torrent_stops_at_the_ratio_of_all_or_its_own_or_never() {
     assert_eq!(stage(Limit::Of(3000), 2990), Stage::Seeding);
     assert_eq!(stage(Limit::Of(3000), 3000), Stage::Stopped);
     assert_eq!(stage(Limit::Unlimited, 9000), Stage::Seeding);
+}
+
+#[test]
+fn a_limit_that_is_reached_is_told_once_and_which_it_was() {
+    for action in [ShareAction::Stop, ShareAction::Remove, ShareAction::SuperSeed] {
+        let mut bench = seeded(with_ratio(action), ShareLimits::default(), 2000);
+        bench.pass(600);
+        let told = bench.told();
+        let told: Vec<_> =
+            told.iter().filter(|it| matches!(it, Effect::LimitReached { .. })).collect();
+        let (id, name, limit) = (id(1), "torrent 1".to_owned(), ShareLimit::Ratio);
+        assert_eq!(told, [&Effect::LimitReached { id, name, limit, action }]);
+    }
+    let mut bench = Bench::new(Rules { inactive_minutes: Some(10), ..rules() });
+    bench.add(record(1));
+    bench.finish(1);
+    bench.pass(660);
+    let is_inactive =
+        |it: &Effect| matches!(it, Effect::LimitReached { limit: ShareLimit::Inactive, .. });
+    assert!(bench.told().iter().any(is_inactive));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use crate::bench_engine::{Bench, GIB, id, record, rules};
 use piecework_catalog::{
-    AlternativeSchedule, Command, Days, Effect, Field, LocalTime, Rules, SpeedLimits, Stage, Value,
+    AlternativeSchedule, Command, Days, Effect, Field, Jump, LocalTime, Rules, SpeedLimits, Stage,
+    Value,
 };
 
 const HOUR: u64 = 3600;
@@ -64,6 +65,24 @@ fn without_a_schedule_only_people_switch() {
     bench.restart();
     assert!(bench.catalog.is_alternative());
     assert_eq!(bench.told(), [ALTERNATIVE]);
+}
+
+#[test]
+fn a_switch_of_speeds_and_a_jump_in_the_queue_are_new_revisions() {
+    let mut bench = Bench::new(Rules { schedule: None, ..with_schedule() });
+    bench.add_all(1..=2);
+    for command in [
+        Command::SetAlternative(true),
+        Command::SetAlternative(false),
+        Command::Jump(vec![id(2)], Jump::Top),
+    ] {
+        let before = bench.catalog.revision();
+        bench.command(command.clone());
+        assert!(bench.catalog.revision() > before, "{command:?}");
+        let before = bench.catalog.revision();
+        bench.command(command.clone());
+        assert_eq!(bench.catalog.revision(), before, "nothing has changed: {command:?}");
+    }
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl Driver {
         {
             self.changes.metainfo.insert(id, Kept::Torrent(bytes));
             self.names.insert_all(id, found.info_hashes);
-            self.catalog().report(id, arrival(&info), moment);
+            self.catalog().report(id, arrival(&info, found.comment), moment);
             // Nobody may ever have sent it.
             self.reload(id);
         }

@@ -3,9 +3,10 @@
 use super::Driver;
 use super::members::{Member, Next};
 use crate::load::{Load, load, priorities};
+use crate::news::{Level, code};
 use crate::payload;
 use crate::request::Request;
-use piecework_catalog::{Effect, Moment, Outcome, Record};
+use piecework_catalog::{Effect, Moment, Outcome, Record, ShareAction, ShareLimit};
 use piecework_node::{Engine, TorrentKey};
 use piecework_types::InfoHash;
 use std::sync::Arc;
@@ -25,7 +26,12 @@ impl Driver {
             Effect::Load(id) => self.want(id),
             Effect::Unload(id) => self.unload(id, moment),
             Effect::Move { id, from, to } => {
-                self.payload_job(id, move |job| payload::move_all(job, &from, &to));
+                let shared = Arc::clone(&self.shared);
+                let tell = move |milli| {
+                    let outcome = Outcome::Moving(milli);
+                    drop(shared.send(Request::Report { id, outcome }));
+                };
+                self.payload_job(id, move |job| payload::move_all(job, &from, &to, &tell));
             }
             Effect::RenameFiles { id, files } => {
                 self.payload_job(id, move |job| payload::rename(job, &files));
@@ -47,6 +53,10 @@ impl Driver {
             }),
             Effect::Check(id) => self.check(id),
             Effect::Reannounce(id) => self.adjust(id, |engine, key, _| engine.reannounce(key)),
+            Effect::LimitReached { id, name, limit, action } => {
+                let text = limit_reached(&name, limit, action);
+                self.shared.news.tell(Level::Info, Some(id), code::SHARE_LIMIT_REACHED, text);
+            }
             Effect::NodeLimits { down, up } => self.engine.set_limits(down, up),
         }
     }
@@ -146,7 +156,7 @@ impl Driver {
     fn payload_job(
         &self,
         id: InfoHash,
-        work: impl FnOnce(&payload::Job) -> Result<(), String> + Send + 'static,
+        work: impl FnOnce(&payload::Job) -> Result<Outcome, String> + Send + 'static,
     ) {
         let catalog = self.shared.read();
         let Some(torrent) = catalog.get(id) else { return };
@@ -155,10 +165,7 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         self.shared.jobs.payload.push(move || {
             let job = payload::Job { id, record, folder, shared: Arc::clone(&shared) };
-            let outcome = match work(&job) {
-                Ok(()) => Outcome::Moved,
-                Err(why) => Outcome::MoveFailed(why),
-            };
+            let outcome = work(&job).unwrap_or_else(Outcome::MoveFailed);
             drop(shared.send(Request::Report { id, outcome }));
         });
     }
@@ -173,4 +180,19 @@ impl Driver {
             drop(shared.send(Request::Forgotten { id, result }));
         });
     }
+}
+
+fn limit_reached(name: &str, limit: ShareLimit, action: ShareAction) -> String {
+    let why = match limit {
+        ShareLimit::Ratio => "has sent as much as its share limit says",
+        ShareLimit::Seeding => "has seeded as long as its share limit says",
+        ShareLimit::Inactive => "has sent nothing for as long as its share limit says",
+    };
+    let what = match action {
+        ShareAction::Stop => "it is stopped",
+        ShareAction::Remove => "it is removed, its files stay",
+        ShareAction::RemoveWithFiles => "it is removed with its files",
+        ShareAction::SuperSeed => "it is a super seed from now on",
+    };
+    format!("{name} {why}: {what}")
 }

@@ -88,7 +88,7 @@ impl Driver {
         self.names.insert_all(id, info.hashes());
         let text = format!("the metadata of {} has come", info.name());
         self.shared.news.tell(Level::Info, Some(id), code::METADATA_ARRIVED, text);
-        self.catalog().report(id, arrival(info), moment);
+        self.catalog().report(id, arrival(info, None), moment);
         // What the link selects (BEP 53) is in no torrent file.
         let skipped = magnet.into_iter().filter(|_| !has_priorities).flat_map(|magnet| {
             let files = 0..u32::try_from(info.files().len()).unwrap_or(u32::MAX);
@@ -240,10 +240,11 @@ impl Driver {
                 let text = format!("its files stay where they are: {text}");
                 self.shared.news.tell(Level::Error, Some(id), code::MOVE_FAILED, text);
             }
-            _ => {
+            Outcome::Moved => {
                 let text = "its files lie where they should".to_owned();
                 self.shared.news.tell(Level::Info, Some(id), code::FILES_MOVED, text);
             }
+            _ => {}
         }
         self.catalog().report(id, outcome, moment);
     }

@@ -29,8 +29,8 @@ impl Driver {
         if self.retry_at.is_none() || self.commit() {
             return None;
         }
-        let text = "nothing can be changed while the catalog cannot be written down; the latest news have \
-                    the cause";
+        let text = "nothing can be changed while the catalog cannot be written down: make room on its drive; \
+                    the latest news have the cause";
         Some(Refusal::new(RefusalKind::Failed, text))
     }
 

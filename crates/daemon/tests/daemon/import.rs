@@ -5,6 +5,7 @@ use piecework_bencode::{DictWriter, encode_dict};
 use piecework_catalog::{Limit, RefusalKind, Stage};
 use piecework_daemon::{Import, ImportFrom, ImportReport};
 use piecework_testkit::{Fixture, FixtureBuilder};
+use piecework_types::InfoHash;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -134,6 +135,46 @@ fn a_profile_of_transmission_is_taken_over() {
     let record = node.record(fixture.info_hash());
     assert!(record.tags.contains("radio") && !record.is_renamed);
     assert_eq!(record.totals.up_bytes, 9);
+}
+
+#[test]
+fn what_transmission_has_not_finished_gets_its_names_back_and_magnets_wait_for_metadata() {
+    let node = Node::start();
+    let profile = tempfile::tempdir().unwrap();
+    let fixture = fixture("content");
+    fixture.write_payload(&node.data()).unwrap();
+    let content = node.data().join("content");
+    fs::rename(content.join("a"), content.join("a.part")).unwrap();
+    fs::rename(content.join("b"), content.join("new b")).unwrap();
+    let (resume, torrents) = (profile.path().join("resume"), profile.path().join("torrents"));
+    fs::create_dir(&resume).unwrap();
+    fs::create_dir(&torrents).unwrap();
+    fs::write(torrents.join("part.torrent"), fixture.torrent()).unwrap();
+    let hash = "c".repeat(40);
+    fs::write(torrents.join("link.magnet"), format!("magnet:?xt=urn:btih:{hash}")).unwrap();
+    for name in ["part", "link"] {
+        let bytes = encode_dict(|dict| {
+            dict.bytes("destination", node.data().to_str().unwrap());
+            if name == "part" {
+                dict.list("files", |list| {
+                    list.bytes("");
+                    list.bytes("content/new b");
+                });
+            }
+            dict.bytes("name", name);
+            dict.int("paused", 0);
+        });
+        fs::write(resume.join(name).with_extension("resume"), bytes).unwrap();
+    }
+    let dry = import(&node, ImportFrom::Transmission, profile.path().into(), true);
+    assert_eq!((counts(&dry), content.join("a.part").exists()), ((2, 0, 0), true));
+    let report = import(&node, ImportFrom::Transmission, profile.path().into(), false);
+    assert_eq!(counts(&report), (2, 0, 0), "{report:?}");
+    node.wait_stage(fixture.info_hash(), Stage::Seeding);
+    assert!(content.join("a").is_file() && content.join("new b").is_file());
+    assert!(!content.join("a.part").exists());
+    node.wait_stage(InfoHash([0xcc; 20]), Stage::Metadata);
+    assert_eq!(node.record(InfoHash([0xcc; 20])).name, "link");
 }
 
 #[test]

@@ -3,8 +3,11 @@
 use crate::common::{Node, new, seed, wait};
 use piecework_catalog::{Command, Limit, Mode, Record, RefusalKind, Stage};
 use piecework_daemon::{New, NewSource};
-use piecework_testkit::{Fixture, FixtureBuilder};
+use piecework_node::PieceState;
+use piecework_testkit::{Behaviour, FakePeer, Fixture, FixtureBuilder, PATIENCE};
 use std::collections::BTreeSet;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
 
 fn fixture() -> Fixture {
     FixtureBuilder::folder("content").with("a", 300_000).with("b/c", 100_000).build()
@@ -24,6 +27,55 @@ fn one_daemon_fetches_what_the_other_has() {
     assert_eq!(wait(node.handle().info(id)).unwrap().hashes(), fixture.info().hashes());
     let pieces = wait(node.handle().bitfield(id)).unwrap();
     assert_eq!(pieces.len(), fixture.grid().piece_count());
+}
+
+#[test]
+fn the_pieces_of_a_torrent_that_is_stopped_are_those_that_it_had() {
+    let fixture = fixture();
+    let held = 4 * u64::from(fixture.info().piece_length());
+    let peer = FakePeer::builder(&fixture, Behaviour::Honest).hold_after(held).start();
+    let mut node = Node::start();
+    let id = node.add(&fixture, &[peer.address()]);
+    let pieces = |node: &Node| wait(node.handle().bitfield(id)).unwrap();
+    crate::common::until("some pieces have come", || pieces(&node).count() >= 3);
+    node.command(Command::SetMode(vec![id], Mode::Stopped));
+    node.wait_stage(id, Stage::Stopped);
+    crate::common::until("they are written down", || pieces(&node).count() >= 3);
+    let before = pieces(&node);
+    assert!(before.count() >= 3 && before.count() < before.len());
+    node.stop();
+    node.go_on();
+    assert_eq!(pieces(&node), before);
+    let states = wait(node.handle().piece_states(id)).unwrap();
+    let has = |state: &&PieceState| **state == PieceState::Have;
+    assert_eq!(states.iter().filter(has).count(), before.count() as usize);
+    assert_eq!(states.len(), before.len() as usize);
+}
+
+#[test]
+fn torrents_that_are_added_together_queue_in_their_order() {
+    let node = Node::start();
+    // The first takes longest to be read.
+    let fixtures: Vec<_> = (0..12)
+        .map(|nth: usize| {
+            let name = format!("content-{nth}");
+            let files = if nth == 0 { 500 } else { 1 };
+            let builder = FixtureBuilder::folder(&name);
+            (0..files).fold(builder, |it, file| it.with(&format!("{file}"), 10)).build()
+        })
+        .collect();
+    let add = |some: &[Fixture], at_top| {
+        let all = some.iter().map(|fixture| New { at_top, ..new(fixture, &[]) }).collect();
+        let added = wait(node.handle().add_all(all));
+        let ids: Vec<_> = added.into_iter().map(|added| added.unwrap().id).collect();
+        assert_eq!(ids, some.iter().map(Fixture::info_hash).collect::<Vec<_>>());
+    };
+    add(&fixtures[..6], false);
+    add(&fixtures[6..], true);
+    let mut queue: Vec<_> = fixtures.iter().map(Fixture::info_hash).collect();
+    queue.sort_by_key(|id| node.record(*id).queue);
+    let expected = fixtures[6..].iter().chain(&fixtures[..6]).map(Fixture::info_hash);
+    assert_eq!(queue, expected.collect::<Vec<_>>());
 }
 
 #[test]
@@ -72,6 +124,38 @@ fn a_restart_keeps_everything() {
     let catalog = handle.catalog();
     assert_eq!(catalog.tags(), &words(&["one", "two"]));
     assert_eq!(catalog.categories().keys().collect::<Vec<_>>(), ["films"]);
+}
+
+#[test]
+fn a_ban_outlives_a_restart_until_it_is_lifted() {
+    let fixture = fixture();
+    let mut node = seed(&fixture);
+    let here = IpAddr::from(Ipv4Addr::LOCALHOST);
+    wait(node.handle().change_bans(move |bans| bans.extend([here]))).unwrap();
+    node.stop();
+    node.go_on();
+    assert_eq!(node.handle().bans(), [here].into());
+    node.wait_stage(fixture.info_hash(), Stage::Seeding);
+    let other = Node::start();
+    let id = other.add(&fixture, &[node.address()]);
+    other.wait_stage(id, Stage::Downloading);
+    // The listener hangs up before it says anything.
+    let mut stream = TcpStream::connect(node.address()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let handshake = [&b"\x13BitTorrent protocol"[..], &[0; 8], &fixture.info_hash().0, &[7; 20]];
+    drop(stream.write_all(&handshake.concat()));
+    let answer = stream.read(&mut [0; 1]).or_else(|error| match error.kind() {
+        ErrorKind::ConnectionReset => Ok(0),
+        _ => Err(error),
+    });
+    assert_eq!(answer.unwrap(), 0);
+    wait(node.handle().change_bans(BTreeSet::clear)).unwrap();
+    node.stop();
+    node.go_on();
+    assert_eq!(node.handle().bans(), [].into());
+    node.wait_stage(fixture.info_hash(), Stage::Seeding);
+    other.handle().add_peers(id, vec![node.address()]);
+    other.wait_stage(id, Stage::Seeding);
 }
 
 #[test]

@@ -108,6 +108,44 @@ fn files_get_other_paths_and_keep_them() {
 }
 
 #[test]
+fn two_files_swap_their_paths_and_a_file_becomes_a_folder() {
+    let fixture = fixture();
+    let mut node = seed(&fixture);
+    let id = fixture.info_hash();
+    let rename = |node: &Node, files: [(u32, &str); 2]| {
+        let files = files.map(|(file, path)| (file, path.to_owned()));
+        let before = node.handle().news(0).len();
+        node.command(Command::RenameFiles(id, files.into()));
+        let moved = || node.handle().news(0)[before..].iter().any(|it| it.code == "files_moved");
+        crate::common::until("they are renamed", moved);
+        node.wait_stage(id, Stage::Seeding);
+    };
+    let lengths = |node: &Node, paths: [&str; 2]| {
+        paths.map(|path| fs::metadata(node.data().join(path)).map_or(0, |it| it.len()))
+    };
+    rename(&node, [(0, "content/b/c"), (1, "content/a")]);
+    assert_eq!(lengths(&node, ["content/b/c", "content/a"]), [600_000, 300_000]);
+    node.stop();
+    node.go_on();
+    node.wait_stage(id, Stage::Seeding);
+    assert_eq!(lengths(&node, ["content/b/c", "content/a"]), [600_000, 300_000]);
+    // What was a folder is a file now, and the other way round.
+    rename(&node, [(0, "content/a/x"), (1, "content/b")]);
+    assert_eq!(lengths(&node, ["content/a/x", "content/b"]), [600_000, 300_000]);
+    let contents: Vec<_> = fixture.stored(Path::new("")).map(|(_, content)| content).collect();
+    for (path, content) in ["content/a/x", "content/b"].into_iter().zip(contents) {
+        assert!(fs::read(node.data().join(path)).unwrap() == content, "{path}");
+    }
+    // A file of somebody else is not touched, and ours stay where they are.
+    fs::write(node.data().join("content/mine"), "mine").unwrap();
+    let files = vec![(0, "content/b".to_owned()), (1, "content/mine".to_owned())];
+    node.command(Command::RenameFiles(id, files));
+    let why = node.wait_news("move_failed");
+    assert!(why.contains("another file is there"), "{why}");
+    assert_eq!(lengths(&node, ["content/a/x", "content/b"]), [600_000, 300_000]);
+}
+
+#[test]
 fn a_path_outside_of_the_roots_is_refused_and_nothing_moves() {
     let fixture = fixture();
     let node = seed(&fixture);

@@ -113,7 +113,7 @@ impl Dht {
             Family::V6 => (Family::V4, &response.nodes),
         };
         let other = self.endpoints.iter_mut().find(|other| other.family == family);
-        let Some(other) = other.filter(|_| !named.is_empty()) else { return };
+        let (Some(other), Some(named)) = (other, named) else { return };
         for node in named {
             if self.config.addresses.allows(node.address) && other.table.wants(*node) {
                 let stranger = Stranger { address: node.address, was_prompted: false };

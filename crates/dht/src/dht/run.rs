@@ -174,7 +174,7 @@ impl Dht {
         };
         let is_usable =
             |node: &&Contact| self.config.addresses.allows(node.address) && node.id != here.id;
-        let nodes: Vec<_> = named.iter().filter(is_usable).copied().collect();
+        let nodes: Vec<_> = named.iter().flatten().filter(is_usable).copied().collect();
         let given = Given { token: response.token.clone(), sequence: response.sequence };
         running.lookup.answered(from, given, &nodes);
         let peers: Vec<_> = response

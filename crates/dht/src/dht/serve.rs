@@ -186,9 +186,13 @@ impl Dht {
             nodes.retain(|node| node.address != caller.from);
             // `5:nodes208:` or `6:nodes6304:`
             nodes.truncate(room.take_list(12, family.node_bytes(), most));
+            // Whoever asks for nodes may take an answer without a list for a broken one: `6:nodes60:`
+            if nodes.is_empty() && !room.take(10) {
+                continue;
+            }
             match family {
-                Family::V4 => response.nodes = nodes,
-                Family::V6 => response.nodes6 = nodes,
+                Family::V4 => response.nodes = Some(nodes),
+                Family::V6 => response.nodes6 = Some(nodes),
             }
         }
     }

@@ -141,8 +141,8 @@ fn response(root: Value<'_>, transaction: &TransactionId) -> Result<Response, Kr
     let values = root.get("r").ok_or_else(|| lacks("values"))?;
     let id = id(values, "id").ok_or_else(|| lacks("an id of 20 bytes"))?;
     let nodes = |key, family| {
-        let bytes = values.get(key).and_then(Value::as_bytes).unwrap_or_default();
-        read_nodes(bytes, family, NODES_MAX)
+        let bytes = values.get(key).and_then(Value::as_bytes)?;
+        Some(read_nodes(bytes, family, NODES_MAX))
     };
     let peers = values.get("values").and_then(Value::as_list).into_iter().flatten();
     let value = values.get("v").map(Value::raw).filter(|raw| raw.len() <= VALUE_BYTES_MAX);

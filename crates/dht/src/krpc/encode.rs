@@ -145,7 +145,7 @@ fn write_values(response: &Response, dict: &mut DictWriter<'_>) {
         dict.bytes("k", key.0);
     }
     for (key, nodes) in [("nodes", &response.nodes), ("nodes6", &response.nodes6)] {
-        if !nodes.is_empty() {
+        if let Some(nodes) = nodes {
             dict.bytes(key, write_nodes(nodes));
         }
     }

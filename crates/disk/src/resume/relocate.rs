@@ -3,7 +3,7 @@
 //! It must not touch the file of locks: a process that closes it lets go of all that it holds.
 
 use piecework_bencode::{Mode, decode, encode_dict};
-use piecework_types::InfoHashes;
+use piecework_types::{Bitfield, InfoHashes};
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -49,6 +49,21 @@ pub fn forget_resume(state_dir: &Path, hashes: &InfoHashes, dir: &Path) -> Resul
         optional(fs::remove_file(&path)).map_err(|error| ResumeError::Io { path, error })?;
     }
     Ok(())
+}
+
+/// The pieces that resume data of a torrent in `dir` list as verified, for people who look at one that nobody
+/// has open: whether its files are still what they were is not looked at. `None` without resume data that can
+/// be read.
+pub fn listed_pieces(
+    state_dir: &Path,
+    hashes: &InfoHashes,
+    dir: &Path,
+    pieces: u32,
+) -> Option<Bitfield> {
+    let path = state_dir.join(format!("{}.resume", file_stem(hashes, dir)));
+    let bytes = read_limited(&path, RECORD_BYTES_MAX).ok()??;
+    let document = decode(&bytes, Mode::Strict).ok()?;
+    Bitfield::from_wire(document.root().as_dict()?.get("have")?.as_bytes()?, pieces).ok()
 }
 
 /// A record with another folder in it; `None` if it is damaged.

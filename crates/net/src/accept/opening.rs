@@ -111,19 +111,29 @@ impl Opening {
         let Self::Plaintext(received) = self else {
             return self.take_encrypted(bytes, (source, now), door, out);
         };
-        received.extend_from_slice(bytes);
-        let info_hash = match Handshake::decode(received) {
-            Ok(HandshakeStep::Incomplete { .. }) => return Verdict::Wait,
+        // Most send all of it at once: nothing has to be kept then.
+        if !received.is_empty() {
+            received.extend_from_slice(bytes);
+        }
+        let whole = if received.is_empty() { bytes } else { &*received };
+        let info_hash = match Handshake::decode(whole) {
+            Ok(HandshakeStep::Incomplete { .. }) => {
+                if received.is_empty() {
+                    received.extend_from_slice(bytes);
+                }
+                return Verdict::Wait;
+            }
             Ok(HandshakeStep::InfoHash { info_hash, .. }) => info_hash,
             Ok(HandshakeStep::Complete(handshake)) => handshake.info_hash,
             Err(_) => {
-                let received = std::mem::take(received);
                 let Some(responder) = door.responder(now) else { return Verdict::Refuse };
-                *self = Self::Encrypted(Box::new(responder));
-                return self.take_encrypted(&received, (source, now), door, out);
+                let mut encrypted = Self::Encrypted(Box::new(responder));
+                let verdict = encrypted.take_encrypted(whole, (source, now), door, out);
+                *self = encrypted;
+                return verdict;
             }
         };
-        Verdict::Named(Named { info_hash, received: std::mem::take(received), encrypted: None })
+        Verdict::Named(Named { info_hash, received: whole.to_vec(), encrypted: None })
     }
 
     fn take_encrypted(
@@ -170,7 +180,9 @@ fn verdict(step: Result<Step, MseFault>, source: IpAddr, out: &mut Vec<u8>) -> V
         Ok(Step::Costly) => Verdict::Agree,
         Ok(Step::Done(established)) => {
             let Established { info_hash, ciphers, payload, .. } = *established;
-            let answered = Answered { answer: std::mem::take(out), ciphers };
+            // The answer is not sent from here.
+            let answered = Answered { answer: out.clone(), ciphers };
+            out.clear();
             let encrypted = Some(Box::new(answered));
             Verdict::Named(Named { info_hash, received: payload, encrypted })
         }

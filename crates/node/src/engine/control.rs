@@ -77,6 +77,12 @@ impl Engine {
         self.shards.iter().for_each(|(shard, _)| shard.send(Command::Ban { ip }));
     }
 
+    /// Refuses an address no longer. Torrents that know it as banned go on refusing it until they are loaded
+    /// anew.
+    pub fn lift_ban(&self, ip: IpAddr) {
+        self.shared.bans.remove(ip);
+    }
+
     /// Hands the connected peers of a torrent to `reply`, on a thread that has sockets to serve: it must
     /// return at once and must not call the engine. Dropped without a call if there is no such torrent.
     pub fn peers(&self, key: TorrentKey, reply: impl FnOnce(Vec<PeerStatus>) + Send + 'static) {

@@ -6,6 +6,7 @@ use crate::figures::{Figures, StatusCell, Totals};
 use piecework_swarm::Refusal;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 impl Engine {
     /// The latest status of a torrent.
@@ -16,6 +17,11 @@ impl Engine {
             status.turned_away.push((Refusal::Filtered, filtered));
         }
         Some(status)
+    }
+
+    /// Time until the next announce to any tracker of a torrent; `None` while there is none to come.
+    pub fn next_announce(&self, key: TorrentKey) -> Option<Duration> {
+        self.cell(key)?.next_announce(self.clock.now())
     }
 
     /// The latest figures of a torrent: cheaper than [`Self::status`], for lists of many.

@@ -5,7 +5,7 @@ use crate::connection::{Connection, Stage};
 use crate::event::{PeerVerdict, TorrentKey, What};
 use crate::slots::Slots;
 use crate::torrent::Torrent;
-use mio::{Interest, Token};
+use mio::Token;
 use piecework_disk::{Chunk, ChunkPool};
 use piecework_mse::Encryption;
 use piecework_net::{Arrival, ReceiveError, Receiver, Sink};
@@ -57,10 +57,14 @@ impl Shard {
         connection.sender.message(|out| out.extend_from_slice(&ours.encode()));
         connection.stage = Stage::Handshake { received: arrival.received, cipher };
         if let Ok(id) = self.register(connection) {
+            self.comings += 1;
             self.deadlines.insert((deadline, id));
             self.advance_handshake(id, now);
-            self.mark_ready(id);
-            self.flush(id, now);
+            match self.connections.get(id).is_some_and(|it| it.slot().is_some()) {
+                // Together with what the machine has to say.
+                true => self.mark_dirty(id),
+                false => self.flush(id, now),
+            }
         }
     }
 
@@ -86,15 +90,15 @@ impl Shard {
         }
     }
 
-    /// Puts the socket under the poll; the connection is gone if the system refuses.
+    /// Puts the socket under the poll, where bytes that are there already are an event as well; the
+    /// connection is gone if the system refuses.
     pub(super) fn register(&mut self, connection: Connection) -> io::Result<u32> {
         if connection.is_outgoing {
             drop(connection.stream.set_nodelay(true));
         }
         let id = self.connections.insert(connection);
         let connection = self.connections.get_mut(id).expect("was just inserted");
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        match self.poll.registry().register(&mut connection.stream, Token(id as usize), interest) {
+        match connection.watch(self.poll.registry(), Token(id as usize)) {
             Ok(()) => {
                 if let Some(torrent) = self.torrents.get_mut(&connection.torrent) {
                     torrent.sockets += 1;
@@ -298,6 +302,7 @@ impl Shard {
     /// socket takes it out of the poll as well.
     pub(super) fn close(&mut self, id: u32, ending: Ending, now: Time) {
         let Some(mut connection) = self.connections.remove(id) else { return };
+        self.comings += usize::from(!connection.is_outgoing);
         self.deadlines.remove(&(connection.deadline, id));
         if connection.is_stalled {
             self.stalled.retain(|&stalled| stalled != id);

@@ -5,6 +5,7 @@ use super::inbound::Ending;
 use crate::connection::Stage;
 use crate::event::{PeerVerdict, TorrentKey, What};
 use crate::prepare::Metadata;
+use mio::Token;
 use piecework_net::FRAME_BLOCKS_MAX;
 use piecework_swarm::{DialerInput, DropReason, Input, Output, Part, Source as Gossip, Voter};
 use piecework_types::{Blame, Block, PeerSlot, Time};
@@ -16,15 +17,14 @@ const ROUNDS_MAX: usize = 8;
 impl Shard {
     /// Empties the machine's outputs and flushes the sockets they concern, until it has nothing to say.
     pub(super) fn pump(&mut self, key: TorrentKey, now: Time) {
-        let mut dirty = Vec::new();
         for _ in 0..ROUNDS_MAX {
             while let Some(output) = self.torrents.get_mut(&key).and_then(|t| t.swarm.poll()) {
-                self.perform(key, output, &mut dirty, now);
+                self.perform(key, output, now);
             }
-            if dirty.is_empty() {
+            if self.dirty.is_empty() {
                 return;
             }
-            for id in std::mem::take(&mut dirty) {
+            for id in std::mem::take(&mut self.dirty) {
                 self.queue_gathered_blocks(id, now);
                 self.flush(id, now);
             }
@@ -35,7 +35,7 @@ impl Shard {
         }
     }
 
-    fn perform(&mut self, key: TorrentKey, output: Output, dirty: &mut Vec<u32>, now: Time) {
+    fn perform(&mut self, key: TorrentKey, output: Output, now: Time) {
         match output {
             Output::Send { slot, message } => {
                 let Some(id) = self.connection_of(key, slot) else { return };
@@ -43,30 +43,24 @@ impl Shard {
                 if let Some(connection) = self.connections.get_mut(id) {
                     connection.sender.message(|out| piecework_wire::encode(&message, out));
                 }
-                self.mark_dirty(id, dirty);
+                self.mark_dirty(id);
             }
             Output::SendBlock { slot, block } => {
                 let Some(id) = self.connection_of(key, slot) else { return };
+                self.payload_at = now;
                 self.gather(id, block, now);
-                self.mark_dirty(id, dirty);
+                self.mark_dirty(id);
             }
             Output::Store { block, chunk, .. } => {
                 let Some(chunk) = self.arrived.remove(chunk.0) else { return };
+                self.payload_at = now;
                 if let Some(torrent) = self.torrents.get_mut(&key) {
                     torrent.store(block, chunk);
                 }
             }
             Output::Discard { chunk } => self.spare.extend(self.arrived.remove(chunk.0)),
             Output::Disconnect { slot, reason, ban } => {
-                let Some(id) = self.connection_of(key, slot) else { return };
-                if let Some(address) = self.connections.get(id).map(|it| it.address) {
-                    self.tell_verdict(key, address, &reason, ban);
-                }
-                // Parting words (a last Reject, say) may still reach the peer.
-                self.queue_gathered_blocks(id, now);
-                self.flush(id, now);
-                let reason = reason.close_reason();
-                self.close(id, Ending::ByMachine { is_ban: ban, reason }, now);
+                self.part_with(key, slot, &reason, ban, now);
             }
             Output::MetadataReceived(bytes) => {
                 self.metadata_received(key, Metadata::FromPeers(bytes));
@@ -109,11 +103,30 @@ impl Shard {
         }
     }
 
-    fn mark_dirty(&mut self, id: u32, dirty: &mut Vec<u32>) {
+    fn part_with(
+        &mut self,
+        key: TorrentKey,
+        slot: PeerSlot,
+        reason: &DropReason,
+        ban: bool,
+        now: Time,
+    ) {
+        let Some(id) = self.connection_of(key, slot) else { return };
+        if let Some(address) = self.connections.get(id).map(|it| it.address) {
+            self.tell_verdict(key, address, reason, ban);
+        }
+        // Parting words (a last Reject, say) may still reach the peer.
+        self.queue_gathered_blocks(id, now);
+        self.flush(id, now);
+        self.close(id, Ending::ByMachine { is_ban: ban, reason: reason.close_reason() }, now);
+    }
+
+    /// Has what is queued for this connection written once its torrent's machine has nothing more to say.
+    pub(super) fn mark_dirty(&mut self, id: u32) {
         if let Some(connection) = self.connections.get_mut(id)
             && !std::mem::replace(&mut connection.is_dirty, true)
         {
-            dirty.push(id);
+            self.dirty.push(id);
         }
     }
 
@@ -144,7 +157,10 @@ impl Shard {
     pub(super) fn flush(&mut self, id: u32, now: Time) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.is_dirty = false;
-        if let Err(error) = connection.flush(&mut self.frames) {
+        let written = connection
+            .flush(&mut self.frames)
+            .and_then(|()| connection.watch_if_blocked(self.poll.registry(), Token(id as usize)));
+        if let Err(error) = written {
             return self.lost(id, &error.into(), now);
         }
         let (Some(slot), Some(bytes)) = (connection.slot(), connection.room()) else { return };

@@ -3,6 +3,7 @@
 use super::token::SendArgs;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// `piecework wallet`
 #[derive(Args, Debug)]
@@ -25,6 +26,13 @@ pub(crate) enum WalletCommand {
     Export(ExportArgs),
     /// Write what the words cannot bring back into one encrypted file.
     Backup(BackupArgs),
+    /// Let the wallet sign for commands of this user without its password, for a while.
+    Unlock(UnlockArgs),
+    /// End that: the key leaves the memory at once.
+    Lock,
+    /// What `unlock` starts: holds the key that comes on stdin.
+    #[command(hide = true)]
+    Hold(HoldArgs),
     /// Send coins or tokens to an address; the same as `piecework token send`.
     Send(SendArgs),
     /// Tell what came in and went out, newest last.
@@ -122,6 +130,46 @@ pub(crate) struct ExportArgs {
     pub(crate) password: PasswordArgs,
 }
 
+/// `piecework wallet unlock`
+#[derive(Args, Debug)]
+pub(crate) struct UnlockArgs {
+    /// How long: a number with s, m, h or d behind it, 30d at most.
+    #[arg(long = "for", value_name = "DURATION", default_value = "15m", value_parser = duration)]
+    pub(crate) duration: Duration,
+    #[command(flatten)]
+    pub(crate) password: PasswordArgs,
+}
+
+/// `piecework wallet hold`
+#[derive(Args, Debug)]
+pub(crate) struct HoldArgs {
+    /// How long.
+    #[arg(long = "for", value_parser = duration)]
+    pub(crate) duration: Duration,
+}
+
+/// The longest time that a wallet stays unlocked, in seconds: 30 days.
+const UNLOCKED_SECONDS_MAX: u64 = 30 * 24 * 3600;
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let unit = |c| match c {
+        's' => Some(1),
+        'm' => Some(60),
+        'h' => Some(3600),
+        'd' => Some(24 * 3600),
+        _ => None,
+    };
+    let seconds = text.char_indices().next_back().and_then(|(at, last)| {
+        let number: u64 = text[..at].parse().ok()?;
+        number.checked_mul(unit(last)?)
+    });
+    match seconds {
+        Some(seconds @ 1..=UNLOCKED_SECONDS_MAX) => Ok(Duration::from_secs(seconds)),
+        Some(_) => Err("between 1s and 30d".into()),
+        None => Err("a number with s, m, h or d behind it, such as 15m".into()),
+    }
+}
+
 /// `piecework wallet backup`
 #[derive(Args, Debug)]
 pub(crate) struct BackupArgs {
@@ -129,4 +177,23 @@ pub(crate) struct BackupArgs {
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) password: PasswordArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_a_unit_and_an_end() {
+        for (text, seconds) in [("1s", 1), ("15m", 900), ("8h", 28_800), ("30d", 2_592_000)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "15", "m", "-1m", "1.5h", "15 m", "15µ", "99999999999999999999d"] {
+            assert!(duration(text).is_err_and(|error| error.contains("such as 15m")), "{text}");
+        }
+        for text in ["0s", "31d", "2592001s"] {
+            assert_eq!(duration(text), Err("between 1s and 30d".into()), "{text}");
+        }
+        assert!(duration("18446744073709551615d").is_err());
+    }
 }

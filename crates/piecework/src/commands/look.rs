@@ -29,11 +29,15 @@ pub(crate) fn info(args: &OneArgs, out: Out) -> Result<(), Failure> {
     let tags: Vec<&str> = tags.filter_map(Value::as_str).collect();
     let (size, left) = (number(&it, "size_bytes"), number(&it, "left_bytes"));
     let ratio = or_dash(&it, "ratio_milli", ratio);
+    let stage = match it.get("moved_milli").and_then(Value::as_u64) {
+        Some(moved) => format!("{}, {} of it copied", text(&it, "stage"), percent(moved)),
+        None => text(&it, "stage").to_owned(),
+    };
     let eta = or_dash(&it, "eta_seconds", duration);
     let lines = [
         ("name", printable(text(&it, "name"))),
         ("info-hash", text(&it, "id").to_owned()),
-        ("stage", text(&it, "stage").to_owned()),
+        ("stage", stage),
         ("error", printable(text(&it, "error"))),
         ("size", format!("{}, {} missing", human(size), human(left))),
         ("done", format!("{}, {eta} left", percent(number(&it, "progress_milli")))),

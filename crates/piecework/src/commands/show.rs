@@ -115,7 +115,7 @@ fn marks(file: &File) -> String {
 }
 
 /// Seconds since 1970 as a date people read, in UTC (days to civil date after Howard Hinnant).
-fn utc(seconds: u64) -> String {
+pub(crate) fn utc(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);

@@ -20,6 +20,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
@@ -27,6 +28,8 @@ use tokio::runtime::{Builder, Runtime};
 const THREADS: usize = 2;
 /// Threads for what waits for a disk or hashes passwords.
 const BLOCKING_THREADS_MAX: usize = 16;
+/// A start that takes longer than this is told of.
+const SLOW_START: Duration = Duration::from_secs(1);
 /// How long a polite end of the engine may take; trackers are told in this time.
 const STOP_MAX: Duration = Duration::from_secs(4);
 /// What the API's key of this machine's clients is called.
@@ -48,13 +51,13 @@ pub(crate) fn run(args: &UpArgs, common: &Common, out: Out) -> Result<(), Failur
     if let Some(first) = &first {
         tell_first(first, &folders, out)?;
     }
-    let daemon = Daemon::start(DaemonConfig {
+    let config = DaemonConfig {
         engine: engine::config(&settings, &folders.data.join("resume"), out)?,
         data_dir: folders.data.clone(),
         overlay: folders.overlay(),
         settings: settings.clone(),
-    })
-    .map_err(Failure::new)?;
+    };
+    let daemon = telling_if_slow(|| Daemon::start(config)).map_err(Failure::new)?;
     let handle = daemon.handle();
     let runtime = runtime()?;
     let status = tell_ready(&handle, &url, &folders, out);
@@ -69,6 +72,21 @@ pub(crate) fn run(args: &UpArgs, common: &Common, out: Out) -> Result<(), Failur
     runtime.shutdown_timeout(Duration::from_millis(200));
     drop(lock);
     served
+}
+
+/// Says what takes so long, if the start does.
+fn telling_if_slow<T>(start: impl FnOnce() -> T) -> T {
+    let (done, waiting) = channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if waiting.recv_timeout(SLOW_START) == Err(RecvTimeoutError::Timeout) {
+                note("starting: reading what is known of the torrents ...");
+            }
+        });
+        let started = start();
+        drop(done);
+        started
+    })
 }
 
 /// Short forms as settings.

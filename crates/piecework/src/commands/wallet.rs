@@ -5,11 +5,13 @@ mod backup;
 mod export;
 mod forget;
 mod history;
+mod hold;
 mod new;
 mod restore;
 mod show;
+mod unlock;
 
-pub(crate) use ask::{new_password, read_secret, unlock, with_password};
+pub(crate) use ask::{new_password, read_secret, signer, with_password};
 
 use super::token::send;
 use crate::args::{Common, WalletArgs, WalletCommand};
@@ -31,6 +33,9 @@ pub(crate) fn run(args: &WalletArgs, common: &Common, out: Out) -> Result<(), Fa
         WalletCommand::New(args) => new::run(args, &folder, out),
         WalletCommand::Restore(args) => restore::run(args, &folder, out),
         WalletCommand::Show => show::run(&folder, out),
+        WalletCommand::Unlock(args) => unlock::run(args, &folder, &state_dir(common)?, out),
+        WalletCommand::Lock => unlock::lock(&folder, out),
+        WalletCommand::Hold(args) => hold::run(args, &folder, out),
         WalletCommand::Export(args) => export::run(args, &folder, out),
         WalletCommand::Backup(args) => backup::run(args, &folder, out),
         WalletCommand::Send(args) => send(args, &Purse::open(common, out)?, out),

@@ -1,48 +1,32 @@
 //! What these tests share: a daemon behind the dialect's router, and calls that are written down as data.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+#[path = "../../../api/tests/support/faced.rs"]
+mod faced;
+
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Request};
+use axum::body::Body;
+use axum::http::Request;
+use faced::Faced;
+pub use faced::{PATIENCE, Reply};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use piecework_access::Cost;
-use piecework_api::{AccessGate, Caller};
-use piecework_daemon::{Daemon, DaemonConfig, Handle};
-use piecework_node::{EngineConfig, PortChoice};
-use piecework_settings::{Settings, Sources};
+use piecework_daemon::Handle;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tower_service::Service as _;
-
-/// How long anything may take; nothing is measured by it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub const TORRENT: &[u8] = include_bytes!("../golden/multi.torrent");
 
 /// A daemon with a folder of its own.
 pub struct Server {
-    pub folder: tempfile::TempDir,
-    pub gate: Arc<AccessGate>,
-    daemon: Daemon,
+    faced: Faced,
     router: Router,
-    runtime: tokio::runtime::Runtime,
     /// What stands for `{name}` in calls.
     pub names: BTreeMap<String, String>,
     /// Sent with each call.
     pub cookie: Option<String>,
-}
-
-/// What came back.
-#[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
 }
 
 impl Reply {
@@ -66,38 +50,20 @@ impl Server {
 
     /// With other settings.
     pub fn with(flags: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        let text = |path: PathBuf| path.to_str().unwrap().to_owned();
-        let mut engine = EngineConfig::new(path("state"));
-        (engine.port, engine.shards, engine.workers) = (PortChoice::Any, 1, 1);
-        let flag = |(key, value): &(&str, &str)| (String::new(), (*key).into(), (*value).into());
-        let sources = Sources {
-            machine: vec![("torrents.save_path".into(), text(path("data")))],
-            flags: flags.iter().map(flag).collect(),
-            ..Sources::default()
-        };
-        let settings = Settings::read(&sources).unwrap();
-        let overlay = path("overlay.toml");
-        let config = DaemonConfig { engine, data_dir: path("daemon"), settings, overlay };
-        let daemon = Daemon::start(config).unwrap();
-        let limits = Default::default();
-        let (gate, first) =
-            AccessGate::open_at_cost(folder.path(), &[], limits, Cost::LIGHT).unwrap();
-        let first = first.unwrap();
+        let faced = Faced::with(flags);
         let names = BTreeMap::from([
-            ("save".to_owned(), text(path("data"))),
-            ("user".to_owned(), first.user),
-            ("password".to_owned(), first.password.reveal().to_owned()),
-            ("key".to_owned(), first.key.reveal().to_owned()),
+            ("save".to_owned(), faced.save_path()),
+            ("user".to_owned(), faced.user.clone()),
+            ("password".to_owned(), faced.password.clone()),
+            ("key".to_owned(), faced.key.clone()),
         ]);
-        let router = piecework_qbittorrent::router(daemon.handle(), Arc::clone(&gate));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { folder, gate, daemon, router, runtime, names, cookie: None }
+        let gate = Arc::clone(&faced.gate);
+        let router = piecework_qbittorrent::router(faced.daemon.handle(), gate);
+        Self { faced, router, names, cookie: None }
     }
 
     pub fn handle(&self) -> Handle {
-        self.daemon.handle()
+        self.faced.daemon.handle()
     }
 
     /// Logs in with the password.
@@ -131,22 +97,8 @@ impl Server {
         self.send(request.body(Body::from(body)).unwrap())
     }
 
-    pub fn send(&self, mut request: Request<Body>) -> Reply {
-        let host = Some("127.0.0.1:7411".to_owned());
-        let ip = Ipv4Addr::LOCALHOST.into();
-        request.extensions_mut().insert(Caller {
-            ip,
-            host,
-            is_https: false,
-            prefix: String::new(),
-        });
-        let mut router = self.router.clone();
-        self.runtime.block_on(async move {
-            let response = router.call(request).await.unwrap();
-            let (parts, body) = response.into_parts();
-            let body = to_bytes(body, 64 << 20).await.unwrap().to_vec();
-            Reply { status: parts.status.as_u16(), headers: parts.headers, body }
-        })
+    pub fn send(&self, request: Request<Body>) -> Reply {
+        self.faced.send(&self.router, request)
     }
 
     /// GET with parameters.

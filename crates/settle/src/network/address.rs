@@ -2,6 +2,7 @@
 
 use super::NetworkFault;
 use alloy_primitives::Address;
+use piecework_wallet::{AddressFault, hex_address};
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
 /// Reads an address. Letters of both cases have to be the checksum's; all of one case carry none.
@@ -13,21 +14,20 @@ pub(super) fn parse_address(text: &str) -> Result<Address, NetworkFault> {
         what: "address",
         expected: format!("{expected}, got {:?}", text.chars().take(50).collect::<String>()),
     };
-    let digits = text.strip_prefix("0x").filter(|digits| digits.len() == 40);
-    let address = digits.and_then(|digits| digits.parse::<Address>().ok());
-    let (Some(address), Some(digits)) = (address, digits) else {
+    // Other forms, which people may copy, have no place in a file.
+    if text.strip_prefix("0x").is_none_or(|digits| digits.len() != 40) {
         return Err(refuse("0x and 40 hexadecimal digits"));
-    };
-    let has_checksum = digits.bytes().any(|byte| byte.is_ascii_uppercase())
-        && digits.bytes().any(|byte| byte.is_ascii_lowercase());
-    if has_checksum && address.to_checksum(None) != text {
-        return Err(refuse("without a mistyped digit (its letter case is a checksum)"));
     }
-    Ok(address)
+    piecework_wallet::parse_address(text).map_err(|fault| match fault {
+        AddressFault::HexChecksum => {
+            refuse("without a mistyped digit (its letter case is a checksum)")
+        }
+        _ => refuse("0x and 40 hexadecimal digits"),
+    })
 }
 
 pub(super) fn serialize<S: Serializer>(address: &Address, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&address.to_checksum(None))
+    to.serialize_str(&hex_address(address))
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Address, D::Error> {

@@ -4,11 +4,11 @@ use crate::client::Client;
 use crate::error::SettleError;
 use crate::fees::Fees;
 use crate::plan::Step;
-use crate::signer::Signer;
 use alloy_consensus::{SignableTransaction, Signed, TxEip1559, TxLegacy};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_eips::eip2930::AccessList;
 use alloy_primitives::{B256, Bytes, Signature, TxKind, keccak256};
+use piecework_pay::Signer;
 
 /// A signed transaction: the bytes to send and their hash.
 pub(super) struct Attempt {

@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::error::SettleError;
 use crate::plan::Plan;
 use crate::receipt::Receipt;
-use crate::signer::Signer;
+use piecework_pay::Signer;
 use std::time::{Duration, Instant};
 
 /// How to wait for a transaction.

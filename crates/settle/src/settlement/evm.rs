@@ -5,18 +5,20 @@ use crate::client::Client;
 use crate::error::SettleError;
 use crate::outbox::{Outbox, Progress};
 use crate::plan::{Plan, Step};
-use crate::signer::Signer;
+use crate::seen::SeenFile;
 use crate::vault::{Cashed, ChannelState, Claim, DelegationState, VaultEvent};
 use alloy_primitives::{Address, B256, U256};
-use piecework_pay::Cheque;
+use piecework_pay::{Cheque, Signer};
 use std::collections::BTreeMap;
 
 /// Blocks that one call of [`Settlement::watch`] looks at.
 const WATCHED_MAX: u64 = 50_000;
 
-/// One account on a chain.
+/// One account on a chain. Nothing is believed of the chain or sent to it unless it still has the block that
+/// was seen last.
 pub struct Evm {
     client: Client,
+    seen: SeenFile,
     signer: Box<dyn Signer + Send>,
     outbox: Outbox,
     /// What is under way; as many as the outbox holds.
@@ -31,21 +33,29 @@ impl Evm {
     /// could be over `fee_most`, wei.
     ///
     /// # Errors
-    /// When the servers do not tell the height.
+    /// When the chain is not the one that was seen before, or the servers do not tell.
     pub fn new(
         client: Client,
+        seen: SeenFile,
         signer: Box<dyn Signer + Send>,
         fee_most: U256,
     ) -> Result<Self, SettleError> {
+        seen.look(&client)?;
         let next_block = counted(&client)?.saturating_add(1);
         let outbox = Outbox::new(signer.address());
-        Ok(Self { client, signer, outbox, steps: BTreeMap::new(), next_block, fee_most })
+        Ok(Self { client, seen, signer, outbox, steps: BTreeMap::new(), next_block, fee_most })
     }
 
     /// The chain.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The chain, if it is still the one that was seen.
+    fn chain(&self) -> Result<&Client, SettleError> {
+        self.seen.look(&self.client)?;
+        Ok(&self.client)
     }
 
     fn submit(&mut self, plan: Plan) -> Result<Vec<Ticket>, SettleError> {
@@ -88,35 +98,38 @@ impl Settlement for Evm {
         payee: Address,
         token: Address,
     ) -> Result<Funds, SettleError> {
-        let account = self.client.account(payer, token)?;
-        Ok(Funds { account, lock: self.client.lock_of(payer, payee, token)? })
+        let chain = self.chain()?;
+        let account = chain.account(payer, token)?;
+        Ok(Funds { account, lock: chain.lock_of(payer, payee, token)? })
     }
 
     fn channel(&self, cheque: &Cheque) -> Result<ChannelState, SettleError> {
-        self.client.channel(cheque)
+        self.chain()?.channel(cheque)
     }
 
     fn delegation(&self, owner: Address, digest: B256) -> Result<DelegationState, SettleError> {
-        self.client.delegation(owner, digest)
+        self.chain()?.delegation(owner, digest)
     }
 
     fn credit(&self, payee: Address, token: Address) -> Result<U256, SettleError> {
-        self.client.credit(payee, token)
+        self.chain()?.credit(payee, token)
     }
 
     fn cash(&mut self, claim: &Claim) -> Result<Ticket, SettleError> {
-        let plan = self.client.cash(self.signer.address(), claim)?;
+        let plan = self.chain()?.cash(self.signer.address(), claim)?;
         let tickets = self.submit(plan)?;
         tickets.first().copied().ok_or(SettleError::NotSent(0))
     }
 
     fn cash_many(&mut self, claims: &[Claim]) -> Result<Vec<Ticket>, SettleError> {
-        let plan = self.client.cash_many(self.signer.address(), claims)?;
+        let plan = self.chain()?.cash_many(self.signer.address(), claims)?;
         self.submit(plan)
     }
 
     fn outcome(&mut self, ticket: Ticket) -> Result<Option<Cashed>, SettleError> {
         let Ticket(nonce) = ticket;
+        // Looking after a transaction may send it again.
+        self.chain()?;
         let receipt = match self.outbox.poll(&self.client, nonce) {
             Ok(Progress::Done(receipt)) => receipt,
             Ok(Progress::Waiting | Progress::Confirming { .. }) => return Ok(None),
@@ -135,7 +148,7 @@ impl Settlement for Evm {
     }
 
     fn watch(&mut self) -> Result<Vec<VaultEvent>, SettleError> {
-        let last = counted(&self.client)?.min(self.next_block.saturating_add(WATCHED_MAX - 1));
+        let last = counted(self.chain()?)?.min(self.next_block.saturating_add(WATCHED_MAX - 1));
         if last < self.next_block {
             return Ok(Vec::new());
         }

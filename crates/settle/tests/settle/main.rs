@@ -3,9 +3,12 @@
 
 mod check;
 mod logs;
+mod node;
 mod proxy;
 mod rpc;
 
+#[cfg(feature = "chains")]
+mod anew;
 #[cfg(feature = "chains")]
 mod chain;
 #[cfg(feature = "chains")]

@@ -108,6 +108,14 @@ impl Proxy {
     pub(crate) fn count(&self, method: &str) -> usize {
         self.shared.asked.lock().unwrap().iter().filter(|(asked, _)| asked == method).count()
     }
+
+    /// With what a method was asked for, each time.
+    #[cfg(feature = "chains")]
+    pub(crate) fn asked(&self, method: &str) -> Vec<Value> {
+        let asked = self.shared.asked.lock().unwrap();
+        let its = asked.iter().filter(|(asked, _)| asked == method);
+        its.map(|(_, params)| params.clone()).collect()
+    }
 }
 
 impl Drop for Proxy {

@@ -3,7 +3,9 @@
 use crate::chain::{Anvil, Chain, Home, QUICK, carry_out, person};
 use alloy_primitives::{Address, B256};
 use piecework_pay::{Cheque, Delegate, Key, Links, Typed};
-use piecework_settle::{At, Books, Claim, Client, Evm, Memory, Plan, SettleError, Settlement};
+use piecework_settle::{
+    At, Books, Claim, Client, Evm, Memory, Plan, SeenFile, SettleError, Settlement,
+};
 use std::sync::{Arc, Mutex};
 
 const DAY: u64 = 24 * 3600;
@@ -354,7 +356,9 @@ fn a_node_sees_the_same_whether_money_is_on_a_chain_or_in_memory() {
     books.fund(payer.address(), token.address, (0, 50)).unwrap();
 
     let fee_most = alloy_primitives::U256::from(10).pow(alloy_primitives::U256::from(18));
-    let evm = Evm::new(client, Box::new(payee), fee_most).unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let seen = SeenFile::of(state.path());
+    let evm = Evm::new(client, seen, Box::new(payee), fee_most).unwrap();
     let on_chain = story(&payer, token.address, at, Box::new(evm));
     let memory = Memory::new(Arc::new(Mutex::new(books)));
     assert_eq!(on_chain, story(&payer, token.address, at, Box::new(memory)));

@@ -310,7 +310,7 @@ fn stretches_of_blocks_are_halved_until_a_server_answers() {
 #[test]
 fn a_wallet_that_signs_something_else_sends_nothing() {
     struct Odd(Key);
-    impl piecework_settle::Signer for Odd {
+    impl piecework_pay::Signer for Odd {
         fn address(&self) -> Address {
             self.0.address()
         }

@@ -36,6 +36,7 @@ impl Swarm {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         peer.extensions.update(&handshake.ids);
         peer.is_upload_only = handshake.upload_only;
+        peer.prefers_encryption = handshake.prefers_encryption;
         peer.listen_port = handshake.listen_port.or(peer.listen_port);
         if let Some(ours) = handshake.your_ip {
             let from = peer.hello.address.ip().to_canonical();

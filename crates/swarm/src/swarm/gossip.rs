@@ -45,6 +45,9 @@ impl Swarm {
     fn members(&self) -> Members {
         let member = |(_, peer): (PeerSlot, &Peer)| {
             let mut flags = PexFlags::default();
+            if peer.prefers_encryption {
+                flags = flags.with(PexFlags::ENCRYPTION);
+            }
             if peer.is_done() {
                 flags = flags.with(PexFlags::SEED);
             }

@@ -35,7 +35,7 @@ impl Swarm {
     pub(super) fn connected(&mut self, slot: PeerSlot, hello: Hello) {
         let refusal = self.refusal(&hello);
         let (double, address) = (self.double_of(&hello), hello.address);
-        let pieces = self.view().have.len();
+        let pieces = self.picker.as_ref().map_or(0, |picker| picker.have().len());
         let peer = Peer::new(hello, Origin(self.next_origin), pieces, self.now);
         self.next_origin = self.next_origin.wrapping_add(1);
         if !self.peers.insert(slot, peer) {
@@ -157,6 +157,7 @@ impl Swarm {
             requests_max: Some(self.config.reqq),
             metadata_bytes: self.metadata.known_bytes(),
             listen_port: self.config.listen_port,
+            prefers_encryption: self.config.prefers_encryption,
             your_ip: Some(peer.hello.address.ip().to_canonical()),
             upload_only: self.is_upload_only() && self.super_seed.is_none(),
             ..ExtensionHandshake::default()

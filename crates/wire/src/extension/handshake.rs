@@ -79,6 +79,8 @@ pub struct ExtensionHandshake {
     pub ipv4: Option<Ipv4Addr>,
     /// `ipv6`: where it can be reached too.
     pub ipv6: Option<Ipv6Addr>,
+    /// `e`: it would rather have its connections encrypted (BEP 11 tells others of it).
+    pub prefers_encryption: bool,
     /// `upload_only`: it downloads nothing any more, complete or not (BEP 21).
     pub upload_only: bool,
 }
@@ -110,13 +112,20 @@ impl ExtensionHandshake {
             }),
             ipv4: bytes("ipv4").and_then(packed).map(<Ipv4Addr as From<[u8; 4]>>::from),
             ipv6: bytes("ipv6").and_then(packed).map(<Ipv6Addr as From<[u8; 16]>>::from),
+            prefers_encryption: number("e").is_some_and(|flag| flag != 0),
             upload_only: number("upload_only").is_some_and(|flag| flag != 0),
         })
     }
 
     /// The payload.
     pub fn encode(&self) -> Vec<u8> {
+        // In the order of the keys, which spares sorting them.
         encode_dict(|dict| {
+            if self.prefers_encryption {
+                dict.int("e", 1);
+            }
+            self.ipv4.iter().for_each(|ip| dict.bytes("ipv4", ip.octets()));
+            self.ipv6.iter().for_each(|ip| dict.bytes("ipv6", ip.octets()));
             dict.dict("m", |names| {
                 for extension in Extension::ALL {
                     if let Some(id) = self.ids.by_extension[extension as usize] {
@@ -124,19 +133,17 @@ impl ExtensionHandshake {
                     }
                 }
             });
-            self.client.iter().for_each(|client| dict.bytes("v", client));
-            self.requests_max.iter().for_each(|count| dict.int("reqq", *count));
             self.metadata_bytes.iter().for_each(|bytes| dict.int("metadata_size", *bytes));
             self.listen_port.iter().for_each(|port| dict.int("p", *port));
+            self.requests_max.iter().for_each(|count| dict.int("reqq", *count));
+            if self.upload_only {
+                dict.int("upload_only", 1);
+            }
+            self.client.iter().for_each(|client| dict.bytes("v", client));
             match self.your_ip {
                 Some(IpAddr::V4(ip)) => dict.bytes("yourip", ip.octets()),
                 Some(IpAddr::V6(ip)) => dict.bytes("yourip", ip.octets()),
                 None => {}
-            }
-            self.ipv4.iter().for_each(|ip| dict.bytes("ipv4", ip.octets()));
-            self.ipv6.iter().for_each(|ip| dict.bytes("ipv6", ip.octets()));
-            if self.upload_only {
-                dict.int("upload_only", 1);
             }
         })
     }

@@ -219,8 +219,8 @@ fn any_handshake() -> impl Strategy<Value = ExtensionHandshake> {
         prop::option::of(1_u16..),
     );
     let addresses = any::<(Option<IpAddr>, Option<Ipv4Addr>, Option<Ipv6Addr>)>();
-    (ids, client, numbers, addresses, any::<bool>()).prop_map(
-        |(ids, client, numbers, addresses, upload_only)| ExtensionHandshake {
+    (ids, client, numbers, addresses, any::<[bool; 2]>()).prop_map(
+        |(ids, client, numbers, addresses, flags)| ExtensionHandshake {
             ids,
             client,
             requests_max: numbers.0,
@@ -229,7 +229,8 @@ fn any_handshake() -> impl Strategy<Value = ExtensionHandshake> {
             your_ip: addresses.0,
             ipv4: addresses.1,
             ipv6: addresses.2,
-            upload_only,
+            prefers_encryption: flags[0],
+            upload_only: flags[1],
         },
     )
 }

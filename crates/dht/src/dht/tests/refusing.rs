@@ -66,7 +66,7 @@ fn hostile_addresses_are_neither_heard_nor_asked_nor_told() {
     let mut nodes: Vec<_> = hostile.iter().enumerate().map(contact).collect();
     nodes.push(honest);
     let values = hostile.iter().copied().chain([address(4)]).collect();
-    let response = Response { nodes, values, ..Response::new(NodeId([7; 20])) };
+    let response = Response { nodes: Some(nodes), values, ..Response::new(NodeId([7; 20])) };
     node.handle_packet(HERE, router, &reply(&sent[0].1, response), millis(10));
     let (mut asked, mut told) = (Vec::new(), Vec::new());
     while let Some(output) = node.poll() {
@@ -137,7 +137,7 @@ fn a_poisoned_answer_costs_a_few_queries() {
         Contact { id: NodeId(id), address: ([66, number, 1, 1], 1).into() }
     };
     let nodes = (0..8).map(dead).collect();
-    let response = Response { nodes, ..Response::new(NodeId([7; 20])) };
+    let response = Response { nodes: Some(nodes), ..Response::new(NodeId([7; 20])) };
     net.node_mut(3).handle_packet(HERE, sent[0].0, &reply(&sent[0].1, response), now);
     // The others' answers are lost; they count as silent.
     net.run(Duration::from_secs(30));

@@ -56,20 +56,29 @@ fn announce(token: Vec<u8>) -> Method {
 }
 
 #[test]
+fn a_node_that_knows_nobody_says_so_if_it_is_asked() {
+    let mut net = Net::new(1);
+    let found = response(&mut net, Method::FindNode { target: NodeId([0xee; 20]) }, 40);
+    assert_eq!((found.nodes, found.nodes6), (Some(Vec::new()), None));
+    assert_eq!(response(&mut net, Method::Ping, 40).nodes, None);
+}
+
+#[test]
 fn a_query_is_answered_with_the_closest_nodes_and_a_token() {
     let mut net = net();
     let target = NodeId([0xee; 20]);
     let found = response(&mut net, Method::FindNode { target }, 40);
-    assert_eq!((found.nodes.len(), found.nodes6.len(), found.token), (8, 0, None));
-    let mut sorted = found.nodes.clone();
+    assert_eq!((found.nodes6, found.token), (None, None));
+    let nodes = found.nodes.expect("a list of nodes");
+    let mut sorted = nodes.clone();
     sorted.sort_by_key(|node| target.distance(node.id));
-    assert_eq!(sorted, found.nodes);
+    assert_eq!((nodes.len(), &nodes), (8, &sorted));
     let peers = response(&mut net, get_peers(false), 40);
-    assert_eq!((peers.nodes.len(), peers.values.len()), (8, 0));
+    assert_eq!((peers.nodes.map_or(0, |nodes| nodes.len()), peers.values.len()), (8, 0));
     assert!(peers.token.is_some_and(|token| token.len() == 8));
     // A query of the future that has a target.
     let unknown = response(&mut net, Method::Unknown { target: Some(target) }, 40);
-    assert_eq!(unknown.nodes, found.nodes);
+    assert_eq!(unknown.nodes, Some(nodes));
     let without = packet(Method::Unknown { target: None }, 0);
     assert_eq!(refusal(&mut net, &without), ErrorCode::METHOD);
 }

@@ -22,10 +22,12 @@ const DAY_SECONDS: u64 = 24 * 3600;
 
 /// What was given, in the folder of a chain whose owner may give.
 const RECORD: &str = "faucet.json";
+/// The version of it that is written, and the newest that is read.
+const FORMAT: u64 = 1;
 
 /// Allows the owner of the chain in this folder to give.
 pub(super) fn allow(folder: &Path) -> Result<(), Failure> {
-    write(&folder.join(RECORD), &json!({ "format": 1, "day": 0, "given": [] }))
+    write(&folder.join(RECORD), &json!({ "format": FORMAT, "day": 0, "given": [] }))
 }
 
 /// Takes that back.
@@ -72,12 +74,20 @@ fn take(record: &Value, day: u64, to: Address) -> Result<Value, Failure> {
         )));
     }
     given.push(to);
-    Ok(json!({ "format": 1, "day": day, "given": given }))
+    Ok(json!({ "format": FORMAT, "day": day, "given": given }))
 }
 
 fn read(file: &Path) -> Result<Value, Failure> {
     let doing = format!("cannot read {}", file.display());
-    serde_json::from_str(&fs::read_to_string(file).context(&doing)?).context(&doing)
+    let record: Value =
+        serde_json::from_str(&fs::read_to_string(file).context(&doing)?).context(&doing)?;
+    match record["format"].as_u64() {
+        Some(FORMAT) => Ok(record),
+        Some(format) if format > FORMAT => {
+            Err(Failure::new(format!("{doing}: a newer Piecework wrote it: update Piecework")))
+        }
+        _ => Err(Failure::new(format!("{doing}: it is damaged; delete it to give no more"))),
+    }
 }
 
 fn write(file: &Path, record: &Value) -> Result<(), Failure> {
@@ -99,5 +109,20 @@ mod tests {
         }
         assert!(take(&record, 7, address(10)).unwrap_err().text.contains("all 1000"));
         take(&record, 8, address(0)).unwrap();
+    }
+
+    #[test]
+    fn a_record_of_a_newer_program_and_a_damaged_one_are_refused_with_a_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(RECORD);
+        let of = |text: &str| {
+            fs::write(&file, text).unwrap();
+            read(&file).map_err(|failure| failure.text)
+        };
+        assert!(of("{\"format\":2}").unwrap_err().contains("update Piecework"));
+        assert!(of("{}").unwrap_err().contains("delete it to give no more"));
+        assert!(of("{").is_err());
+        allow(folder.path()).unwrap();
+        assert_eq!(read(&file).unwrap()["day"], 0);
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn write(args: &ChequeArgs, purse: &Purse, out: Out) -> Result<(), Fa
         ));
     }
     agree(&args.of.spend, out)?;
-    let key = purse.unlock(&args.of.spend)?;
+    let signer = purse.signer(&args.of.spend, out)?;
     let domain = purse.client.domain();
     let cheque = Cheque {
         payer,
@@ -45,7 +45,7 @@ pub(super) fn write(args: &ChequeArgs, purse: &Purse, out: Out) -> Result<(), Fa
         links: 0,
         channel: u64::from_be_bytes(*random::<8>().map_err(Failure::new)?),
     };
-    let signature = key.sign(&cheque.digest(&domain.separator()));
+    let signature = signer.sign(&cheque.digest(&domain.separator())).map_err(Failure::new)?;
     let claim = Claim { cheque, count: 0, link: B256::ZERO, signature, delegation: None };
     let file = ChequeFile { domain, claim };
     let text = file.to_json();

@@ -23,11 +23,11 @@ pub(super) fn run(args: &DelegateArgs, purse: &Purse, out: Out) -> Result<(), Fa
         ));
     }
     agree(&args.of.spend, out)?;
-    let owner = purse.unlock(&args.of.spend)?;
+    let owner = purse.signer(&args.of.spend, out)?;
     let domain = purse.client.domain();
     let allowance = Allowance { domain, token: token.address, max_amount, bond_at_risk };
     let now = purse.client.now().map_err(Failure::new)?;
-    let session = Session::draw(&owner, &allowance, now).map_err(Failure::new)?;
+    let session = Session::draw(owner.as_ref(), &allowance, now).map_err(Failure::new)?;
     let (delegate, digest) = (session.delegate, session.delegate.digest(&domain.separator()));
     let mut sessions = purse.wallet().sessions().map_err(Failure::new)?;
     sessions.push(session);

@@ -30,9 +30,11 @@ pub(super) fn close(args: &CloseLockArgs, purse: &Purse, out: Out) -> Result<(),
     let (payer, payee) =
         (given(&args.payer)?.unwrap_or(owner), given(&args.payee)?.unwrap_or(owner));
     if args.sign {
-        let key = purse.unlock(&args.of.spend)?;
-        let signed =
-            purse.client.sign_close_lock(&key, payer, token.address).map_err(Failure::new)?;
+        let signer = purse.signer(&args.of.spend, out)?;
+        let signed = purse
+            .client
+            .sign_close_lock(signer.as_ref(), payer, token.address)
+            .map_err(Failure::new)?;
         let text = hex::encode_prefixed(signed.as_bytes());
         out.say(
             &text,

@@ -2,8 +2,10 @@
 
 use crate::args::PasswordArgs;
 use crate::failure::{Context, Failure};
+use crate::out::Out;
 use crate::terminal::{Echo, Terminal};
-use piecework_wallet::{Password, WalletFolder};
+use piecework_pay::{Key, Signer};
+use piecework_wallet::{Agent, Keystore, Password, WalletFolder};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -66,11 +68,46 @@ pub(crate) fn with_password<T, E: std::fmt::Display>(
     }
 }
 
-/// The key of the wallet in this folder.
-pub(crate) fn unlock(
+/// Who signs for the wallet in this folder: its agent while it is unlocked, else its key, for the password.
+pub(crate) fn signer(
     folder: &WalletFolder,
     args: &PasswordArgs,
-) -> Result<(piecework_pay::Key, Password), Failure> {
+    out: Out,
+) -> Result<Box<dyn Signer>, Failure> {
+    let keystore = folder.keystore().map_err(Failure::new)?;
+    if args.password_file.is_none()
+        && let Some(agent) = agent(folder, &keystore, out)
+    {
+        return Ok(Box::new(agent));
+    }
+    let (key, _) = unlock(folder, args)?;
+    Ok(Box::new(key))
+}
+
+/// The agent of a wallet, while it is unlocked. With one that is of no use the wallet counts as locked, and
+/// why is told.
+pub(super) fn agent(folder: &WalletFolder, keystore: &Keystore, out: Out) -> Option<Agent> {
+    let agent = match Agent::find(folder) {
+        Ok(agent) => agent?,
+        Err(fault) => {
+            out.problem(&fault.to_string());
+            return None;
+        }
+    };
+    if keystore.address().is_some_and(|address| address != agent.address()) {
+        out.problem(
+            "the agent holds the key of a wallet that was here before: `piecework wallet lock` ends it",
+        );
+        return None;
+    }
+    Some(agent)
+}
+
+/// The key of the wallet in this folder.
+pub(super) fn unlock(
+    folder: &WalletFolder,
+    args: &PasswordArgs,
+) -> Result<(Key, Password), Failure> {
     let keystore = folder.keystore().map_err(Failure::new)?;
     with_password(
         args.password_file.as_deref(),

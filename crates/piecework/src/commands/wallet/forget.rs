@@ -3,8 +3,8 @@
 use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
 use crate::purse::{PINNED, pinned};
-use crate::seen;
 use crate::terminal::{Echo, Terminal};
+use piecework_settle::SeenFile;
 use serde_json::json;
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub(super) fn run(yes: bool, state: &Path, out: Out) -> Result<(), Failure> {
             return Err(Failure::new("nothing was changed"));
         }
     }
-    seen::forget(state)?;
+    SeenFile::of(state).forget().map_err(Failure::new)?;
     let path = state.join(PINNED);
     std::fs::remove_file(&path).context(format_args!("cannot remove {}", path.display()))?;
     let told = json!({ "event": "forgotten", "chain_id": known.chain_id });

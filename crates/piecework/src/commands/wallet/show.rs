@@ -1,6 +1,9 @@
 //! `piecework wallet show`: the address, the files, and what they protect.
 
 use super::BACKUP_ADVICE;
+use super::ask::agent;
+use super::unlock::until;
+use crate::commands::show::utc;
 use crate::failure::Failure;
 use crate::out::Out;
 use piecework_wallet::{WalletFolder, hex_address, tron_address};
@@ -17,6 +20,7 @@ pub(super) fn run(folder: &WalletFolder, out: Out) -> Result<(), Failure> {
     let (file, sessions_file) = (folder.keystore_file(), folder.sessions_file());
     let address = keystore.address();
     let (hex, tron) = (address.as_ref().map(hex_address), address.as_ref().map(tron_address));
+    let unlocked_until = agent(folder, &keystore, out).map(|agent| until(agent.left()));
     let unknown = "not in the keystore; `export` tells it";
     let mut text = format!(
         "address   {}\nTRON      {}\nkeystore  {}",
@@ -24,6 +28,10 @@ pub(super) fn run(folder: &WalletFolder, out: Out) -> Result<(), Failure> {
         tron.as_deref().unwrap_or(unknown),
         file.display()
     );
+    text += &match unlocked_until {
+        Some(until) => format!("\nkey       unlocked until {}", utc(until)),
+        None => "\nkey       locked".to_owned(),
+    };
     if sessions > 0 {
         text += &format!("\nsessions  {sessions} keys in {}", sessions_file.display());
     }
@@ -37,6 +45,8 @@ pub(super) fn run(folder: &WalletFolder, out: Out) -> Result<(), Failure> {
             "address": hex,
             "tron": tron,
             "keystore": file,
+            "unlocked": unlocked_until.is_some(),
+            "unlocked_until": unlocked_until,
             "sessions": sessions,
             "restored": restored,
         }),

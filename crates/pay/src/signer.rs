@@ -1,7 +1,7 @@
-//! Who signs: the caller's wallet. No key enters this crate.
+//! Who signs: a key at hand, or something that holds one and does not give it away.
 
+use crate::{Key, Signature};
 use alloy_primitives::{Address, B256};
-use piecework_pay::{Key, Signature};
 
 /// Signs digests for one account.
 pub trait Signer {
