@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod conversation;
+mod trade;
 mod vectors;
 
 use super::*;

@@ -105,6 +105,8 @@ pub struct Till {
     asked: BTreeMap<FactsKey, Asked>,
     /// Who has used up its credit.
     paused: BTreeSet<PeerKey>,
+    /// Whose bid is good, and waits for the drive.
+    ungranted: BTreeSet<PeerKey>,
     /// Who has left so much unpaid that it counts as a default, and since when.
     arrears: BTreeMap<AccountKey, (Time, u64)>,
     /// Channels that are worth more than the drive knows.
@@ -137,6 +139,7 @@ impl Till {
             accounts: BTreeMap::new(),
             asked: BTreeMap::new(),
             paused: BTreeSet::new(),
+            ungranted: BTreeSet::new(),
             arrears: BTreeMap::new(),
             unwritten: BTreeSet::new(),
             outbox: Outbox::default(),
@@ -187,7 +190,10 @@ impl Till {
             TillInput::Served { peer, counts } => self.served(peer, counts),
             TillInput::Left { peer } => self.left(peer),
             TillInput::Facts { key, facts } => self.learn(&key, facts),
-            TillInput::Written(id) => self.outbox.written(id),
+            TillInput::Written(id) => {
+                self.outbox.written(id);
+                self.grant_written();
+            }
             TillInput::Cashed { payer, network, channel, paid } => {
                 self.cashed(AccountKey { network, payer }, channel, paid);
             }

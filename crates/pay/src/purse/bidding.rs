@@ -172,8 +172,15 @@ impl Purse {
             let Some((trade, deal)) = self.open(peer) else { continue };
             // Above the market's price everything was given that the bid can pay for.
             let is_at_margin = deal.ask.is_some_and(|ask| !ask.paid || ask.price >= deal.bid.price);
+            // Who wants more than there is sets the price by its own bid: if the last 10 % brought nothing,
+            // there is nobody to outbid.
+            let promised = deal.ask.filter(|ask| ask.paid).map(|ask| ask.rate);
+            let is_vain = deal.raised_at.is_some_and(|rate| promised.is_some_and(|it| it <= rate));
             let price = deal.bid.price.percent(110).min(cap);
-            if is_at_margin && price > deal.bid.price && self.affords(trade, price) {
+            if is_at_margin && !is_vain && price > deal.bid.price && self.affords(trade, price) {
+                if let Some(deal) = self.deal_mut(peer) {
+                    deal.raised_at = promised;
+                }
                 self.bid_again(peer, price);
             }
         }

@@ -43,6 +43,8 @@ pub(super) struct Deal {
     pub(super) ask: Option<Ask>,
     /// The seller's answer to the opening has come.
     pub(super) is_accepted: bool,
+    /// What was promised when the price was last raised.
+    pub(super) raised_at: Option<u64>,
     /// When a new cheque was last signed for a price that had moved.
     pub(super) moved_at: Option<Time>,
     /// The bid is withdrawn; what still comes is paid until then.
@@ -70,6 +72,7 @@ impl Deal {
             bid: Bid::default(),
             ask: None,
             is_accepted: false,
+            raised_at: None,
             moved_at: None,
             sure: 0,
             pending: VecDeque::new(),

@@ -48,8 +48,10 @@ impl Purse {
             Message::Close { channel, .. } => {
                 if self.open(peer).is_some_and(|(_, deal)| deal.channel.number == channel) {
                     self.end(peer, CloseReason::Done);
-                    // It may sell again, under the same terms.
-                    self.bar(peer, BAR);
+                    // It says its terms again when it sells again.
+                    if let Some(trade) = self.trades.get_mut(&peer) {
+                        trade.offer = None;
+                    }
                 }
             }
             Message::Refused(refused) => self.hear_refused(peer, &refused),

@@ -123,7 +123,13 @@ impl Till {
     /// Gives a bidder this rate at this price, from a byte on that cannot have been sent.
     fn apply(&mut self, peer: PeerKey, rate: u64, price: Price) {
         let Some(deal) = self.deal_mut(peer) else { return };
-        let before = deal.rate;
+        let (before, sure) = (deal.rate, deal.sure);
+        if before.is_none() && !self.outbox.is_written(sure) {
+            // The word would be held back, and more be sent meanwhile than it reckons with.
+            self.ungranted.insert(peer);
+            return;
+        }
+        let Some(deal) = self.deal_mut(peer) else { return };
         let is_news = deal.answered != Some(deal.bid.number);
         let bytes = deal.bill.bytes();
         let (pending, ahead) = deal.bill.last_word();
@@ -156,6 +162,19 @@ impl Till {
         self.raise_limit(peer);
         if before != Some(rate) {
             self.serve(peer);
+        }
+    }
+
+    /// Grants what had to wait for the drive.
+    pub(super) fn grant_written(&mut self) {
+        for peer in std::mem::take(&mut self.ungranted) {
+            let Some(deal) = self.deal_mut(peer).filter(|deal| deal.rate.is_none()) else {
+                continue;
+            };
+            let is_answered = deal.answered == Some(deal.bid.number);
+            if !self.grant_idle(peer) && !is_answered {
+                self.answer_free(peer);
+            }
         }
     }
 

@@ -48,6 +48,11 @@ impl Outbox {
         self.last
     }
 
+    /// Whether a record is on the drive.
+    pub(super) fn is_written(&self, id: WriteId) -> bool {
+        id <= self.written
+    }
+
     /// Everything up to this number is on the drive.
     pub(super) fn written(&mut self, id: WriteId) {
         self.written = self.written.max(id);

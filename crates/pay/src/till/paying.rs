@@ -173,6 +173,7 @@ impl Till {
 
     /// What a trade has come to is kept with its account; its connection is free for another one.
     pub(super) fn end_deal(&mut self, peer: PeerKey) {
+        self.ungranted.remove(&peer);
         self.paused.remove(&peer);
         let rate = self.deal_mut(peer).and_then(|deal| deal.rate.take()).unwrap_or(0);
         self.given = self.given.saturating_sub(rate);

@@ -73,8 +73,12 @@ fn a_medium_lane_bids_up_to_five_quarters_of_the_median_and_a_fast_one_three_tim
         let mut desk = Desk::buying(lane);
         desk.meets(1, 100);
         let mut market = 100;
-        for _ in 0..20 {
-            desk.gives(1, market, bytes(&desk, 1));
+        for more in 0..20 {
+            // Each time it brings a little more.
+            let bid = desk.bid(1).unwrap().number;
+            let (rate, from) = (MIB + more, bytes(&desk, 1));
+            let ask = Ask { price: price(market), bid, paid: true, rate, from };
+            desk.hears(1, Message::Ask(ask));
             flows(&mut desk, &[(1, MIB)], 10);
             market = desk.bid(1).unwrap().price.per_mib();
         }
@@ -109,6 +113,19 @@ fn another_lane_or_highest_price_is_bid_at_once() {
     assert_eq!(desk.said.len(), said);
     desk.put(PurseInput::Want(Wish { price_max: price(99), ..wish(Lane::Fast) }));
     assert_eq!((bids(&desk, 1..=1), desk.holds().last()), (vec![0], Some(&Some(Hold::Price))));
+}
+
+#[test]
+fn nobody_outbids_itself() {
+    let mut desk = Desk::buying(Lane::Fast);
+    desk.meets(1, 100);
+    for _ in 0..10 {
+        let bid = desk.bid(1).unwrap().price.per_mib();
+        desk.gives(1, bid, bytes(&desk, 1));
+        flows(&mut desk, &[(1, MIB)], 10);
+    }
+    // One try, which has brought nothing.
+    assert_eq!(bids(&desk, 1..=1), [138]);
 }
 
 #[test]

@@ -217,6 +217,18 @@ fn nothing_that_depends_on_a_cheque_leaves_before_it_is_on_the_drive() {
 }
 
 #[test]
+fn no_price_holds_for_what_was_sent_while_the_first_cheque_was_on_its_way_to_the_drive() {
+    let mut shop = Shop::open();
+    shop.drive = false;
+    let buyer = Buyer::new(10, 1);
+    buyer.come(&mut shop);
+    shop.serve(buyer.peer, 1 << 20);
+    let first = shop.last_write;
+    shop.tell(TillInput::Written(first));
+    assert!(shop.last_ask(buyer.peer).from > 1 << 20);
+}
+
+#[test]
 fn a_lower_cheque_is_stale_and_the_same_one_is_heard_again() {
     let mut shop = Shop::open();
     let mut buyer = Buyer::new(10, 1);
