@@ -16,8 +16,8 @@ use std::sync::{PoisonError, RwLock};
 /// The version of these tables.
 const FORMAT: u64 = 1;
 
-/// redb's own cache: records are in memory anyway, metainfo is read when a torrent is loaded or wakes, and the
-/// kernel keeps pages of the file too.
+/// redb's own cache: records are in memory anyway, metainfo is read when a torrent is loaded or wakes, and
+/// the kernel keeps pages of the file too.
 const CACHE_BYTES: usize = 1024 * 1024;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");

@@ -129,8 +129,8 @@ pub struct AddTorrent {
     pub dir: PathBuf,
     /// Where each file lies; `None` for where the torrent says. To be the same at each start.
     pub paths: Option<FilePaths>,
-    /// The torrent file, from somebody who keeps it for as long as the torrent is loaded, with all piece layers
-    /// if it has any. Without one, it is put into the state folder before the torrent rests.
+    /// The torrent file, from somebody who keeps it for as long as the torrent is loaded, with all piece
+    /// layers if it has any. Without one, it is put into the state folder before the torrent rests.
     pub kept: Option<KeptTorrent>,
     /// Peers to try besides those that trackers name.
     pub peers: Vec<SocketAddr>,

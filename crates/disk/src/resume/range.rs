@@ -1,9 +1,9 @@
 //! One lock for each of very many names in a few files: each name locks a byte of its own.
 //!
-//! Owns the files and what this process holds in them. A file's first bytes are a table of who holds what in
-//! it, for messages: two locks may share a place in it, and then the older one's holder is unknown. Invariant: [`FILES`] descriptors at most, however many
-//! locks, so that thousands of torrents need no more than the system's usual limit. The kernel lets go of all
-//! of them when the process ends, however it ends.
+//! Owns the files and what this process holds in them. A file's first bytes are a table of who holds what
+//! in it, for messages: two locks may share a place in it, and then the older holder is unknown.
+//! Invariant: [`FILES`] descriptors at most, however many locks, so that thousands of torrents need no more
+//! than the system's usual limit. The kernel lets go of all of them when the process ends, however it ends.
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
