@@ -68,6 +68,8 @@ pub(crate) struct Driver {
     first_peers: BTreeMap<InfoHash, Vec<SocketAddr>>,
     /// Who waits for what is to be written down.
     answers: Vec<Answer>,
+    /// When to write down what nobody waits for, if there is any of it.
+    write_at: Option<Instant>,
     /// When to try to write again, if that failed.
     retry_at: Option<Instant>,
     looked_at: Instant,
@@ -106,6 +108,7 @@ impl Driver {
             refetches: BTreeSet::new(),
             first_peers: BTreeMap::new(),
             answers: Vec::new(),
+            write_at: None,
             retry_at: None,
             looked_at: now,
             // At once.
@@ -166,7 +169,7 @@ impl Driver {
         if self.is_told_late() {
             wait = wait.min(TELL_AFTER.saturating_sub(self.told_at.elapsed()));
         }
-        if let Some(at) = self.retry_at {
+        for at in [self.write_at, self.retry_at].into_iter().flatten() {
             wait = wait.min(at.saturating_duration_since(Instant::now()));
         }
         // No busy loop, whatever a machine says.
@@ -187,6 +190,7 @@ impl Driver {
             match request {
                 Request::Command { command, reply } => self.command(command, reply, moment),
                 Request::Add { new, reply } => self.add(*new, reply, moment),
+                Request::AddAll { news, reply } => self.add_all(news, reply, moment),
                 Request::Set { changes, reply } => self.set(&changes, reply, moment),
                 Request::AddPeers { id, peers } => self.add_peers(id, peers),
                 Request::Loaded { id, result } => self.loaded(id, result, moment),
@@ -319,6 +323,7 @@ impl Driver {
             match request {
                 Request::Command { reply, .. } => drop(reply.send(Err(ending()))),
                 Request::Add { reply, .. } => drop(reply.send(Err(ending()))),
+                Request::AddAll { reply, .. } => drop(reply.send(Err(ending()))),
                 Request::Set { reply, .. } => drop(reply.send(Err(ending()))),
                 _ => {}
             }

@@ -34,6 +34,17 @@ pub struct New {
     pub peers: Vec<SocketAddr>,
 }
 
+impl New {
+    /// Reads its source, and sees to it that its paths lie below the roots.
+    fn read(self, shared: &Shared) -> Result<Box<NewTorrent>, Refusal> {
+        let Self { source, mut record, at_top, peers } = self;
+        shared.roots().confine_record(&mut record)?;
+        let found = source::find(source, &shared.binding)?;
+        found.describe(&mut record);
+        Ok(Box::new(NewTorrent { found, record, at_top, peers }))
+    }
+}
+
 /// What a torrent is made from.
 #[derive(Clone, Debug)]
 pub enum NewSource {
@@ -143,6 +154,28 @@ impl Handle {
         if is_reversed {
             all.reverse();
         }
+        let is_at_hand = !all.iter().any(|new| source::is_fetched(&new.source));
+        let mut results =
+            if is_at_hand { self.add_at_hand(all).await } else { self.add_each(all).await };
+        if is_reversed {
+            results.reverse();
+        }
+        results
+    }
+
+    /// Read and written down together.
+    async fn add_at_hand(&self, all: Vec<New>) -> Vec<Result<Added, Refusal>> {
+        let (shared, count) = (Arc::clone(&self.shared), all.len());
+        let read = move || all.into_iter().map(|new| new.read(&shared)).collect();
+        let added = match self.shared.aside(read).await {
+            Ok(news) => self.shared.ask(|reply| Request::AddAll { news, reply }).await,
+            Err(refusal) => Err(refusal),
+        };
+        added.unwrap_or_else(|refusal| vec![Err(refusal); count])
+    }
+
+    /// Each is handed over when it and all before it have been read.
+    async fn add_each(&self, all: Vec<New>) -> Vec<Result<Added, Refusal>> {
         let reads: Vec<_> = all.into_iter().map(|new| self.read(new)).collect();
         let mut answers = Vec::with_capacity(reads.len());
         for read in reads {
@@ -157,9 +190,6 @@ impl Handle {
                 Err(refusal) => Err(refusal),
             });
         }
-        if is_reversed {
-            results.reverse();
-        }
         results
     }
 
@@ -167,15 +197,8 @@ impl Handle {
     fn read(&self, new: New) -> oneshot::Receiver<Result<Box<NewTorrent>, Refusal>> {
         let shared = Arc::clone(&self.shared);
         let is_fetched = source::is_fetched(&new.source);
-        let read = move || {
-            let New { source, mut record, at_top, peers } = new;
-            shared.roots().confine_record(&mut record)?;
-            let found = source::find(source, &shared.binding)?;
-            found.describe(&mut record);
-            Ok(Box::new(NewTorrent { found, record, at_top, peers }))
-        };
         let pool = if is_fetched { &self.shared.jobs.fetches } else { &self.shared.jobs.asked };
-        pool.ask(read)
+        pool.ask(move || new.read(&shared))
     }
 
     /// The torrent file of a torrent whose metainfo is known.

@@ -6,10 +6,10 @@ use crate::places::Roots;
 use crate::source::info_hashes;
 use crate::store::{Kept, Store};
 use piecework_catalog::Record;
-use piecework_metainfo::{File, Info, Magnet, Metainfo};
+use piecework_metainfo::{File, Info, Magnet, Metainfo, PieceLayers};
 use piecework_node::{
-    AddTorrent, Engine, FilePaths, FilePriorities, NORMAL_PRIORITY, Source, TorrentKey, WebSeed,
-    WebSeedKind,
+    AddTorrent, Engine, FilePaths, FilePriorities, KeptTorrent, NORMAL_PRIORITY, Source,
+    TorrentKey, WebSeed, WebSeedKind,
 };
 use piecework_types::InfoHash;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -34,7 +34,7 @@ pub(crate) struct Load {
 /// Why that cannot be, in words.
 pub(crate) fn load(
     engine: &Engine,
-    store: &Store,
+    store: &Arc<Store>,
     roots: &Roots,
     load: Load,
 ) -> Result<TorrentKey, String> {
@@ -42,11 +42,15 @@ pub(crate) fn load(
     // Roots and symlinks may have changed since the record was made.
     let dir = roots.confine(&folder).map_err(|refusal| refusal.text)?;
     let kept = store.metainfo(id).map_err(|error| error.to_string())?;
+    let mut kept_torrent = None;
     let source = match kept {
         Some(Kept::Torrent(bytes)) => {
             let metainfo = Metainfo::parse(&bytes).map_err(|error| {
                 format!("its torrent file in the catalog is damaged: {error}; add it again")
             })?;
+            if metainfo.layers().is_none_or(PieceLayers::is_complete) {
+                kept_torrent = Some(kept_in(store, id));
+            }
             Source::Metainfo(Arc::new(metainfo))
         }
         // The engine's own state has the info dictionary.
@@ -58,7 +62,7 @@ pub(crate) fn load(
         }
     };
     let mut spec = AddTorrent::new(source, PathBuf::from(dir));
-    spec.peers = peers;
+    (spec.kept, spec.peers) = (kept_torrent, peers);
     spec.web_seeds =
         record.web_seeds.iter().filter_map(|url| WebSeed::new(url, WebSeedKind::Files)).collect();
     // Without any, a magnet may select files itself (BEP 53).
@@ -81,6 +85,19 @@ pub(crate) fn load(
         engine.set_trackers(key, trackers);
     }
     Ok(key)
+}
+
+/// The way back to a torrent file of the store.
+fn kept_in(store: &Arc<Store>, id: InfoHash) -> KeptTorrent {
+    let store = Arc::clone(store);
+    Arc::new(move || match store.metainfo(id) {
+        Ok(Some(Kept::Torrent(bytes))) => Some(bytes),
+        Ok(Some(Kept::Info(_)) | None) => None,
+        Err(error) => {
+            tracing::warn!(%error, "a torrent file of the catalog cannot be read");
+            None
+        }
+    })
 }
 
 /// A link for a torrent whose metainfo is not here, with the trackers that are wanted.

@@ -27,6 +27,11 @@ pub(crate) enum Request {
         new: Box<NewTorrent>,
         reply: Reply<Added>,
     },
+    /// Several that were read, or why not.
+    AddAll {
+        news: Vec<Result<Box<NewTorrent>, Refusal>>,
+        reply: Reply<Vec<Result<Added, Refusal>>>,
+    },
     /// Other settings.
     Set {
         changes: Vec<(String, String)>,

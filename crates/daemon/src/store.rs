@@ -16,8 +16,9 @@ use std::sync::{PoisonError, RwLock};
 /// The version of these tables.
 const FORMAT: u64 = 1;
 
-/// redb's own cache: records are in memory anyway, metainfo is read once a load.
-const CACHE_BYTES: usize = 8 * 1024 * 1024;
+/// redb's own cache: records are in memory anyway, metainfo is read when a torrent is loaded or wakes, and
+/// the kernel keeps pages of the file too.
+const CACHE_BYTES: usize = 1024 * 1024;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 /// JSON of a record by primary info-hash.
@@ -115,12 +116,14 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
+    /// Whether nothing changes but records of torrents that stay.
+    pub(crate) fn are_records_alone(&self) -> bool {
+        let Self { removed, metainfo, forgotten, lists, .. } = self;
+        removed.is_empty() && metainfo.is_empty() && forgotten.is_empty() && lists.is_none()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.records.is_empty()
-            && self.removed.is_empty()
-            && self.metainfo.is_empty()
-            && self.forgotten.is_empty()
-            && self.lists.is_none()
+        self.records.is_empty() && self.are_records_alone()
     }
 }
 

@@ -106,6 +106,9 @@ pub type FilePriorities = Arc<dyn Fn(&Info) -> Vec<u8> + Send + Sync>;
 /// torrent's name. They are cleaned as names in torrents are. A file without one keeps its own.
 pub type FilePaths = Arc<dyn Fn(&Info) -> Vec<String> + Send + Sync>;
 
+/// Gives a torrent file whenever it is asked for; `None` if it has been lost.
+pub type KeptTorrent = Arc<dyn Fn() -> Option<Vec<u8>> + Send + Sync>;
+
 /// Where a reader plays in a torrent, and how fast.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Playback {
@@ -126,6 +129,9 @@ pub struct AddTorrent {
     pub dir: PathBuf,
     /// Where each file lies; `None` for where the torrent says. To be the same at each start.
     pub paths: Option<FilePaths>,
+    /// The torrent file, from somebody who keeps it for as long as the torrent is loaded, with all piece
+    /// layers if it has any. Without one, it is put into the state folder before the torrent rests.
+    pub kept: Option<KeptTorrent>,
     /// Peers to try besides those that trackers name.
     pub peers: Vec<SocketAddr>,
     /// Web seeds besides those that the torrent names. These may lie in a private network.
@@ -159,6 +165,7 @@ impl AddTorrent {
             source,
             dir,
             paths: None,
+            kept: None,
             peers: Vec::new(),
             web_seeds: Vec::new(),
             priorities: None,

@@ -25,7 +25,9 @@ mod slots;
 mod torrent;
 mod web_seeds;
 
-pub use config::{AddTorrent, EngineConfig, FilePaths, FilePriorities, Playback, Source};
+pub use config::{
+    AddTorrent, EngineConfig, FilePaths, FilePriorities, KeptTorrent, Playback, Source,
+};
 pub use control::{PeerSource, PeerStatus};
 pub use dht::{DhtConfig, DhtStatus, Found};
 pub use engine::{AddError, Engine, StartError, Waker, system_random};

@@ -147,10 +147,12 @@ fn prepare(shared: &Shared, job: Job) -> Option<Outcome> {
         Metadata::FromPeers(bytes) => (bytes, false),
         Metadata::FromEarlierRun(bytes) => (bytes, true),
         Metadata::ToKeep { info, layers } => {
-            return Some(Outcome::Kept(keep(shared, &info, layers.as_deref())));
+            let is_kept = spec.kept.is_some() || keep(shared, &info, layers.as_deref());
+            return Some(Outcome::Kept(is_kept));
         }
         Metadata::Kept => {
-            let kept = shared.resume.load_torrent(&info_hashes);
+            let kept = spec.kept.as_ref().and_then(|kept| kept());
+            let kept = kept.or_else(|| shared.resume.load_torrent(&info_hashes));
             let kept = kept.and_then(|bytes| Metainfo::parse(&bytes).ok());
             return Some(match kept.filter(|kept| kept.info().hashes() == info_hashes) {
                 Some(kept) => with_files(Arc::clone(kept.info()), kept.layers().cloned()),

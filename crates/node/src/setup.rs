@@ -64,13 +64,16 @@ impl Prepared {
     /// What remains of a torrent that can rest at once, because it is whole and durable and need not connect
     /// to anybody; the rest of it goes to the state folder.
     pub(crate) fn rest(&self, shared: &Shared, spec: &AddTorrent) -> Option<Resting> {
-        let is_whole = || match &self.resume {
-            _ if spec.is_trusted => spec.is_seed_only && self.storage.has_right_sizes(),
-            Some(resume) => resume.to_check.is_empty() && self.lock.was_durable(),
-            None => false,
+        let was_whole = self.resume.as_ref().is_some_and(|it| it.to_check.is_empty())
+            && self.lock.was_durable();
+        let is_whole = || match spec.is_trusted {
+            true => self.storage.has_right_sizes() && (was_whole || self.is_kept_as_whole()),
+            false => was_whole,
         };
         let may_rest = shared.rest_after.is_some() && spec.peers.is_empty();
-        if !may_rest || !is_whole() || !prepare::keep(shared, &self.info, self.layers.as_ref()) {
+        let is_kept =
+            || spec.kept.is_some() || prepare::keep(shared, &self.info, self.layers.as_ref());
+        if !may_rest || !is_whole() || !is_kept() {
             return None;
         }
         let priorities = piece_priorities(spec, &self.info, &self.priorities);
@@ -83,6 +86,16 @@ impl Prepared {
             wanted_bytes: wanted_bytes(&self.info, &priorities),
             metadata,
         })
+    }
+
+    /// Writes down that all of it is there, as its user says; whether that worked. The next start then needs
+    /// neither the user's word nor a check.
+    fn is_kept_as_whole(&self) -> bool {
+        let saved = self.lock.save_whole(&self.storage);
+        if let Err(fault) = &saved {
+            tracing::warn!(%fault, "resume data were not saved");
+        }
+        saved.is_ok()
     }
 }
 

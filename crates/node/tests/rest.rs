@@ -131,6 +131,44 @@ fn a_torrent_whose_state_is_gone_says_so_and_can_be_stopped() {
 }
 
 #[test]
+fn a_torrent_that_somebody_else_keeps_wakes_from_there_and_is_not_kept_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let fixture = FixtureBuilder::file("kept", BYTES).version(Version::Hybrid).build();
+    fixture.write_payload(folder.path()).unwrap();
+    let mut config = EngineConfig::new(folder.path().join("state"));
+    (config.port, config.shards, config.workers) = (PortChoice::Any, 1, 1);
+    config.rest_after = Some(Duration::ZERO);
+    let engine = Engine::start(&config).unwrap();
+    let source = Source::Metainfo(Arc::new(fixture.metainfo().clone()));
+    let mut spec = AddTorrent::new(source, folder.path().to_owned());
+    let bytes = fixture.torrent().to_vec();
+    spec.is_trusted = true;
+    spec.kept = Some(Arc::new(move || Some(bytes.clone())));
+    let key = engine.add(spec).unwrap();
+    wait(&engine, key, |status| status.is_resting);
+    assert_eq!(download(&fixture, address(&engine)).unwrap().bytes, BYTES as u64);
+    wait(&engine, key, |status| status.is_resting && status.up_bytes == BYTES as u64);
+    assert!(!kept(folder.path(), &fixture).exists());
+}
+
+#[test]
+fn files_of_a_wrong_size_are_not_taken_for_whole_whoever_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let fixture = FixtureBuilder::file("cut", BYTES).build();
+    fixture.write_payload(folder.path()).unwrap();
+    fs::File::options().write(true).open(folder.path().join("cut")).unwrap().set_len(9).unwrap();
+    let mut config = EngineConfig::new(folder.path().join("state"));
+    (config.port, config.shards, config.workers) = (PortChoice::Any, 1, 1);
+    let engine = Engine::start(&config).unwrap();
+    let source = Source::Metainfo(Arc::new(fixture.metainfo().clone()));
+    let mut spec = AddTorrent::new(source, folder.path().to_owned());
+    spec.is_trusted = true;
+    let key = engine.add(spec).unwrap();
+    let status = wait(&engine, key, |status| status.wanted_bytes > 0);
+    assert!(!status.is_resting && !status.is_complete && status.left_bytes > 0, "{status:?}");
+}
+
+#[test]
 fn many_complete_torrents_rest_from_the_start_and_say_that_they_are_done() {
     let folder = tempfile::tempdir().unwrap();
     let fixtures: Vec<Fixture> =
@@ -162,15 +200,13 @@ fn many_complete_torrents_rest_from_the_start_and_say_that_they_are_done() {
             }
         }
         assert_eq!((metadata, ready), (40, 40));
-        if is_restart {
-            let keys = added.iter().chain(again).filter_map(|added| added.as_ref().ok());
-            for &key in keys {
-                let status = engine.status(key).unwrap();
-                assert!(status.is_resting && status.is_complete);
-                assert_eq!((status.wanted_bytes, status.left_bytes), (20_000, 0));
-            }
-            assert_eq!(download(&fixtures[7], address(&engine)).unwrap().bytes, 20_000);
+        let keys = added.iter().chain(again).filter_map(|added| added.as_ref().ok());
+        for &key in keys {
+            let status = engine.status(key).unwrap();
+            assert!(status.is_resting && status.is_complete);
+            assert_eq!((status.wanted_bytes, status.left_bytes), (20_000, 0));
         }
+        assert_eq!(download(&fixtures[7], address(&engine)).unwrap().bytes, 20_000);
         engine.shutdown(PATIENCE);
     }
 }

@@ -11,19 +11,30 @@ use piecework_types::InfoHash;
 
 impl Driver {
     pub(super) fn add(&mut self, new: NewTorrent, reply: Reply<Added>, moment: Moment) {
-        let result = match self.refuses_changes() {
-            Some(refusal) => Err(refusal),
-            None => {
-                let present = self.names.find(&self.shared.read(), new.found.info_hashes);
-                match present {
-                    Some(id) => self.add_again(id, new, moment),
-                    None => self.add_new(new, moment),
-                }
-            }
-        };
-        match result {
+        match self.add_one(new, moment) {
             Ok(added) => self.answer(reply, added),
             Err(refusal) => drop(reply.send(Err(refusal))),
+        }
+    }
+
+    pub(super) fn add_all(
+        &mut self,
+        news: Vec<Result<Box<NewTorrent>, Refusal>>,
+        reply: Reply<Vec<Result<Added, Refusal>>>,
+        moment: Moment,
+    ) {
+        let added = news.into_iter().map(|new| self.add_one(*new?, moment)).collect();
+        self.answer(reply, added);
+    }
+
+    fn add_one(&mut self, new: NewTorrent, moment: Moment) -> Result<Added, Refusal> {
+        if let Some(refusal) = self.refuses_changes() {
+            return Err(refusal);
+        }
+        let present = self.names.find(&self.shared.read(), new.found.info_hashes);
+        match present {
+            Some(id) => self.add_again(id, new, moment),
+            None => self.add_new(new, moment),
         }
     }
 

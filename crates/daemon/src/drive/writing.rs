@@ -9,8 +9,13 @@ use std::time::{Duration, Instant};
 /// Between two tries while the store cannot be written.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// What nobody waits for is written down, and acted upon, together with what follows it within this time: a
+/// thousand torrents that have been loaded are no reason for a thousand flushes.
+const GATHER_FOR: Duration = Duration::from_millis(100);
+
 impl Driver {
-    /// Writes down what changed and answers those who wait for it. False while that fails.
+    /// Writes down what changed and answers those who wait for it. False while that fails, and while more
+    /// is gathered.
     pub(super) fn write_down(&mut self) -> bool {
         self.gather();
         let is_soon = self.retry_at.is_some_and(|at| at > Instant::now());
@@ -20,6 +25,15 @@ impl Driver {
         if self.changes.is_empty() && self.retry_at.is_none() && !self.is_stopping {
             self.answer_all(None);
             return true;
+        }
+        // The store itself is read for metainfo.
+        let may_wait = self.answers.is_empty()
+            && self.changes.are_records_alone()
+            && self.retry_at.is_none()
+            && !self.is_stopping;
+        let write_at = *self.write_at.get_or_insert_with(|| Instant::now() + GATHER_FOR);
+        if may_wait && write_at > Instant::now() {
+            return false;
         }
         self.commit()
     }
@@ -35,6 +49,7 @@ impl Driver {
     }
 
     fn commit(&mut self) -> bool {
+        self.write_at = None;
         self.changes.bytes = self.shared.all_bytes(self.engine.totals());
         match self.shared.store.commit(&self.changes) {
             Ok(()) => {

@@ -1,10 +1,10 @@
 //! A torrent's life in a daemon, over real engines: added, fetched, kept from run to run, removed.
 
 use crate::common::{Node, new, seed, wait};
-use piecework_catalog::{Command, Limit, Mode, Record, RefusalKind, Stage};
-use piecework_daemon::{New, NewSource};
+use piecework_catalog::{Command, Limit, Mode, Record, Refusal, RefusalKind, Stage};
+use piecework_daemon::{Added, New, NewSource};
 use piecework_node::PieceState;
-use piecework_testkit::{Behaviour, FakePeer, Fixture, FixtureBuilder, PATIENCE};
+use piecework_testkit::{Behaviour, FakePeer, Fixture, FixtureBuilder, PATIENCE, download};
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
@@ -224,6 +224,37 @@ fn what_is_no_torrent_is_refused_and_leaves_nothing() {
     outside.record.save_path = "/somewhere".into();
     assert_eq!(wait(node.handle().add(outside)).unwrap_err().kind, RefusalKind::Forbidden);
     assert_eq!(node.handle().catalog().torrents().len(), 0);
+}
+
+#[test]
+fn of_several_that_are_added_at_once_each_gets_its_own_answer_and_the_good_ones_stay() {
+    let mut node = Node::start();
+    let fixtures = ["a", "b", "c"].map(|name| FixtureBuilder::file(name, 40_000).build());
+    fixtures.iter().for_each(|fixture| fixture.write_payload(&node.data()).unwrap());
+    let trusted = |fixture: &Fixture| {
+        let mut new = new(fixture, &[]);
+        new.record.is_trusted = true;
+        new
+    };
+    let broken = NewSource::Metainfo(b"d4:infode".to_vec());
+    let mut news: Vec<New> = fixtures.iter().chain([&fixtures[0]]).map(trusted).collect();
+    news.insert(1, New { source: broken, ..trusted(&fixtures[0]) });
+    let added = wait(node.handle().add_all(news));
+    let told = |added: &Result<Added, Refusal>| {
+        added.as_ref().map(|added| (added.id, added.was_there)).map_err(|refusal| refusal.kind)
+    };
+    let [a, b, c] = fixtures.each_ref().map(Fixture::info_hash);
+    let expected =
+        [Ok((a, false)), Err(RefusalKind::Invalid), Ok((b, false)), Ok((c, false)), Ok((a, true))];
+    assert_eq!(added.iter().map(told).collect::<Vec<_>>(), expected);
+    // The word of who added them counts at the next start too, and the catalog alone keeps their metainfo.
+    for _ in 0..2 {
+        [a, b, c].iter().for_each(|&id| node.wait_stage(id, Stage::Seeding));
+        assert!(!node.folder.path().join(format!("state/{a}.torrent")).exists());
+        assert_eq!(download(&fixtures[1], node.address()).unwrap().bytes, 40_000);
+        node.stop();
+        node.go_on();
+    }
 }
 
 #[test]

@@ -1,11 +1,9 @@
 //! One process a torrent and folder.
 //!
-//! Owns the lock, and the small file that names its holder. Invariant: only who holds the lock writes the
-//! record.
+//! Owns the lock. Invariant: only who holds it writes the record.
 
 use piecework_hash::sha256;
 use piecework_types::{Bitfield, InfoHashes};
-use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -53,14 +51,10 @@ impl ResumeLock {
         dir: &Path,
     ) -> Result<Self, ResumeError> {
         let stem = file_stem(hashes, dir);
-        let path = state_dir.join(format!("{stem}.lock"));
-        let fault = |error| ResumeError::Io { path: path.clone(), error };
+        let fault = |error| ResumeError::Io { path: state_dir.to_owned(), error };
         let Some(range) = locks.lock(&stem).map_err(fault)? else {
-            let holder = fs::read_to_string(&path).unwrap_or_default();
-            let pid = holder.trim().parse().unwrap_or(0);
-            return Err(ResumeError::Held { pid, dir: dir.to_owned() });
+            return Err(ResumeError::Held { pid: locks.holder(&stem), dir: dir.to_owned() });
         };
-        fs::write(&path, format!("{}\n", std::process::id())).map_err(fault)?;
         let shared = Held {
             _range: range,
             dir: dir.to_owned(),
@@ -114,6 +108,27 @@ impl ResumeLock {
     /// Pieces that an earlier run flushed.
     pub(crate) fn durable(&self) -> Bitfield {
         self.lock().as_ref().map_or_else(|| Bitfield::new(0), |loaded| loaded.durable.clone())
+    }
+
+    /// Replaces the record by one that says that all of the torrent is there and durable, and every file as
+    /// it should be now, on somebody's word. Only after [`ResumeStore::load`](super::ResumeStore::load).
+    ///
+    /// # Errors
+    /// When the state folder cannot be written.
+    pub fn save_whole(&self, storage: &Storage) -> Result<(), LocalFault> {
+        let storage = &storage.shared;
+        let pieces = storage.info.grid().piece_count();
+        let stamps: Vec<_> =
+            (0..storage.info.files().len()).map(|file| storage.stamp(file)).collect();
+        self.save(&Record {
+            is_running: false,
+            have: Bitfield::full(pieces),
+            unknown: Bitfield::new(pieces),
+            durable: Bitfield::full(pieces),
+            totals: self.totals(),
+            files: &stamps,
+            parts: storage.parts().stamp(),
+        })
     }
 
     /// Replaces the record.
