@@ -81,7 +81,7 @@ pub(crate) fn pick(blocks: u32) {
         have: &have,
         speed: Speed::Fast,
         is_snubbed: false,
-        is_suspect: false,
+        is_alone: false,
         side_by_side: 8,
         suggested: &[],
         queue_time: Duration::ZERO,
