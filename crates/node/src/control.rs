@@ -76,6 +76,8 @@ pub struct PeerStatus {
     pub is_interested: bool,
     /// It unchoked us and sends nothing.
     pub is_snubbed: bool,
+    /// It took over twice what it says it has and 64 MiB more: while we seed it is served last.
+    pub is_free_rider: bool,
     /// What it has, in thousandths of all pieces; 0 while those are unknown.
     pub progress_milli: u32,
     /// Payload received from it, bytes a second.

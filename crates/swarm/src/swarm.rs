@@ -322,6 +322,7 @@ impl Swarm {
             am_interested: peer.am_interested,
             am_choking: peer.am_choking,
             is_snubbed: peer.requests.is_snubbed(),
+            is_free_rider: self.choker.is_free_rider(slot),
             asked_count: peer.requests.len(),
             down_rate_bytes: peer.down.rate(now),
             up_rate_bytes: peer.up.rate(now),

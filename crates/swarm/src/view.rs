@@ -63,6 +63,8 @@ pub struct PeerView<'a> {
     pub am_choking: bool,
     /// It let us wait too long.
     pub is_snubbed: bool,
+    /// It took over twice what it says it has and 64 MiB more: while we seed it is served last.
+    pub is_free_rider: bool,
     /// Blocks asked of it.
     pub asked_count: u32,
     /// Payload received from it, bytes a second.

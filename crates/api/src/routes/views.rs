@@ -119,6 +119,8 @@ pub(crate) struct PeerView {
     is_interested: bool,
     /// It unchoked us and sends nothing.
     is_snubbed: bool,
+    /// It took over twice what it says it has and 64 MiB more: while we seed it is served last.
+    is_free_rider: bool,
     /// What it has, in thousandths.
     progress_milli: u32,
     /// Payload received from it, bytes a second.
@@ -147,6 +149,7 @@ pub(crate) fn peer(peer: &PeerStatus) -> PeerView {
         is_choking: peer.is_choking,
         is_interested: peer.is_interested,
         is_snubbed: peer.is_snubbed,
+        is_free_rider: peer.is_free_rider,
         progress_milli: peer.progress_milli,
         down_rate: peer.down_rate,
         up_rate: peer.up_rate,

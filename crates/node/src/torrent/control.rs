@@ -137,6 +137,7 @@ impl Torrent {
             is_choking: view.is_choking,
             is_interested: view.is_interested,
             is_snubbed: view.is_snubbed,
+            is_free_rider: view.is_free_rider,
             progress_milli: (u64::from(view.have_count) * 1000 / pieces) as u32,
             down_rate: view.down_rate_bytes,
             up_rate: view.up_rate_bytes,

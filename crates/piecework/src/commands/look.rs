@@ -94,8 +94,12 @@ pub(crate) fn peers(args: &OneArgs, out: Out) -> Result<(), Failure> {
     ];
     part(args, "peers", &titles, out, |row| {
         let is = |field: &str| row.get(field) == Some(&Value::Bool(true));
-        let flags =
-            [("is_encrypted", "encrypted"), ("is_choking", "chokes"), ("is_snubbed", "snubbed")];
+        let flags = [
+            ("is_encrypted", "encrypted"),
+            ("is_choking", "chokes"),
+            ("is_snubbed", "snubbed"),
+            ("is_free_rider", "served last: took far more than it says it has"),
+        ];
         let flags: Vec<&str> = flags.iter().filter(|(field, _)| is(field)).map(|it| it.1).collect();
         vec![
             text(row, "address").to_owned(),

@@ -67,7 +67,12 @@ impl Choker {
         }
     }
 
-    /// A peer that took far more than it admits to have (Chow et al. 2008 call it a free rider).
+    /// Whether the peer is served last while we seed, because it took far more than it admits to have: it
+    /// hides its progress, or gives what it gets away under other names (Chow et al. 2008: a free rider).
+    pub fn is_free_rider(&self, slot: PeerSlot) -> bool {
+        self.peers.get(&slot).is_some_and(|peer| self.is_leech(peer))
+    }
+
     fn is_leech(&self, peer: &Peer) -> bool {
         let claimed = u64::from(peer.have).saturating_mul(self.piece_bytes);
         let plausible = claimed.saturating_mul(2).saturating_add(LEECH_SLACK_BYTES);

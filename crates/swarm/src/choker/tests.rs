@@ -239,6 +239,7 @@ fn a_peer_that_hides_its_progress_is_served_last() {
         choker.is_unchoked(PeerSlot(slot)) && !choker.is_optimistic(PeerSlot(slot))
     };
     assert!(!regular(&choker, 0), "it took more than twice what it admits to have");
+    assert!(choker.is_free_rider(PeerSlot(0)) && !choker.is_free_rider(PeerSlot(1)));
     let progress = ChokerInput::PeerProgress { slot: PeerSlot(0), have: 500, pieces: 1_000 };
     choker.handle(progress, Time::ZERO);
     for slot in [1, 2] {
