@@ -4,8 +4,8 @@
 //! Its invariants: what an account may still be served unpaid is within its window, and with what it has
 //! revealed and we have not cashed within its exposure, over all of its connections; no price holds for
 //! bytes that were sent before it was said; and nothing leaves that depends on a record which is not on the
-//! drive. It must not know sockets, pieces, or how a chain is asked. A payment problem is never more than
-//! [`Service::Free`](crate::Service::Free) and a [`Refused`].
+//! drive; the free lane depends on none. It must not know sockets, pieces, or how a chain is asked. A
+//! payment problem is never more than [`Service::Free`](crate::Service::Free) and a [`Refused`].
 
 mod account;
 mod bidding;

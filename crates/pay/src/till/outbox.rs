@@ -1,13 +1,14 @@
 //! What the till says, and what of it waits for the drive.
 
-use crate::{PeerKey, Record, TillOutput, Write, WriteId};
+use crate::{Message, PeerKey, Record, Service, TillOutput, Write, WriteId};
 use std::collections::{BTreeMap, VecDeque};
 use std::mem::discriminant;
 
 /// Outputs of one peer that wait for the drive, at most. Of more, the first of the same kind gives way.
 const WAITING_MAX: usize = 64;
 
-/// The queue of outputs. Those of one peer keep their order, and none overtakes a write that it depends on.
+/// The queue of outputs. Those of one peer keep their order, and none overtakes a write that it depends on;
+/// only the end of a grant does, which depends on none.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     ready: VecDeque<TillOutput>,
@@ -41,6 +42,18 @@ impl Outbox {
         queue.push_back((after, output));
     }
 
+    /// A peer is in the free lane, at once: that depends on no record. Grants that wait are not told any
+    /// more; behind a slow drive they would be used up for nothing.
+    pub(super) fn push_free(&mut self, peer: PeerKey) {
+        if let Some(queue) = self.waiting.get_mut(&peer) {
+            queue.retain(|(_, output)| !is_grant(output));
+            if queue.is_empty() {
+                self.waiting.remove(&peer);
+            }
+        }
+        self.push(TillOutput::Serve { peer, service: Service::Free });
+    }
+
     /// Writes a record down, and answers its number.
     pub(super) fn write(&mut self, record: Record, at_once: bool) -> WriteId {
         self.last.0 += 1;
@@ -68,6 +81,15 @@ impl Outbox {
     /// The connection is gone, and with it whom to tell.
     pub(super) fn forget(&mut self, peer: PeerKey) {
         self.waiting.remove(&peer);
+    }
+}
+
+/// Whether it gives a peer the paid lane.
+fn is_grant(output: &TillOutput) -> bool {
+    match output {
+        TillOutput::Serve { .. } => true,
+        TillOutput::Send { message: Message::Ask(ask), .. } => ask.paid,
+        _ => false,
     }
 }
 

@@ -78,10 +78,8 @@ impl Till {
     pub(super) fn serve(&mut self, peer: PeerKey) {
         let Some(trade) = self.trades.get(&peer) else { return };
         let Some(deal) = trade.deal() else { return };
-        let service = match deal.rate {
-            Some(rate) => Service::Paid { rate, limit: trade.count_at(deal.limit) },
-            None => Service::Free,
-        };
+        let Some(rate) = deal.rate else { return self.outbox.push_free(peer) };
+        let service = Service::Paid { rate, limit: trade.count_at(deal.limit) };
         self.outbox.push_after(peer, deal.sure, TillOutput::Serve { peer, service });
     }
 

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cashing;
+mod drive;
 mod opening;
 mod property;
 mod serving;

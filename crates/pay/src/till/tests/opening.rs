@@ -190,45 +190,6 @@ fn the_chain_is_asked_once_for_a_key_and_again_after_a_minute() {
 }
 
 #[test]
-fn nothing_that_depends_on_a_cheque_leaves_before_it_is_on_the_drive() {
-    let mut shop = Shop::open();
-    shop.drive = false;
-    let mut buyer = Buyer::new(10, 1);
-    buyer.come(&mut shop);
-    assert!(matches!(shop.heard()[..], [Message::Terms(_)]));
-    assert_eq!(shop.service.len(), 0);
-    let first = shop.last_write;
-    shop.tell(TillInput::Written(first));
-    assert!(matches!(shop.heard()[..], [Message::Accepted(_), Message::Ask(_)]));
-    let limit = shop.limit(buyer.peer).unwrap();
-    // Links repeat themselves: what they pay for is served at once.
-    shop.serve(buyer.peer, limit);
-    buyer.pay(&mut shop, 1);
-    assert_eq!(shop.limit(buyer.peer), Some(limit + LINK));
-    // A further cheque is waited for again.
-    let cheque = buyer.next_cheque(UNIT);
-    shop.hear(buyer.peer, Message::Cheque(cheque));
-    buyer.pay(&mut shop, 1);
-    assert_eq!(shop.limit(buyer.peer), Some(limit + LINK));
-    let second = shop.last_write;
-    shop.tell(TillInput::Written(second));
-    // Both links together were a window: it has doubled.
-    assert_eq!(shop.limit(buyer.peer), Some(limit + 2 * LINK + FIRST));
-}
-
-#[test]
-fn no_price_holds_for_what_was_sent_while_the_first_cheque_was_on_its_way_to_the_drive() {
-    let mut shop = Shop::open();
-    shop.drive = false;
-    let buyer = Buyer::new(10, 1);
-    buyer.come(&mut shop);
-    shop.serve(buyer.peer, 1 << 20);
-    let first = shop.last_write;
-    shop.tell(TillInput::Written(first));
-    assert!(shop.last_ask(buyer.peer).from > 1 << 20);
-}
-
-#[test]
 fn a_lower_cheque_is_stale_and_the_same_one_is_heard_again() {
     let mut shop = Shop::open();
     let mut buyer = Buyer::new(10, 1);

@@ -101,7 +101,11 @@ fn run(deeds: &[(usize, Deed)], limit: u128) {
                         sent.bytes()
                             + (u128::from(more) * u128::from((*permille).min(1000)) / 1000) as u64
                     }
-                    _ => sent.bytes() + permille * 20,
+                    _ => {
+                        // The swarm has left the paid lane, be it that the buyer has not heard of it.
+                        sent.set_price(sent.bytes(), Price::default());
+                        sent.bytes() + permille * 20
+                    }
                 };
                 sent.reach(to);
                 shop.serve(buyer.peer, to);

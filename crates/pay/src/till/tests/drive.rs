@@ -1,0 +1,69 @@
+//! What waits for the drive, and what does not.
+
+use super::shop::*;
+use super::*;
+use crate::*;
+
+#[test]
+fn nothing_that_depends_on_a_cheque_leaves_before_it_is_on_the_drive() {
+    let mut shop = Shop::open();
+    shop.drive = false;
+    let mut buyer = Buyer::new(10, 1);
+    buyer.come(&mut shop);
+    assert!(matches!(shop.heard()[..], [Message::Terms(_)]));
+    assert_eq!(shop.service.len(), 0);
+    let first = shop.last_write;
+    shop.tell(TillInput::Written(first));
+    assert!(matches!(shop.heard()[..], [Message::Accepted(_), Message::Ask(_)]));
+    let limit = shop.limit(buyer.peer).unwrap();
+    // Links repeat themselves: what they pay for is served at once.
+    shop.serve(buyer.peer, limit);
+    buyer.pay(&mut shop, 1);
+    assert_eq!(shop.limit(buyer.peer), Some(limit + LINK));
+    // A further cheque is waited for again.
+    let cheque = buyer.next_cheque(UNIT);
+    shop.hear(buyer.peer, Message::Cheque(cheque));
+    buyer.pay(&mut shop, 1);
+    assert_eq!(shop.limit(buyer.peer), Some(limit + LINK));
+    let second = shop.last_write;
+    shop.tell(TillInput::Written(second));
+    // Both links together were a window: it has doubled.
+    assert_eq!(shop.limit(buyer.peer), Some(limit + 2 * LINK + FIRST));
+}
+
+#[test]
+fn no_price_holds_for_what_was_sent_while_the_first_cheque_was_on_its_way_to_the_drive() {
+    let mut shop = Shop::open();
+    shop.drive = false;
+    let buyer = Buyer::new(10, 1);
+    buyer.come(&mut shop);
+    shop.serve(buyer.peer, 1 << 20);
+    let first = shop.last_write;
+    shop.tell(TillInput::Written(first));
+    assert!(shop.last_ask(buyer.peer).from > 1 << 20);
+}
+
+#[test]
+fn the_free_lane_begins_at_once_however_slow_the_drive_is() {
+    let mut shop = Shop::open();
+    let mut buyer = Buyer::new(10, 1);
+    buyer.come(&mut shop);
+    let limit = shop.limit(buyer.peer).unwrap();
+    shop.serve(buyer.peer, limit);
+    shop.drive = false;
+    let cheque = buyer.next_cheque(0);
+    shop.hear(buyer.peer, Message::Cheque(cheque));
+    // What this pays for waits for the cheque, and is not served any more when the buyer has left the lane.
+    buyer.pay(&mut shop, 1);
+    assert_eq!(shop.limit(buyer.peer), Some(limit));
+    buyer.bid(&mut shop, 1000, 2 * MIB, 2);
+    buyer.bid(&mut shop, 0, 0, 3);
+    assert_eq!(shop.service[&buyer.peer], Service::Free);
+    shop.tell(TillInput::Written(shop.last_write));
+    assert_eq!(shop.service[&buyer.peer], Service::Free);
+    let ask = shop.last_ask(buyer.peer);
+    assert_eq!((ask.paid, ask.bid, ask.from), (false, 3, limit));
+    // A grant that was never told is not told afterwards either.
+    let asks = shop.said.iter().filter(|(_, it)| matches!(it, Message::Ask(ask) if ask.paid));
+    assert_eq!(asks.count(), 1);
+}
