@@ -159,7 +159,9 @@ fn ask(shared: &Shared, feed: &Due) -> Vec<Wanted> {
         Err(error) => Answer::Failed(error.to_string()),
     };
     let mut state = shared.feeds.lock();
-    let is_first_failure = state.feeds.feeds().get(&feed.name).is_some_and(|it| it.failures == 0);
+    // Meanwhile it may have been given another address, or be gone: then this is nobody's answer.
+    let asked = state.feeds.feeds().get(&feed.name).filter(|it| it.url == feed.url);
+    let Some(is_first_failure) = asked.map(|it| it.failures == 0) else { return Vec::new() };
     if let Answer::Failed(error) = &answer
         && is_first_failure
     {

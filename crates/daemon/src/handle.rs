@@ -10,7 +10,9 @@ use piecework_catalog::{Catalog, Command, Record, Refusal, RefusalKind, Revision
 use piecework_feeds::{FeedError, Feeds};
 use piecework_metainfo::Info;
 use piecework_net::Cookie;
-use piecework_node::{Engine, PeerStatus, PieceState, Status, TrackerStatus, WebSeedStatus};
+use piecework_node::{
+    Engine, MappingStatus, PeerStatus, PieceState, Status, TrackerStatus, WebSeedStatus,
+};
 use piecework_settings::Settings;
 use piecework_types::{Bitfield, InfoHash, PieceIndex};
 use std::collections::BTreeSet;
@@ -96,6 +98,12 @@ pub struct NodeFigures {
     pub port: u16,
     /// Whether a peer has come to us by itself.
     pub is_reachable: bool,
+    /// Our addresses as others see them.
+    pub seen_at: Vec<IpAddr>,
+    /// The port at which others reach us there: the gateway's, if it maps ours.
+    pub outside_port: u16,
+    /// How the port is mapped at the gateway; `None` while none was asked.
+    pub mapping: Option<MappingStatus>,
     /// Free bytes where new torrents are saved.
     pub free_space: u64,
 }
@@ -335,6 +343,7 @@ impl Handle {
         let engine = engine.as_deref();
         let totals = engine.map(Engine::totals).unwrap_or_default();
         let dht = engine.and_then(Engine::dht_status);
+        let (seen_at, outside_port) = engine.map(Engine::seen_at).unwrap_or_default();
         let (all_down_bytes, all_up_bytes) = self.shared.all_bytes(totals);
         let catalog = self.shared.read();
         let (rules, is_alternative) = (catalog.rules(), catalog.is_alternative());
@@ -356,6 +365,9 @@ impl Handle {
                 .map(|dht| u32::try_from(dht.nodes_v4 + dht.nodes_v6).unwrap_or(u32::MAX)),
             port: engine.map_or(0, Engine::port),
             is_reachable: engine.is_some_and(Engine::was_reached),
+            seen_at,
+            outside_port,
+            mapping: engine.and_then(Engine::mapping),
             free_space: self.shared.free_space.load(Ordering::Relaxed),
         }
     }

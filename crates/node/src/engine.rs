@@ -18,6 +18,7 @@ use crate::shard::{Command, Shard, ShardHandle};
 use crate::web_seeds::WebFetcher;
 use piecework_disk::{Disk, DiskConfig, ResumeStore};
 use piecework_filter::IpFilter;
+use piecework_gateway::Status as MappingStatus;
 use piecework_mse::{Encryption, SECRET_BYTES, Torrents};
 use piecework_net::{
     AcceptRules, Acceptor, ListenError, Listeners, LocalDiscovery, LocalHandle, Reach,
@@ -367,6 +368,17 @@ impl Engine {
     /// The port peers reach us on.
     pub fn port(&self) -> u16 {
         self.shared.port
+    }
+
+    /// Our addresses as most peers, trackers and nodes see them, and the port at which we can be reached there:
+    /// that of the gateway, if it maps ours.
+    pub fn seen_at(&self) -> (Vec<IpAddr>, u16) {
+        (self.shared.external.addresses(), self.shared.external.port())
+    }
+
+    /// How the port is mapped at the gateway; `None` while none was asked.
+    pub fn mapping(&self) -> Option<MappingStatus> {
+        self.shared.network.mapping()
     }
 
     /// Whether a peer of one of our torrents has come to us by itself since the start.

@@ -45,6 +45,12 @@ impl External {
         }
     }
 
+    /// Our addresses as most of those say who told one; at most one of IPv4 and one of IPv6.
+    pub(crate) fn addresses(&self) -> Vec<IpAddr> {
+        let votes = self.votes.lock().unwrap_or_else(PoisonError::into_inner);
+        votes.elected().into_iter().flatten().collect()
+    }
+
     /// Where we can be reached, if that has changed since `seen`, which is brought up to date.
     pub(crate) fn news(&self, seen: &mut u64) -> Vec<SocketAddr> {
         let version = self.version.load(Ordering::Acquire);
@@ -66,7 +72,9 @@ mod tests {
         let external = External::new(6881);
         let (mut one, mut other) = (0, 0);
         assert!(external.news(&mut one).is_empty());
+        assert!(external.addresses().is_empty());
         external.vote(Voter::Tracker("a.example".into()), [90, 0, 0, 1].into());
+        assert_eq!(external.addresses(), [IpAddr::from([90, 0, 0, 1])]);
         let ours = SocketAddr::from(([90, 0, 0, 1], 6881));
         assert_eq!(external.news(&mut one), [ours]);
         assert!(external.news(&mut one).is_empty());

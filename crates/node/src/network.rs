@@ -30,11 +30,13 @@ pub(crate) struct Network {
     pub(crate) binding: Binding,
     is_up: AtomicBool,
     notices: Mutex<VecDeque<Notice>>,
+    mapping: Mutex<Option<MappingStatus>>,
 }
 
 impl Network {
     pub(crate) fn new(binding: Binding) -> Self {
-        Self { binding, is_up: AtomicBool::new(true), notices: Mutex::default() }
+        let is_up = AtomicBool::new(true);
+        Self { binding, is_up, notices: Mutex::default(), mapping: Mutex::default() }
     }
 
     /// Whether anything can be sent at all. What sockets are tied to is asked again by each of them; this
@@ -45,6 +47,11 @@ impl Network {
 
     pub(crate) fn notice(&self) -> Option<Notice> {
         self.notices.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// How the port is mapped at the gateway; `None` while none was asked.
+    pub(crate) fn mapping(&self) -> Option<MappingStatus> {
+        self.mapping.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn tell(&self, notice: Notice) {
@@ -77,6 +84,9 @@ impl Concerned {
                         None
                     }
                 });
+                let mut mapping = network.mapping.lock().unwrap_or_else(PoisonError::into_inner);
+                *mapping = Some(status.clone());
+                drop(mapping);
                 network.tell(Notice::Mapping(status));
             }
             WayOut::Lost { reason, may_stray } => {

@@ -2,7 +2,9 @@
 
 use piecework_access::Key;
 use piecework_daemon::{Level, News, NodeFigures};
-use piecework_node::{PeerSource, PeerStatus, TrackerState, TrackerStatus, WebSeedStatus};
+use piecework_node::{
+    MappingStatus, PeerSource, PeerStatus, TrackerState, TrackerStatus, WebSeedStatus,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -40,11 +42,21 @@ pub(crate) struct NodeView {
     port: u16,
     /// A peer has come to us by itself.
     is_reachable: bool,
+    /// Our addresses as most peers, trackers and nodes see them; at most one of IPv4 and one of IPv6.
+    seen_at: Vec<String>,
+    /// The port at which we are reached there: that of the gateway, if it maps ours.
+    outside_port: u16,
+    /// How the port is mapped at the gateway: none was asked, there is none, it is being asked, it maps
+    /// ours, or it does not.
+    #[schema(pattern = "^(off|absent|asking|mapped|failed)$")]
+    mapping: &'static str,
+    /// The same in words, with the reason.
+    mapping_text: String,
     /// Free bytes where new torrents are saved.
     free_space: u64,
 }
 
-pub(crate) const fn node(node: &NodeFigures) -> NodeView {
+pub(crate) fn node(node: &NodeFigures) -> NodeView {
     NodeView {
         version: env!("CARGO_PKG_VERSION"),
         started_at: node.started_at,
@@ -61,6 +73,13 @@ pub(crate) const fn node(node: &NodeFigures) -> NodeView {
         dht_nodes: node.dht_nodes,
         port: node.port,
         is_reachable: node.is_reachable,
+        seen_at: node.seen_at.iter().map(ToString::to_string).collect(),
+        outside_port: node.outside_port,
+        mapping: node.mapping.as_ref().map_or("off", MappingStatus::word),
+        mapping_text: match &node.mapping {
+            Some(status) => status.to_string(),
+            None => "off: no gateway was asked".to_owned(),
+        },
         free_space: node.free_space,
     }
 }
