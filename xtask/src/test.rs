@@ -89,7 +89,7 @@ fn tests(project: &Project) -> Result<String, String> {
     let command = if nextest {
         let scope = ["nextest", "run", "--locked", "--workspace", "--cargo-profile", "ci"];
         let mut command = project.cargo(scope);
-        command.args(["--no-fail-fast", "--status-level", "slow", "--final-status-level", "fail"]);
+        command.args(["--no-fail-fast", "--status-level", "slow", "--final-status-level", "flaky"]);
         command
     } else {
         let scope = ["test", "--locked", "--workspace", "--tests", "--profile", "ci"];
