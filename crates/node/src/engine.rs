@@ -370,8 +370,8 @@ impl Engine {
         self.shared.port
     }
 
-    /// Our addresses as most peers, trackers and nodes see them, and the port at which we can be reached there:
-    /// that of the gateway, if it maps ours.
+    /// Our addresses as most peers, trackers and nodes see them, and the port at which we can be reached
+    /// there: that of the gateway, if it maps ours.
     pub fn seen_at(&self) -> (Vec<IpAddr>, u16) {
         (self.shared.external.addresses(), self.shared.external.port())
     }
