@@ -163,6 +163,9 @@ pub enum PayFault {
     /// A public key with which everybody comes to the same secret (RFC 7748, section 6.1).
     #[error("the ephemeral key agrees on nothing but zeros")]
     ZeroSecret,
+    /// Our own public key, said back.
+    #[error("the ephemeral key is our own")]
+    OwnKey,
     /// A sealed message that was changed, replayed or reordered, or that another has sealed.
     #[error("sealed message {number} does not open")]
     Unopened {

@@ -75,8 +75,11 @@ impl Seal {
     /// Agrees with the other side.
     ///
     /// # Errors
-    /// When its key is one with which any secret gives zeros.
+    /// When its key is one with which any secret gives zeros, or our own.
     pub(crate) fn new(ephemeral: &Ephemeral, sides: &Sides) -> Result<Self, PayFault> {
+        if sides.other == ephemeral.public {
+            return Err(PayFault::OwnKey);
+        }
         let [initiator, responder] = sides.order(ephemeral.public);
         let salt = [&sides.info_hash[..], &initiator, &responder].concat();
         let other = UnparsedPublicKey::new(&X25519, sides.other);

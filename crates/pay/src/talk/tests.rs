@@ -225,3 +225,11 @@ fn no_secret_is_shown() {
     let shown = format!("{shown}{:?}", Talk::new(start, NOW));
     assert!(!shown.contains("5a5a") && !shown.contains("90, 90"), "{shown}");
 }
+
+#[test]
+fn who_says_our_own_hello_back_is_not_met() {
+    let [mut buyer, _] = strangers();
+    let hello = buyer.hello();
+    assert_eq!(buyer.receive(&hello, NOW), Err(PayFault::OwnKey));
+    assert!(buyer.send(&Message::Terms(terms())).is_none(), "nothing is sealed for a mirror");
+}
