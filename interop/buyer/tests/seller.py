@@ -178,6 +178,9 @@ class Serving:
         self.say("ok", ch=channel, w=self.seller.terms["w"], pd=0, lc=last)
 
     def on_chq(self, c, s):
+        if self.opening is None:
+            # What is behind a refused opening was answered with it.
+            return
         made = cheque.Cheque.unpack(c)
         good = cheque.signer(made.digest(DOMAIN), s) == self.opening == made.payer
         good = good and made.payee == self.seller.terms["pe"] and made.epoch == EPOCH
@@ -270,10 +273,6 @@ class Serving:
             self.wire.send_extension(message.encode("sealed", x=os.urandom(60)))
         elif fault == "retroactive":
             self.say("ask", a=ASK + 500, q=1, ln=1, rt=0, fb=0)
-        elif fault == "inflated":
-            self.say("stat", b=2 * self.bill.count + 10 * LINK_BYTES, d=1)
-        elif fault == "near":
-            self.say("stat", b=self.bill.count + LINK_BYTES, d=1)
         elif fault == "corrupt":
             return bytes(len(block))
         return block

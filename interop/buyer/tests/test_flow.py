@@ -131,7 +131,7 @@ class Flow(unittest.TestCase):
             shop = self.sells()
             report = self.buys(shop, "--bad-signature", kind)
             self.check_whole(report)
-            self.assertIn(report["refusals"], ([4], [4, 4]))
+            self.assertEqual(report["refusals"], [4])
             self.assertGreater(report["links"], 10)
             os.unlink(self.path("state"))
 
@@ -176,19 +176,14 @@ class Flow(unittest.TestCase):
         self.assertEqual(shop.owed, 0)
 
     def test_what_a_seller_may_not_say_is_answered_and_paid_up_to_there(self):
-        for fault, code in (("retroactive", 12), ("inflated", 12), ("dear", 2)):
+        for fault, code in (("retroactive", 12), ("dear", 2)):
             shop = self.sells(fault)
             report = self.buys(shop)
             self.check_whole(report)
-            self.assertIn(("err", {"c": code}), shop.heard, fault)
+            said = [keys["c"] for name, keys in shop.heard if name == "err"]
+            self.assertEqual(said, [code], fault)
             self.assertLess(int(report["amount"]), self.full_price(len(self.data)))
             os.unlink(self.path("state"))
-
-    def test_a_count_that_is_near_is_paid(self):
-        shop = self.sells("near")
-        report = self.buys(shop)
-        self.check_whole(report)
-        self.assertNotIn("err", self.names(shop.heard))
 
     def test_a_corrupt_piece_is_never_paid(self):
         shop = self.sells("corrupt")
