@@ -78,7 +78,12 @@ def hexed(text, size):
 
 
 def load(path):
-    """An account's file: `key`, `networks`, and where the key is a session's a `delegation`."""
+    """An account's file. All numbers may be text, all bytes are hex.
+
+    `key` is the private key that signs. `networks` are objects of `chain`, `vault`, `token`,
+    `genesis` (8 bytes) and `epoch`. Where the key is a session's, `delegation` has `owner`,
+    `maxAmount`, `bondAtRisk`, `validUntil` and `signature`.
+    """
     with open(path, encoding="utf-8") as file:
         told = json.load(file)
     networks = tuple(

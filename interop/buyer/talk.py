@@ -24,8 +24,7 @@ DRAIN_PATIENCE = 5
 STALE_PATIENCE = 5
 # No block for so long after a stat: the seller's window is full.
 STALL_PATIENCE = 1
-NOT_ENDING = {2, 3, 7, 10}
-NO_NETWORK, ASK_OVER_BID, STALE, WORTHLESS, TOO_MANY, APART = 1, 2, 3, 4, 10, 12
+NO_NETWORK, ASK_OVER_BID, STALE, WORTHLESS, UNPAID, TOO_MANY, APART = 1, 2, 3, 4, 7, 10, 12
 NOTHING_WANTED, BUDGET_USED, BROKEN_WORD = 0, 1, 3
 
 GREETED, MET, OPEN, PAID, DRAINING, ENDED, OFF = (
@@ -98,7 +97,7 @@ class Talk:
             self.leave(APART, BROKEN_WORD)
 
     def tick(self, now, awaited):
-        """Pays, and lets waits end. `awaited` are the bytes that were asked for and have not come."""
+        """Pays, and lets waits end. `awaited` are bytes that were asked for and have not come."""
         if self.state not in TRADING:
             return
         if self.stale_at is not None and now - self.stale_at >= STALE_PATIENCE:
@@ -237,11 +236,13 @@ class Talk:
             self.stale_at = now
         elif code == TOO_MANY and self.state in TRADING and self.window:
             self.quiet_until = now + 1
-        elif code not in NOT_ENDING or code == TOO_MANY:
-            if self.state in TRADING:
-                self.leave(None, NOTHING_WANTED)
-            elif self.state != OFF:
-                self.state = ENDED
+        elif code in (NO_NETWORK, ASK_OVER_BID, STALE, UNPAID):
+            # The first two are said to sellers, and what is unpaid is paid by the next tick.
+            return
+        elif self.state in TRADING:
+            self.leave(None, NOTHING_WANTED)
+        else:
+            self.state = ENDED
 
     # Trading.
 

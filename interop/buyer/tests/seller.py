@@ -43,13 +43,19 @@ def make_torrent(folder, pieces, piece_bytes=PIECE_BYTES):
 
 
 class Seller(threading.Thread):
-    """Serves one connection after the other. `fault` is what it does wrong."""
+    """Serves one connection after the other. `fault` is what it does wrong.
 
-    def __init__(self, torrent, data, fault=None, window=4 * LINK_BYTES, links=1024):
+    Its window may be smaller than the one that it has `promised`.
+    """
+
+    def __init__(self, torrent, data, fault=None, window=4 * LINK_BYTES, links=1024,
+                 promised=None):
         super().__init__(daemon=True)
         self.torrent, self.data, self.fault = torrent, data, fault
+        self.window = window
         self.terms = {"n": [(CHAIN, VAULT, TOKEN, GENESIS)], "ask": ASK, "g": LINK_BYTES,
-                      "w": window, "wm": 1 << 25, "l": links, "pe": cheque.address(KEY), "fr": 250}
+                      "w": promised or window, "wm": 1 << 25, "l": links,
+                      "pe": cheque.address(KEY), "fr": 250}
         # By channel: (cheque, signature, i, w).
         self.ledger = {}
         self.roots = set()
@@ -237,7 +243,7 @@ class Serving:
         if not self.paid_lane:
             return False
         due = self.bill.due(self.bill.count) - self.paid()
-        if due * bill.MIB < self.seller.terms["w"] * ASK:
+        if due * bill.MIB < self.seller.window * ASK:
             self.full_at = None
             return False
         now = time.monotonic()

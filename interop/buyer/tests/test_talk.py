@@ -1,4 +1,5 @@
 """The conversation alone, with a clock that the tests move and a seller's words put in by hand."""
+import json
 import os
 import sys
 import tempfile
@@ -207,6 +208,30 @@ class Talking(unittest.TestCase):
         self.pass_time(2)
         self.say("stat", b=5, d=0)
         self.assertEqual(self.talk.stat[0], 5)
+
+    def test_a_session_key_opens_with_the_delegation_and_signs(self):
+        owner = cheque.address(seller.KEY)
+        session = cheque.address(seller.PAYER_KEY)
+        told = {
+            "key": seller.PAYER_KEY.hex(),
+            "networks": [{"chain": "77", "vault": "0x" + seller.VAULT.hex(),
+                          "token": seller.TOKEN.hex(), "genesis": seller.GENESIS.hex(),
+                          "epoch": str(seller.EPOCH)}],
+            "delegation": {"owner": owner.hex(), "maxAmount": str(10**18), "bondAtRisk": "5",
+                           "validUntil": 1_795_604_800, "signature": bytes(65).hex()},
+        }
+        path = os.path.join(self.folder.name, "account")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(told, file)
+        self.account = account.load(path)
+        self.greet()
+        self.say("terms", **TERMS)
+        (_, opened), (_, chq), _ = self.heard()
+        self.assertEqual((opened["py"], opened["sk"], opened["mx"], opened["br"], opened["un"]),
+                         (owner, session, 10**18, 5, 1_795_604_800))
+        made = cheque.Cheque.unpack(chq["c"])
+        self.assertEqual(made.payer, owner)
+        self.assertEqual(cheque.signer(made.digest(seller.DOMAIN), chq["s"]), session)
 
     def test_only_a_known_network_and_a_fair_price_are_opened(self):
         strange = {"n": [(seller.CHAIN, seller.VAULT, seller.TOKEN, bytes(8))]}
