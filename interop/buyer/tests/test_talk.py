@@ -36,8 +36,8 @@ class Talking(unittest.TestCase):
         self.now = 1000.0
         self.greet()
 
-    def greet(self):
-        limits = account.Limits(5000, 10**9, 10**6)
+    def greet(self, budget=10**9):
+        limits = account.Limits(5000, budget, 10**6)
         place = (INFO_HASH, 65_536, True)
         self.talk = talk.Talk(self.account, limits, self.memory, place, self.now)
         _, hello = message.decode(self.talk.out.popleft())
@@ -187,6 +187,17 @@ class Talking(unittest.TestCase):
             self.assertEqual(self.talk.amount, 4001)
             self.memory.records.clear()
             self.greet()
+
+    def test_no_more_than_the_budget_is_promised(self):
+        self.greet(budget=1100)
+        self.trade()
+        self.fetch(MIB)
+        self.pass_time(0.1)
+        (_, link), (_, bid) = self.heard()
+        self.assertEqual((link["i"], bid["p"]), (4, 0))
+        self.pass_time(5)
+        (_, chq), (_, close) = self.heard()
+        self.assertEqual((cheque.Cheque.unpack(chq["c"]).cumulative, close["c"]), (1100, 1))
 
     def test_a_third_malformed_message_ends_the_talk(self):
         self.trade()
