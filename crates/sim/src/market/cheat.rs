@@ -151,7 +151,14 @@ impl Cheater {
         let is_more = matches!(&message, Message::Cheque(it) if it.cheque.cumulative > 0);
         match (self.cheat, &message) {
             (Cheat::NeverPays, Message::Link { .. }) => vec![],
-            (Cheat::NeverPays | Cheat::HalfPays, Message::Cheque(_)) if is_more => vec![],
+            (
+                Cheat::NeverPays
+                | Cheat::HalfPays
+                | Cheat::WrongLink
+                | Cheat::SkippedLink
+                | Cheat::LinkBeyondEnd,
+                Message::Cheque(_),
+            ) if is_more => vec![],
             (Cheat::HalfPays, Message::Link { number, link }) => {
                 let half = number.div_ceil(2);
                 let link = piecework_pay::fold_links(*link, number - half);

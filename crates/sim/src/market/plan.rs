@@ -9,13 +9,13 @@ use std::time::Duration;
 pub enum Cheat {
     /// A buyer that says no link and no further cheque.
     NeverPays,
-    /// A buyer that reveals half of the links that it owes.
+    /// A buyer that reveals half of the links that it owes, and says no further cheque.
     HalfPays,
-    /// A buyer whose links lead nowhere.
+    /// A buyer whose links lead nowhere, and that says no further cheque.
     WrongLink,
-    /// A buyer that says each link under the next one's number.
+    /// The same with each link under the next one's number.
     SkippedLink,
-    /// A buyer that says links behind the end of its chain.
+    /// The same with links behind the end of the chain.
     LinkBeyondEnd,
     /// A buyer that says the first opening it made on every later connection.
     ReplaysOpen,

@@ -2,21 +2,24 @@
 //!
 //! Invariant: a plan and a seed give one trace.
 
+mod checks;
+mod flow;
+
 use super::chain::Chain;
 use super::drive::Writer;
 use super::plan::{Cheat, LineSpec, MarketAction, MarketPlan, Role};
 use super::seat::{Seat, account_address, chain_wall};
-use super::{FLOOR, FREE_PERMILLE, MarketLine, MarketReport, TORRENT, checkers, network};
+use super::{FLOOR, MarketLine, MarketReport, TORRENT, network};
 use crate::checkers::Violation;
 use crate::origin::mix;
 use crate::plant::Plant;
 use crate::report::Report;
 use piecework_pay::{
-    Connection, Counts, FactsKey, Lane, PaymentsInput, PaymentsOutput, PeerKey, PurseInput,
-    PurseOutput, Record, Sale, Service, TillInput, TillOutput, Wish,
+    Connection, FactsKey, Lane, PaymentsInput, PaymentsOutput, PeerKey, PurseInput, PurseOutput,
+    Sale, Service, TillInput, TillOutput, Wish,
 };
-use piecework_types::{BLOCK_BYTES, Rng, Time};
-use std::collections::{BTreeMap, VecDeque};
+use piecework_types::{Rng, Time};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 const STEP: Duration = Duration::from_millis(10);
@@ -363,223 +366,6 @@ impl MarketWorld {
             // Of no concern to the lines; messages of the machines pass as payloads.
             PaymentsOutput::Purse(_) | PaymentsOutput::Till(TillOutput::Send { .. }) => {}
         }
-    }
-
-    fn deliver(&mut self, number: usize) {
-        while let Some((_, parcel)) =
-            self.lines[number].parcels.pop_front_if(|(at, _)| *at <= self.now)
-        {
-            self.frames += 1;
-            let line = &self.lines[number];
-            let (peer, LineSpec { seller, buyer, .. }) = (line.key(number), line.spec);
-            let length = match parcel {
-                Parcel::ToSeller(bytes) => {
-                    let length = bytes.len() as u64;
-                    self.tell(seller, PaymentsInput::Payload { peer, bytes });
-                    length
-                }
-                Parcel::ToBuyer(bytes) => {
-                    let length = bytes.len() as u64;
-                    self.tell(buyer, PaymentsInput::Payload { peer, bytes });
-                    length
-                }
-                Parcel::Bytes(bytes) => {
-                    self.came(number, bytes);
-                    bytes
-                }
-            };
-            self.trace = mix(self.trace ^ self.now.as_micros() ^ (length << 40));
-        }
-    }
-
-    /// Data has come: what of it makes whole pieces is verified.
-    fn came(&mut self, number: usize, bytes: u64) {
-        let is_corrupt = {
-            let seller = self.lines[number].spec.seller;
-            self.seats[seller].spec.cheat == Some(Cheat::Corrupts)
-        };
-        let piece = u64::from(self.plan.piece_bytes);
-        let line = &mut self.lines[number];
-        let (peer, buyer) = (line.key(number), line.spec.buyer);
-        line.came += bytes;
-        let whole = line.came / piece * piece;
-        if !is_corrupt {
-            line.report.verified += whole - line.verified;
-            line.verified = whole;
-        }
-        let verified =
-            if self.plan.plant == Some(Plant::PaysUnverified) { line.came } else { line.verified };
-        let told = is_corrupt && whole > 0 && !std::mem::replace(&mut line.is_corrupt_told, true);
-        let came = Counts { bytes: line.came, verified, back: 0 };
-        let served = Counts::default();
-        self.tell(buyer, PaymentsInput::Counted { peer, served, came });
-        if told && self.plan.plant != Some(Plant::PaysUnverified) {
-            self.tell(buyer, PaymentsInput::Corrupt { peer });
-        }
-    }
-
-    /// Every seller serves as it was told.
-    fn serve(&mut self) {
-        let mut free = vec![0_u64; self.seats.len()];
-        for line in self.lines.iter().filter(|line| line.is_up) {
-            free[line.spec.seller] += u64::from(line.service == Service::Free);
-        }
-        let is_late =
-            self.now + STOPS < self.plan.ends && self.now + STOPS + LATE >= self.plan.ends;
-        for number in 0..self.lines.len() {
-            let line = &mut self.lines[number];
-            let Role::Sells { uplink } = self.seats[line.spec.seller].spec.role else { continue };
-            let share = uplink * u64::from(FREE_PERMILLE) / 1000 / free[line.spec.seller].max(1);
-            let goes_on = self.plan.has_free_lane && !self.has_stopped;
-            let (rate, limit) = match line.service {
-                Service::Free => (if goes_on { share } else { 0 }, u64::MAX),
-                Service::Paid { rate, limit } => (rate, limit),
-            };
-            if !line.is_up || rate == 0 {
-                continue;
-            }
-            let block = u64::from(BLOCK_BYTES);
-            line.credit += u128::from(rate) * STEP.as_micros();
-            // Who waits at its limit saves nothing for later, but for a block.
-            let room = limit.saturating_sub(line.sent) / block * block;
-            let ready = (line.credit / 1_000_000) as u64 / block * block;
-            let bytes = ready.min(room);
-            line.credit -= u128::from(ready) * 1_000_000;
-            let is_paid = line.service != Service::Free;
-            if is_late {
-                line.report.late_allocated +=
-                    if is_paid { rate * STEP.as_micros() as u64 / 1_000_000 } else { 0 };
-                line.report.late_bytes += if is_paid { bytes } else { 0 };
-                line.report.late_free += if is_paid { 0 } else { bytes };
-            }
-            if bytes == 0 {
-                continue;
-            }
-            line.sent += bytes;
-            line.report.sent += bytes;
-            line.report.paid_sent += if is_paid { bytes } else { 0 };
-            line.parcels.push_back((self.now + line.spec.latency, Parcel::Bytes(bytes)));
-            let counts = Counts { bytes: line.sent, verified: 0, back: 0 };
-            let (peer, seller) = (line.key(number), line.spec.seller);
-            let came = Counts::default();
-            self.tell(seller, PaymentsInput::Counted { peer, served: counts, came });
-        }
-    }
-
-    fn check(&mut self) {
-        let now = self.now;
-        let mut found = Vec::new();
-        found.extend(checkers::violation("tokens are conserved", 0, now, self.chain.check()));
-        for (number, seat) in self.seats.iter().enumerate().filter(|(_, seat)| seat.is_honest()) {
-            let result = checkers::buyer(&self.plan, number, &self.seats, &self.lines);
-            found.extend(checkers::violation(
-                "a buyer pays for what it verified",
-                number,
-                now,
-                result,
-            ));
-            if matches!(seat.spec.role, Role::Sells { .. }) {
-                let result = self.check_uncashed(seat);
-                found.extend(checkers::violation(
-                    "what is uncashed is within its bound",
-                    number,
-                    now,
-                    result,
-                ));
-                let result = self.check_capacity(number);
-                found.extend(checkers::violation(
-                    "paid lanes leave the free class its floor",
-                    number,
-                    now,
-                    result,
-                ));
-            }
-        }
-        self.violations.extend(found);
-    }
-
-    /// What is revealed and not cashed is within what the account may owe.
-    fn check_uncashed(&self, seat: &Seat) -> Result<(), String> {
-        let held = checkers::held(seat);
-        for account in 0..self.plan.funds.len() as u8 {
-            let payer = account_address(account);
-            let of_payer = held.iter().filter(|((who, _), _)| *who == payer);
-            let paid = |channel| self.chain.paid(payer, seat.payee(), channel);
-            let uncashed: u128 =
-                of_payer.map(|((_, channel), value)| value.saturating_sub(paid(*channel))).sum();
-            if uncashed > self.report.exposure {
-                return Err(format!("{uncashed} waits, {} is the most", self.report.exposure));
-            }
-        }
-        Ok(())
-    }
-
-    /// The paid lanes leave the free class its floor.
-    fn check_capacity(&self, number: usize) -> Result<(), String> {
-        let Role::Sells { uplink } = self.seats[number].spec.role else { return Ok(()) };
-        let lines = self.lines.iter().filter(|line| line.spec.seller == number && line.is_up);
-        let rates = lines.map(|line| match line.service {
-            Service::Paid { rate, .. } => rate,
-            Service::Free => 0,
-        });
-        let (given, most) = (rates.sum::<u64>(), uplink - uplink * u64::from(FREE_PERMILLE) / 1000);
-        if given > most { Err(format!("{given} of {most} bytes a second")) } else { Ok(()) }
-    }
-
-    /// The end: everything that honest sellers hold is cashed, and the books are compared.
-    fn settle(&mut self) {
-        let mut sales = BTreeMap::new();
-        for seat in self.seats.iter().filter(|seat| matches!(seat.spec.role, Role::Sells { .. })) {
-            for record in seat.drive.records() {
-                match record {
-                    Record::Sale(sale) => {
-                        let cheque = &sale.last.signed.cheque;
-                        let place = (cheque.payee, cheque.payer, cheque.channel);
-                        sales.insert(place, sale.clone());
-                    }
-                    Record::Standing(_) => self.report.defaults += 1,
-                    Record::Purchase(_) | Record::Entry(_) => {}
-                }
-            }
-        }
-        for sale in sales.values() {
-            self.chain.cash(sale);
-        }
-        for line in &mut self.lines {
-            let (seller, buyer) = (&self.seats[line.spec.seller], &self.seats[line.spec.buyer]);
-            let Some(payer) = buyer.payer() else { continue };
-            let held = checkers::held(seller);
-            line.report.held = checkers::of_payer(&held, payer);
-            let channels = held.keys().filter(|(who, _)| *who == payer);
-            let paid = |(_, channel): &(_, u64)| self.chain.paid(payer, seller.payee(), *channel);
-            line.report.paid = channels.map(paid).sum();
-        }
-        self.report.burned = self.chain.burned;
-        self.report.lines = self.lines.iter().map(|line| line.report).collect();
-        if !self.violations.is_empty() {
-            return;
-        }
-        self.check();
-        let now = self.now;
-        for number in 0..self.seats.len() {
-            let seat = &self.seats[number];
-            if seat.is_honest() && seat.drive.is_at_rest() {
-                let result = checkers::ledger(seat);
-                self.violations.extend(checkers::violation(
-                    "a ledger is what channels are worth",
-                    number,
-                    now,
-                    result,
-                ));
-            }
-        }
-        let result = checkers::losses(&self.plan, &self.seats, &self.lines, &self.report);
-        self.violations.extend(checkers::violation(
-            "losses are within their bounds",
-            0,
-            now,
-            result,
-        ));
     }
 }
 

@@ -35,21 +35,21 @@ pub(crate) const WRONG_LINK: Scenario = scenario(
     "wrong_link",
     "links that lead nowhere pay for nothing",
     |rng| by_buyer(Cheat::WrongLink, rng),
-    folded,
+    worthless,
 );
 
 pub(crate) const SKIPPED_LINK: Scenario = scenario(
     "skipped_link",
     "links under other numbers pay for nothing",
     |rng| by_buyer(Cheat::SkippedLink, rng),
-    folded,
+    worthless,
 );
 
 pub(crate) const LINK_BEYOND_END: Scenario = scenario(
     "link_beyond_end",
     "links behind the end of a chain pay for nothing",
     |rng| by_buyer(Cheat::LinkBeyondEnd, rng),
-    folded,
+    worthless,
 );
 
 pub(crate) const REPLAYED_OPEN: Scenario = scenario(
@@ -111,11 +111,11 @@ fn half_paid(report: &Report) -> Result<(), String> {
     if is_good { Ok(()) } else { Err(format!("{market:?}")) }
 }
 
-/// It is not listened to after three; what it has folded may be paid.
-fn folded(report: &Report) -> Result<(), String> {
+/// What was said is worth nothing: it has what one window holds.
+fn worthless(report: &Report) -> Result<(), String> {
     let market = come(report)?;
     let line = &market.lines[0];
-    let is_good = line.loss() <= FIRST_WINDOW && line.paid_sent > 0;
+    let is_good = line.loss() <= FIRST_WINDOW && line.held == 0 && line.paid_sent > 0;
     if is_good { Ok(()) } else { Err(format!("{market:?}")) }
 }
 
