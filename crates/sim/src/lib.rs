@@ -11,7 +11,8 @@
 //! disks (tags instead of bytes, with faults) and the wire's encoding (messages pass as values).
 //!
 //! Networks of DHT nodes (`piecework_dht`) are played likewise, with the bytes of every packet, by a world
-//! and checkers of their own ([`DhtPlan`]).
+//! and checkers of their own ([`DhtPlan`]). So are markets of paid lanes (`piecework_pay`), with sealed
+//! messages, drives and a vault ([`MarketPlan`]).
 //!
 //! Nothing may depend on this crate.
 
@@ -20,6 +21,7 @@ mod client;
 mod dht;
 mod disk;
 mod facts;
+mod market;
 mod network;
 mod origin;
 mod outside;
@@ -37,6 +39,9 @@ mod world;
 pub use checkers::{Onlooker, ReserveSpec, UploadLimit, Violation};
 pub use dht::{DhtAction, DhtNode, DhtPlan, DhtReport, Hostility, LookupRecord, NodeKind};
 pub use disk::DiskFaults;
+pub use market::{
+    Cheat, Fund, LineSpec, MarketAction, MarketLine, MarketPlan, MarketReport, Role, SeatSpec,
+};
 pub use network::{Frame, Link, TICK};
 pub use origin::{Origin, Tag};
 pub use plan::{Action, Behaviour, Goal, NodeSpec, Plan, Start, WebSeedKind, WebSeedSpec};

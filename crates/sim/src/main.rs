@@ -1,6 +1,9 @@
 //! Plays scenarios and prints what happened: `piecework-sim --seeds 100 --scenario swarm`.
 
-use piecework_sim::{ALL, Build, DhtReport, Plant, Report, Scenario, Scene, Seen, by_name, find};
+use piecework_sim::{
+    ALL, Build, DhtReport, MarketLine, MarketReport, Plant, Report, Scenario, Scene, Seen, by_name,
+    find,
+};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -17,7 +20,7 @@ const USAGE: &str = "usage: piecework-sim [--seeds N] [--seed X] [--scenario NAM
        [--planted] [--list]
 
   --seeds N        play so many seeds of the swarm (default 10), and a twentieth of the others,
-                   a hundredth of those of the DHT
+                   a hundredth of those of the DHT and the markets
   --seed X         first seed, decimal or 0x...; alone it plays just that one
   --scenario NAME  only this scenario
   --log NODE       print everything that crosses the border of this node's machine
@@ -30,6 +33,9 @@ const OTHERS_SHARE: u64 = 20;
 
 /// Networks of DHT nodes take seconds each and show little that another seed would not.
 const DHT_SHARE: u64 = 100;
+
+/// So do markets.
+const MARKET_SHARE: u64 = 100;
 
 /// Seeds tried at most for each planted bug.
 const PLANTED_SEEDS: u64 = 50;
@@ -105,6 +111,7 @@ fn play(options: &Options) -> bool {
             _ if index == 0 => count,
             Build::Swarm(_) => count.div_ceil(OTHERS_SHARE),
             Build::Dht(_) => count.div_ceil(DHT_SHARE),
+            Build::Market(_) => count.div_ceil(MARKET_SHARE),
         };
         let (mut spent, mut slowest, mut last) = (Duration::ZERO, Duration::ZERO, None);
         for seed in first..first.saturating_add(count) {
@@ -155,6 +162,24 @@ fn summary(scenario: &Scenario, count: u64, spent: Duration, slowest: Duration, 
     if let Some(dht) = &last.dht {
         lookups(dht);
     }
+    if let Some(market) = &last.market {
+        losses(market);
+    }
+}
+
+/// What a market has cost who was cheated, at 1 a byte.
+fn losses(market: &MarketReport) {
+    say!(
+        "{:18}{} connections; lost by one seller at most {} of {}, by all {} while {} of bonds burned: \
+         the buyers' gain is {}",
+        "",
+        market.lines.len(),
+        market.loss_most(),
+        market.exposure,
+        market.lines.iter().map(MarketLine::loss).sum::<u128>(),
+        market.burned,
+        market.gain(),
+    );
 }
 
 /// What the lookups of a network of DHT nodes took.

@@ -54,11 +54,17 @@ pub enum Plant {
     AnswersFloods,
     /// A DHT node talks to whom unasked answers name.
     BelievesStrangers,
+    /// The vault pays every claim twice.
+    VaultPaysTwice,
+    /// A buyer pays for what it has not verified.
+    PaysUnverified,
+    /// A drive says that everything is written, and writes nothing of the ledger.
+    LosesEntries,
 }
 
 impl Plant {
     /// Every bug.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::DuplicateRequest,
         Self::SkippedTurn,
         Self::AbsentCancel,
@@ -79,6 +85,9 @@ impl Plant {
         Self::AcceptsReplays,
         Self::AnswersFloods,
         Self::BelievesStrangers,
+        Self::VaultPaysTwice,
+        Self::PaysUnverified,
+        Self::LosesEntries,
     ];
 }
 
@@ -105,6 +114,9 @@ impl fmt::Display for Plant {
             Self::AcceptsReplays => "accepts replayed tokens",
             Self::AnswersFloods => "answers floods",
             Self::BelievesStrangers => "believes strangers",
+            Self::VaultPaysTwice => "pays a claim twice",
+            Self::PaysUnverified => "pays for unverified data",
+            Self::LosesEntries => "loses lines of the ledger",
         })
     }
 }

@@ -49,5 +49,7 @@ const fn stage(plant: Plant) -> &'static Scenario {
         | Plant::AcceptsReplays
         | Plant::AnswersFloods
         | Plant::BelievesStrangers => &scenarios::DHT_HOSTILE,
+        Plant::VaultPaysTwice | Plant::LosesEntries => &scenarios::PAID_LANES,
+        Plant::PaysUnverified => &scenarios::CORRUPTS,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::checkers::Violation;
 use crate::dht::DhtReport;
+use crate::market::MarketReport;
 use crate::seen::NodeId;
 use piecework_types::Time;
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub struct Report {
     pub uploaded: Vec<u64>,
     /// What a network of DHT nodes came to.
     pub dht: Option<DhtReport>,
+    /// What a market came to.
+    pub market: Option<MarketReport>,
     /// Payload bytes that each web seed of each node sent it.
     pub web_bytes: Vec<Vec<u64>>,
     /// Web seeds that each node gave up, and why.

@@ -2,6 +2,7 @@
 
 use crate::checkers::{Onlooker, Violation};
 use crate::dht::{DhtPlan, DhtWorld};
+use crate::market::{MarketPlan, MarketWorld};
 use crate::origin::mix;
 use crate::plan::Plan;
 use crate::plant::Plant;
@@ -17,6 +18,8 @@ pub enum Build {
     Swarm(fn(&mut Rng) -> Plan),
     /// A network of DHT nodes.
     Dht(fn(&mut Rng) -> DhtPlan),
+    /// A market of paid lanes.
+    Market(fn(&mut Rng) -> MarketPlan),
 }
 
 /// A plan for every seed, and what is expected beyond the checkers' properties.
@@ -40,7 +43,8 @@ impl Scenario {
         self.judged(self.play(seed, None, None))
     }
 
-    /// Plays the run of this seed while somebody looks on. Of a DHT there is nothing to see.
+    /// Plays the run of this seed while somebody looks on. Of a DHT and a market there is
+    /// nothing to see.
     pub fn run_watched(&self, seed: u64, onlooker: Onlooker) -> Report {
         self.judged(self.play(seed, None, Some(onlooker)))
     }
@@ -68,6 +72,10 @@ impl Scenario {
                 let mut plan = build(rng);
                 plan.plant = plant.map(|plant| (self.planted.0, plant));
                 DhtWorld::new(plan, seed).run()
+            }
+            Build::Market(build) => {
+                let plan = MarketPlan { plant, ..build(rng) };
+                MarketWorld::new(plan, seed).run()
             }
         }
     }

@@ -16,6 +16,10 @@ mod exchange_storm;
 mod flash_crowd;
 mod full_disk;
 mod magnet;
+mod market;
+mod market_accounts;
+mod market_cheats;
+mod market_crashes;
 mod optimistic_turns;
 mod reserves;
 mod seed_leaves;
@@ -30,13 +34,15 @@ mod web_seed;
 pub(crate) use dht_hostile::DHT_HOSTILE;
 pub(crate) use end_game::END_GAME;
 pub(crate) use exchange_storm::EXCHANGE_STORM;
+pub(crate) use market::PAID_LANES;
+pub(crate) use market_cheats::CORRUPTS;
 pub(crate) use optimistic_turns::OPTIMISTIC_TURNS;
 pub(crate) use reserves::RESERVES;
 pub(crate) use swarm::SWARM;
 pub(crate) use upload_limit::UPLOAD_LIMIT;
 
 /// Every scenario.
-pub const ALL: [&Scenario; 22] = [
+pub const ALL: [&Scenario; 45] = [
     &SWARM,
     &flash_crowd::FLASH_CROWD,
     &slow_seed::SLOW_SEED,
@@ -59,6 +65,29 @@ pub const ALL: [&Scenario; 22] = [
     &web_seed::WEB_SEED,
     &web_seed::WEB_SEED_LIES,
     &web_seed::WEB_SEED_STALLS,
+    &PAID_LANES,
+    &market::BID_SPLITTER,
+    &market::WHALE,
+    &market_cheats::NEVER_PAYS,
+    &market_cheats::HALF_PAYS,
+    &market_cheats::WRONG_LINK,
+    &market_cheats::SKIPPED_LINK,
+    &market_cheats::LINK_BEYOND_END,
+    &market_cheats::REPLAYED_OPEN,
+    &CORRUPTS,
+    &market_cheats::INFLATED_STAT,
+    &market_cheats::RETROACTIVE_ASK,
+    &market_accounts::DRAIN_32,
+    &market_accounts::DRAIN_256,
+    &market_accounts::DRAIN_1024,
+    &market_accounts::EXIT_AND_BUY,
+    &market_accounts::REORGED_DEPOSIT,
+    &market_accounts::UNFUNDED,
+    &market_accounts::BOUNCED,
+    &market_crashes::PAYER_CRASHES,
+    &market_crashes::SELLER_CRASHES,
+    &market_crashes::OLD_BACKUP,
+    &market_crashes::CLOCK_OFF,
 ];
 
 /// The scenario with this name.

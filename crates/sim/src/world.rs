@@ -130,6 +130,7 @@ impl World {
             verified: self.verified_times(),
             uploaded: self.out.uploaded.clone(),
             dht: None,
+            market: None,
             web_bytes: self.of_engines(Client::web_bytes),
             web_dropped: self.of_engines(|client| client.web_dropped.clone()),
             open_windows: self.out.checkers.open_windows(),

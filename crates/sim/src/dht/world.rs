@@ -122,6 +122,7 @@ impl DhtWorld {
             web_dropped: Vec::new(),
             open_windows: (0, 0),
             dht: Some(self.report),
+            market: None,
             violations: self.checkers.violations,
         }
     }

@@ -9,6 +9,7 @@ mod exchange;
 mod flash_crowd;
 mod full_disk;
 mod magnet;
+mod market;
 mod optimistic_turns;
 mod planted;
 mod seed_leaves;

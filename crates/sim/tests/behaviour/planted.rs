@@ -24,6 +24,9 @@ const fn finders(plant: Plant) -> &'static [&'static str] {
         Plant::AcceptsReplays => &["a token counts for its owner"],
         Plant::AnswersFloods => &["a flood is answered in part"],
         Plant::BelievesStrangers => &["only the asked are believed"],
+        Plant::VaultPaysTwice => &["tokens are conserved"],
+        Plant::PaysUnverified => &["a buyer pays for what it verified"],
+        Plant::LosesEntries => &["a ledger is what channels are worth"],
     }
 }
 
