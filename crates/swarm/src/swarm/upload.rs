@@ -98,11 +98,10 @@ impl Swarm {
     fn note_sent(&mut self, slot: PeerSlot, block: Block) {
         let bytes = u64::from(block.length);
         self.up.add(bytes, self.now);
-        if let Some(peer) = self.peers.get_mut(slot) {
-            peer.up.add(bytes, self.now);
-            peer.sent_at = self.now;
-        }
-        if self.peers.get(slot).is_some_and(|peer| peer.is_reserved) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        peer.up.add(bytes, self.now);
+        peer.sent_at = self.now;
+        if peer.is_reserved {
             return self.count_sent(slot, block);
         }
         self.choker(ChokerInput::Sent { slot, bytes });

@@ -92,7 +92,7 @@ impl Uplink {
     /// The next block for a peer with a reserve. O(peers with a reserve), and O(1) while all of them wait
     /// for their pace.
     pub fn poll_reserved(&mut self, now: Time) -> Option<(PeerSlot, Block)> {
-        if now < self.reserved_at {
+        if self.reserved.is_empty() || now < self.reserved_at {
             return None;
         }
         let mut next_at = Time::NEVER;
@@ -119,7 +119,7 @@ impl Uplink {
     /// Bytes that peers with a reserve could be sent at once if the limit allowed it, when that is more
     /// than was asked for them before. The new figure replaces the old one, less what was granted since.
     pub fn reserved_quota_wanted(&mut self, now: Time) -> Option<u64> {
-        let quota = self.reserved_quota?;
+        let quota = self.reserved_quota.filter(|_| !self.reserved.is_empty())?;
         let mut ready = 0_u64;
         for slot in &self.reserved {
             let Some(lane) = self.lanes[slot.0 as usize].as_mut() else { continue };
