@@ -8,29 +8,32 @@ use piecework_pay::Lane;
 use piecework_types::{BLOCK_BYTES, Rng, Time};
 use std::time::Duration;
 
-pub(crate) const PAID_LANES: Scenario = Scenario {
-    name: "paid_lanes",
-    about: "each of three paid lanes gets its share, and what is left of the uplink is free",
-    plan: Build::Market(lanes),
-    judge: judge_lanes,
-    planted: NodeId(0),
-};
+/// A market, its judge, and where a bug is planted.
+pub(super) const fn scenario(
+    name: &'static str,
+    about: &'static str,
+    plan: fn(&mut Rng) -> MarketPlan,
+    judge: fn(&Report) -> Result<(), String>,
+) -> Scenario {
+    Scenario { name, about, plan: Build::Market(plan), judge, planted: NodeId(0) }
+}
 
-pub(crate) const BID_SPLITTER: Scenario = Scenario {
-    name: "bid_splitter",
-    about: "a budget that is split between two bidders gets no more than a whole one",
-    plan: Build::Market(splitter),
-    judge: judge_splitter,
-    planted: NodeId(0),
-};
+pub(crate) const PAID_LANES: Scenario = scenario(
+    "paid_lanes",
+    "each of three paid lanes gets its share, and what is left of the uplink is free",
+    lanes,
+    judge_lanes,
+);
 
-pub(crate) const WHALE: Scenario = Scenario {
-    name: "whale",
-    about: "who has all the money leaves the free lane its floor",
-    plan: Build::Market(whale),
-    judge: judge_whale,
-    planted: NodeId(0),
-};
+pub(crate) const BID_SPLITTER: Scenario = scenario(
+    "bid_splitter",
+    "a budget that is split between two bidders gets no more than a whole one",
+    splitter,
+    judge_splitter,
+);
+
+pub(crate) const WHALE: Scenario =
+    scenario("whale", "who has all the money leaves the free lane its floor", whale, judge_whale);
 
 pub(super) const MIB: u64 = 1 << 20;
 /// Of every seller, bytes a second.

@@ -1,20 +1,10 @@
 //! Accounts that are worth less than they seem: emptied, leaving, never funded, bounced, never there.
 
-use super::market::{LIVE, buyer, come, join, market, seller};
+use super::market::{LIVE, buyer, come, join, market, scenario, seller};
 use crate::market::{Cheat, Fund, MarketAction, MarketPlan};
 use crate::report::Report;
-use crate::scenario::{Build, Scenario};
-use crate::seen::NodeId;
+use crate::scenario::Scenario;
 use piecework_types::{Rng, Time};
-
-const fn scenario(
-    name: &'static str,
-    about: &'static str,
-    plan: fn(&mut Rng) -> MarketPlan,
-    judge: fn(&Report) -> Result<(), String>,
-) -> Scenario {
-    Scenario { name, about, plan: Build::Market(plan), judge, planted: NodeId(0) }
-}
 
 pub(crate) const DRAIN_32: Scenario = scenario(
     "drain_32",

@@ -1,21 +1,10 @@
 //! Buyers that pay wrongly, and sellers that count, ask or serve wrongly, each against an honest node.
 
-use super::market::{LIVE, RICH, buyer, come, join, market, seller};
+use super::market::{LIVE, RICH, buyer, come, join, market, scenario, seller};
 use crate::market::{Cheat, MarketPlan};
 use crate::report::Report;
-use crate::scenario::{Build, Scenario};
-use crate::seen::NodeId;
+use crate::scenario::Scenario;
 use piecework_types::Rng;
-
-/// A scenario of one seller and one buyer.
-const fn scenario(
-    name: &'static str,
-    about: &'static str,
-    plan: fn(&mut Rng) -> MarketPlan,
-    judge: fn(&Report) -> Result<(), String>,
-) -> Scenario {
-    Scenario { name, about, plan: Build::Market(plan), judge, planted: NodeId(0) }
-}
 
 pub(crate) const NEVER_PAYS: Scenario = scenario(
     "never_pays",

@@ -1,20 +1,10 @@
 //! Honest nodes whose power fails, whose drive is an old one, or whose clock is wrong.
 
-use super::market::{LIVE, RICH, buyer, come, join, market, seller};
+use super::market::{LIVE, RICH, buyer, come, join, market, scenario, seller};
 use crate::market::{MarketAction, MarketPlan};
 use crate::report::Report;
-use crate::scenario::{Build, Scenario};
-use crate::seen::NodeId;
+use crate::scenario::Scenario;
 use piecework_types::{Rng, Time};
-
-const fn scenario(
-    name: &'static str,
-    about: &'static str,
-    plan: fn(&mut Rng) -> MarketPlan,
-    judge: fn(&Report) -> Result<(), String>,
-) -> Scenario {
-    Scenario { name, about, plan: Build::Market(plan), judge, planted: NodeId(0) }
-}
 
 pub(crate) const PAYER_CRASHES: Scenario = scenario(
     "payer_crashes",
