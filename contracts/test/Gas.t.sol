@@ -21,17 +21,17 @@ contract GasTest is Base {
 
     function test_gas_of_a_repeated_cheque_of_the_owner() public {
         _cash(_plain(1000));
-        _is(_gasOf(_call(_claim(_plain(3000), 0, 0))), 74_126, 80_000);
+        _is("a repeated cheque of the owner", _gasOf(_call(_claim(_plain(3000), 0, 0))), 74_526, 80_000);
     }
 
     function test_gas_of_a_repeated_cheque_of_a_session() public {
         Delegate memory delegate = _delegate(FUNDS * 1e12, BOND * 1e12);
         _cash(_plain(1000), delegate);
-        _is(_gasOf(_call(_claim(_plain(3000), delegate))), 87_641, 90_000);
+        _is("a repeated cheque of a session", _gasOf(_call(_claim(_plain(3000), delegate))), 88_158, 90_000);
     }
 
     function test_gas_of_the_first_cheque_of_a_channel() public {
-        _is(_gasOf(_call(_claim(_plain(3000), 0, 0))), 108_326, 140_000);
+        _is("the first cheque of a channel", _gasOf(_call(_claim(_plain(3000), 0, 0))), 108_726, 140_000);
     }
 
     function test_gas_of_the_first_cheque_of_a_channel_of_a_session() public {
@@ -39,11 +39,12 @@ contract GasTest is Base {
         Cheque memory cheque = _plain(3000);
         cheque.payee = other;
         _cash(cheque, delegate);
-        _is(_gasOf(_call(_claim(_plain(3000), delegate))), 121_841, 140_000);
+        _is("the first cheque of a channel, of a session", _gasOf(_call(_claim(_plain(3000), delegate))), 122_358, 140_000);
     }
 
     function test_gas_of_the_first_cheque_of_a_session() public {
-        _is(_gasOf(_call(_claim(_plain(3000), _delegate(FUNDS * 1e12, BOND * 1e12)))), 138_941, 140_000);
+        uint256 gas = _gasOf(_call(_claim(_plain(3000), _delegate(FUNDS * 1e12, BOND * 1e12))));
+        _is("the first cheque of a session", gas, 139_458, 140_000);
     }
 
     function test_gas_of_a_link() public {
@@ -51,17 +52,17 @@ contract GasTest is Base {
         _cash(_claim(cheque, 1, _hashed(SEED, 4095)));
         uint256 few = _gasOf(_call(_claim(cheque, 2, _hashed(SEED, 4094))));
         uint256 many = _gasOf(_call(_claim(cheque, 4002, _hashed(SEED, 94))));
-        _is((many - few) / 4000, 86, 100);
+        _is("a link", (many - few) / 4000, 86, 100);
     }
 
     function test_gas_of_40_payers_at_once() public {
-        _is(_perPayer(0, false), 54_696, 75_000);
-        _is(_perPayer(1, false), 37_156, 40_000);
+        _is("40 payers at once, each, first", _perPayer(0, false), 54_826, 75_000);
+        _is("40 payers at once, each, repeated", _perPayer(1, false), 37_286, 40_000);
     }
 
     function test_gas_of_40_sessions_at_once() public {
-        _is(_perPayer(0, true), 85_306, 105_000);
-        _is(_perPayer(1, true), 50_658, 52_000);
+        _is("40 sessions at once, each, first", _perPayer(0, true), 85_626, 105_000);
+        _is("40 sessions at once, each, repeated", _perPayer(1, true), 50_978, 52_000);
     }
 
     function _perPayer(uint256 round, bool sessions) private returns (uint256) {
@@ -94,7 +95,8 @@ contract GasTest is Base {
     }
 
     /// Measured: `gas`. More than a hundredth beside it is a change that somebody has to write down.
-    function _is(uint256 measured, uint256 gas, uint256 most) private pure {
+    function _is(string memory what, uint256 measured, uint256 gas, uint256 most) private {
+        vm.snapshotValue("gas", string.concat(what, ", at most ", vm.toString(most)), measured);
         string memory told = string.concat(vm.toString(measured), " gas, written down ", vm.toString(gas));
         bool near = measured * 100 <= gas * 101 && measured * 100 >= gas * 99;
         if (!near || measured > most) revert(string.concat(told, ", at most ", vm.toString(most)));

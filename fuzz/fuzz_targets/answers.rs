@@ -7,8 +7,8 @@
 use libfuzzer_sys::fuzz_target;
 use piecework_pay::{Address, B256, Domain, Key};
 use piecework_settle::{
-    Client, Coin, Contract, Format, Network, Outbox, Patience, Received, Rpc, RpcFault, TokenEntry,
-    Transport, Waiting, check,
+    Client, Coin, Contract, Format, Money, Network, Outbox, Patience, Received, Rpc, RpcFault,
+    TokenEntry, Transport, Waiting, check,
 };
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -122,6 +122,7 @@ fn network() -> Network {
         vault: Contract { address: VAULT, code_hash },
         assets: Contract { address: Address::repeat_byte(2), code_hash },
         tokens: Vec::new(),
+        money: Money::Test,
     }
 }
 

@@ -29,6 +29,7 @@ fn outer(bytes: &[u8]) {
         buys: true,
         sells: true,
         offsets: true,
+        is_again: false,
     };
     let mut talk = Talk::new(start, Time::ZERO);
     match talk.receive(bytes, Time::ZERO) {

@@ -68,6 +68,7 @@ fn talk(is_initiator: bool, roles: u8) -> Talk {
         buys: roles & 1 != 0,
         sells: roles & 2 != 0,
         offsets: false,
+        is_again: roles & 4 != 0,
     };
     Talk::new(start, Time::ZERO)
 }

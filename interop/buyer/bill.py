@@ -48,10 +48,14 @@ class Bill:
         """Bytes that may be paid: what is verified, what is tolerated, what is prepaid."""
         return min(self.verified + unverified, self.count) + self.gap
 
+    def tolerance(self):
+        """Bytes by which a seller's count may exceed ours."""
+        return max(self.count // GAP_PART, GAP_LINKS * self.link_bytes)
+
     def reconcile(self, told):
         """Takes over a seller's count if it is near enough; whether it is."""
         missing = told - self.count
-        if missing > max(self.count // GAP_PART, GAP_LINKS * self.link_bytes):
+        if missing > self.tolerance():
             return False
         self.gap = max(self.gap, missing)
         return True

@@ -33,8 +33,8 @@ class Corrupt(Exception):
 class Connection:
     """One connection to the seller, from handshake to settlement."""
 
-    def __init__(self, wired, download, conversation):
-        self.wire, self.download = wired, download
+    def __init__(self, wired, download, conversation, waits):
+        self.wire, self.download, self.waits = wired, download, waits
         # Made when both sides turn out to have the extension.
         self.conversation = conversation
         self.talk = None
@@ -81,6 +81,8 @@ class Connection:
             self.wire.take_handshake(payload)
             if self.wire.their_number and self.talk is None:
                 self.talk = self.conversation(now)
+                self.talk.came = self.received
+                self.talk.right = self.received - self.unverified.total()
         elif number == wire.OWN_NUMBER and self.talk:
             self.talk.receive(payload, now)
 
@@ -106,7 +108,9 @@ class Connection:
     def ask(self):
         """Blocks in order, as many at once as the seller takes."""
         room = min(REQUESTS_MAX, self.wire.requests_max or REQUESTS_MAX) - len(self.asked)
-        if self.choked or room <= 0:
+        if self.talk and self.talk.is_settled:
+            self.waits = False
+        if self.choked or self.waits or room <= 0:
             return
         for index, begin, size in self.download.missing():
             if room == 0:
@@ -129,8 +133,8 @@ class Connection:
 
 
 class Buyer:
-    def __init__(self, options):
-        self.options = options
+    def __init__(self, options, spoken=talk.Talk):
+        self.options, self.spoken = options, spoken
         self.account = account.load(options.account)
         self.torrent = torrent.Torrent(options.torrent)
         self.download = torrent.Download(self.torrent, options.output)
@@ -142,7 +146,7 @@ class Buyer:
             self.left = min(self.left, *able)
         self.drop_after = options.drop_after
         self.reconnects = 0
-        self.bytes = self.links = self.amount = 0
+        self.bytes = self.links = self.amount = self.due = 0
         self.refusals = []
         self.states = []
 
@@ -150,7 +154,7 @@ class Buyer:
         limits = account.Limits(self.options.price, self.left, self.options.spend)
         place = (self.torrent.info_hash, self.torrent.piece_bytes, True)
         bad, self.bad_signature = self.bad_signature, None
-        return talk.Talk(self.account, limits, self.memory, place, now, bad)
+        return self.spoken(self.account, limits, self.memory, place, now, bad)
 
     def run(self):
         deadline = time.monotonic() + self.options.timeout
@@ -169,7 +173,8 @@ class Buyer:
         with socket.create_connection((host.strip("[]"), int(port)), CONNECT_PATIENCE) as sock:
             peer_id = b"-XB0001-" + secrets.token_bytes(12)
             wired = wire.Wire(sock, self.torrent.info_hash, peer_id)
-            connection = Connection(wired, self.download, self.conversation)
+            connection = Connection(wired, self.download, self.conversation,
+                                    self.spoken.waits)
             try:
                 self.trade(connection, deadline)
                 wired.hang_up()
@@ -198,8 +203,10 @@ class Buyer:
         self.bytes += connection.received
         if connection.talk:
             spoken = connection.talk
+            spoken.hang_up()
             self.links += spoken.links
             self.amount += spoken.amount
+            self.due += spoken.due
             self.left -= spoken.amount
             self.refusals += spoken.refusals
             self.states.append(spoken.state)
@@ -209,6 +216,7 @@ class Buyer:
             "bytes": self.bytes,
             "links": self.links,
             "amount": str(self.amount),
+            "due": str(self.due),
             "reconnects": self.reconnects,
             "refusals": self.refusals,
             "complete": self.download.is_complete,
@@ -238,9 +246,9 @@ def arguments(given):
     return options
 
 
-def main(given=None):
+def main(given=None, spoken=talk.Talk):
     options = arguments(given)
-    buyer = Buyer(options)
+    buyer = Buyer(options, spoken)
     try:
         buyer.run()
     finally:

@@ -12,11 +12,16 @@ import cheque
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """A channel's last cheque, the secret end of its chain and the best link revealed."""
+    """A channel's last cheque, the secret end of its chain and the best link revealed.
+
+    `left` is what its last connection has left: (what is owed, what may be owed beyond that); None
+    while one is there, and so after a crash.
+    """
     cheque: cheque.Cheque
     signature: bytes
     seed: bytes
     revealed: int
+    left: tuple | None = None
 
     @property
     def value(self):
@@ -76,10 +81,12 @@ def write(record):
         "signature": record.signature.hex(),
         "seed": record.seed.hex(),
         "revealed": record.revealed,
+        "left": record.left,
     }
 
 
 def read(kept):
     packed, signature = bytes.fromhex(kept["cheque"]), bytes.fromhex(kept["signature"])
     seed = bytes.fromhex(kept["seed"])
-    return Record(cheque.Cheque.unpack(packed), signature, seed, kept["revealed"])
+    left = kept["left"] and tuple(kept["left"])
+    return Record(cheque.Cheque.unpack(packed), signature, seed, kept["revealed"], left)

@@ -4,6 +4,7 @@ Whoever drives it sends what stands in `out`, calls `tick` a few times a second,
 blocks and of pieces. Everything that promises money is in the memory before it is in `out`.
 """
 import collections
+import dataclasses
 import secrets
 
 import bill
@@ -47,6 +48,9 @@ class Allowance:
 
 
 class Talk:
+    # Whether nothing is to be asked for before there is a price.
+    waits = False
+
     def __init__(self, account, limits, kept, place, now, bad_signature=None):
         """`place` is (info-hash, piece length, whether this side connected)."""
         self.account, self.limits, self.memory = account, limits, kept
@@ -57,13 +61,20 @@ class Talk:
         self.state = GREETED
         self.sealed = self.their_hello = self.terms = self.terms_bytes = None
         self.network = self.key = self.before = self.chain = self.bill = None
-        self.start = self.place = self.window = self.malformed = 0
+        self.place = self.window = self.malformed = 0
+        # What the channel was worth before this connection, and behind what the last one had left.
+        self.base = self.start = 0
+        # What the last one may have left beyond that; None: it is forgotten.
+        self.more = 0
+        self.answered = False
         self.bids = []
         self.ask = self.stat = self.stale_at = self.drain_at = None
         self.adopted = False
         self.reason = NOTHING_WANTED
         self.block_at, self.stat_at, self.quiet_until = now, now - 1, now
         self.one_piece = self.links = 0
+        # Payload of this connection, and what of it is verified: counts begin with the connection.
+        self.came = self.right = 0
         self.refusals = []
         self.allowance = Allowance(RATE, BURST, now)
         self.signed_allowance = Allowance(SIGNED_RATE, SIGNED_BURST, now)
@@ -83,13 +94,15 @@ class Talk:
 
     def block(self, size, now):
         self.block_at = now
+        self.came += size
         if self.bill:
-            self.bill.count += size
+            self.bill.count = self.came
 
     def verified(self, size):
         """So many bytes of this connection turned out to be right."""
+        self.right += size
         if self.bill:
-            self.bill.verified += size
+            self.bill.verified = self.right
 
     def corrupt(self):
         self.one_piece = 0
@@ -111,7 +124,7 @@ class Talk:
         if now >= self.quiet_until:
             self.pay(now)
         coming = self.bill.due(self.bill.count + awaited)
-        if self.state != DRAINING and coming > self.limits.budget:
+        if self.state != DRAINING and coming > self.budget:
             self.finish(now, BUDGET_USED)
         if self.state == DRAINING:
             answered = self.ask and self.ask["q"] == len(self.bids) and not self.ask["ln"]
@@ -129,8 +142,35 @@ class Talk:
 
     @property
     def amount(self):
-        """What was paid on this connection."""
-        return self.record.value - self.start if self.key else 0
+        """What was paid on this connection, for the last one too."""
+        return self.record.value - self.base if self.key else 0
+
+    @property
+    def is_settled(self):
+        """Whether it is known if this is paid for."""
+        return self.state in (PAID, DRAINING, ENDED, OFF)
+
+    @property
+    def due(self):
+        """What all that has come on this connection costs."""
+        return self.bill.due(self.bill.count) if self.bill else 0
+
+    @property
+    def budget(self):
+        """What is left for this connection's own bill."""
+        return self.limits.budget - (self.start - self.base)
+
+    def hang_up(self):
+        """The connection is gone. What it leaves is paid on the next one."""
+        if not self.key:
+            return
+        owed = more = 0
+        if self.state in TRADING:
+            count, verified = self.bill.count, self.bill.payable(0)
+            owed = max(0, self.owed(verified) - self.record.value)
+            came = min(count, self.bill.verified + self.piece_bytes) + self.bill.tolerance()
+            more = max(0, self.bill.due(came) - self.bill.due(verified))
+        self.memory.put(self.key, dataclasses.replace(self.record, left=(owed, more)))
 
     @property
     def record(self):
@@ -163,7 +203,7 @@ class Talk:
             self.drop(now)
             return
         if name == "terms":
-            self.terms_bytes = inner
+            keys = {**keys, "said": inner}
         sells = self.their_hello["r"] & MAY_SELL
         if sells and (name in ("terms", "close", "err") or self.bill):
             getattr(self, "on_" + name, lambda keys, now: None)(keys, now)
@@ -190,11 +230,15 @@ class Talk:
             self.state = MET
 
     def on_terms(self, keys, now):
-        if self.state == MET:
-            self.terms = keys
+        said = keys.pop("said")
+        # Others than an opening was made under that has no answer: they have crossed it.
+        crossed = self.state == OPEN and not self.answered and said != self.terms_bytes
+        if self.state == MET or crossed:
+            self.terms, self.terms_bytes = keys, said
             self.open()
 
     def on_ok(self, keys, now):
+        self.answered = True
         if self.state not in TRADING or keys["ch"] != self.record.cheque.channel:
             return
         self.window = keys["w"]
@@ -202,6 +246,7 @@ class Talk:
             self.recover(keys["lc"])
 
     def on_ask(self, keys, now):
+        self.answered = True
         if self.state not in TRADING or not self.bids[:keys["q"]]:
             return
         mine = max(self.bids[keys["q"] - 1:], default=0)
@@ -220,6 +265,8 @@ class Talk:
     def on_stat(self, keys, now):
         if self.state in TRADING:
             self.stat, self.stat_at = (keys["b"], now), now
+            if self.ask is None:
+                self.settle(keys["d"])
 
     def on_close(self, keys, now):
         if self.state in TRADING and keys["ch"] == self.record.cheque.channel:
@@ -227,6 +274,7 @@ class Talk:
 
     def on_err(self, keys, now):
         code = keys["c"]
+        self.answered = True
         self.refusals.append(code)
         if code == WORTHLESS and self.bad_signature and self.state in TRADING:
             # Its own doing: it may open again under the same terms.
@@ -259,14 +307,18 @@ class Talk:
         key = ":".join([str(self.network.chain), *(part.hex() for part in parts)])
         if self.key is None:
             self.before = self.memory.get(key)
-            self.start = self.before.value if self.before else 0
+            self.base = self.before.value if self.before else 0
+            owed, self.more = (0, 0) if not self.before else self.before.left or (0, None)
+            self.start = self.base + min(owed, self.limits.budget)
             self.bill = bill.Bill(terms["g"])
+            self.bill.count, self.bill.verified = self.came, self.right
         self.key = key
         ends = (self.e, self.their_hello["e"])
         bound = cheque.transcript(*(ends if self.initiator else ends[::-1]), self.info_hash,
                                   self.terms_bytes)
         au = self.sign(cheque.digest(self.network.domain, "Bind", [bound]), "au")
         self.window = 0
+        self.answered = False
         self.say("open", n=self.place, py=self.account.payer, au=au, **self.account.delegated(),
                  lc=self.before.last_cheque() if self.before else None)
         channel = self.before.cheque.channel if self.before else secrets.randbits(64)
@@ -285,14 +337,22 @@ class Talk:
 
     def say_cheque(self, cumulative, unit, links, channel):
         links = min(links, (cheque.VALUE_MAX - cumulative) // unit)
-        seed = secrets.token_bytes(32)
+        seed = self.draw_seed()
         self.chain = cheque.chain(seed, links)
-        made = cheque.Cheque(self.account.payer, self.terms["pe"], self.network.token,
-                             self.network.epoch, cumulative, self.chain[0], unit, links, channel)
+        made = self.written(cheque.Cheque(
+            self.account.payer, self.terms["pe"], self.network.token, self.network.epoch,
+            cumulative, self.chain[0], unit, links, channel))
         digest = made.digest(self.network.domain)
         good = cheque.sign(self.account.private, digest)
         self.memory.put(self.key, memory.Record(made, good, seed, 0))
         self.say("chq", c=made.pack(), s=self.sign(digest, "chq"))
+
+    def draw_seed(self):
+        return secrets.token_bytes(32)
+
+    def written(self, made):
+        """A cheque as it is signed."""
+        return made
 
     def renew(self, cumulative, unit, links):
         self.say_cheque(cumulative, unit, links, self.record.cheque.channel)
@@ -322,6 +382,7 @@ class Talk:
             self.leave(None, BROKEN_WORD)
         elif worth > ours.value:
             self.start += worth - ours.value
+            self.base += worth - ours.value
             self.adopted, self.stale_at = True, None
             self.renew(worth, own.unit, self.terms["l"])
             if self.state != DRAINING:
@@ -335,7 +396,17 @@ class Talk:
 
     def owed(self, count):
         """The value that the channel should have when `count` bytes are paid."""
-        return self.start + min(self.bill.due(count), self.limits.budget)
+        return self.start + min(self.bill.due(count), self.budget)
+
+    def settle(self, told):
+        """What the last connection has left by the seller's word, as far as it can be."""
+        most, self.more = self.more, 0
+        if most is None:
+            most = -(-(self.window or self.terms["w"]) * self.limits.price_max // bill.MIB)
+        paid = min(told, most, self.budget)
+        if paid > 0:
+            self.start += paid
+            self.renew(self.record.value + paid, self.record.cheque.unit, self.terms["l"])
 
     def pay(self, now):
         """Reveals links while a whole unit is owed, under a new cheque where they are used up."""

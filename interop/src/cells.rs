@@ -17,6 +17,7 @@ mod encryption;
 mod finding;
 mod import;
 mod items;
+mod lanes;
 mod large;
 mod pacing;
 mod reach;
@@ -118,6 +119,7 @@ pub(crate) fn all(lab: &Lab) -> Vec<Cell> {
     cells.extend(reach::cells(lab.subject()));
     cells.extend(import::cells(lab.subject()));
     cells.extend(dialects::cells(lab.subject()));
+    cells.extend(lanes::cells(lab.subject()));
     cells.extend(readme::cells(lab.subject()));
     cells
 }

@@ -22,6 +22,7 @@ use crate::peers::{Job, Peer as _};
 use crate::process::{Deadline, last_lines};
 use crate::torrent::{Format, Recipe, Torrent};
 
+mod money;
 mod report;
 mod seen;
 
@@ -46,6 +47,9 @@ const RUN_PATIENCE: Duration = Duration::from_secs(3_600);
 /// `piecework-interop kill`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
+    /// In the middle of what.
+    #[arg(long, value_enum, default_value_t = Kind::Download)]
+    kind: Kind,
     /// How many kills.
     #[arg(long, value_name = "N", default_value_t = 50)]
     rounds: usize,
@@ -60,11 +64,23 @@ pub(crate) struct Options {
     report: Option<PathBuf>,
 }
 
+/// What is killed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+enum Kind {
+    /// A download, and a check of one.
+    Download,
+    /// Who sells and who buys, in a paid transfer.
+    Money,
+}
+
 /// Runs the rounds and prints the report; whether all is well.
 pub(crate) fn run(options: &Options, ours: Ours) -> Outcome<bool> {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let seed = options.seed.unwrap_or(clock.as_secs());
     eprintln!("seed {seed}");
+    if options.kind == Kind::Money {
+        return money::run(options, ours, seed);
+    }
     let version = ours.version()?;
     let lab = Lab::new(Subject::Ours(ours), true)?;
     let room = lab.room(0, Deadline::after(RUN_PATIENCE))?;

@@ -6,6 +6,7 @@
 
 use crate::process;
 use crate::project::Project;
+use crate::tools;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -18,8 +19,6 @@ const PROFILE: &str = "release";
 const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
 /// Counting one path takes a second.
 const COUNT_LIMIT: Duration = Duration::from_secs(5 * 60);
-/// Installing a Debian package.
-const INSTALL_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// How far a count may lie above or below its budget: below, the budget is to be made anew, so that the
 /// gain is kept.
 const DRIFT_PERCENT_MAX: f64 = 3.0;
@@ -49,7 +48,7 @@ pub(crate) enum Mode {
 /// # Errors
 /// When valgrind is not there and cannot be installed, something does not run, or a count has drifted.
 pub(crate) fn run(project: &Project, mode: Mode) -> Result<String, String> {
-    ensure_valgrind()?;
+    tools::ensure_debian("valgrind", &has_valgrind)?;
     let scope = ["build", "--locked", "--package", "piecework-bench", "--bin", "piecework-budget"];
     let mut build = project.cargo(scope);
     build.args(["--profile", PROFILE]);
@@ -203,24 +202,6 @@ fn compiler(project: &Project) -> Result<String, String> {
     let version = text.lines().next().ok_or("rustc does not tell its version")?;
     let host = field("host: ").ok_or("rustc does not tell its host")?;
     Ok(format!("{version}, {host}"))
-}
-
-/// Installs valgrind unless it is there.
-fn ensure_valgrind() -> Result<(), String> {
-    if has_valgrind() {
-        return Ok(());
-    }
-    println!("valgrind is missing and is installed as a Debian package");
-    let apt = |words: &[&str]| {
-        let mut command = Command::new("apt-get");
-        command.args(words).env("DEBIAN_FRONTEND", "noninteractive");
-        process::run(command, INSTALL_LIMIT)
-    };
-    // The lists may be too old, or absent; the install says so if it matters.
-    drop(apt(&["update", "-qq"]));
-    apt(&["install", "-y", "-qq", "--no-install-recommends", "valgrind"])
-        .and_then(|()| if has_valgrind() { Ok(()) } else { Err("it still does not run".into()) })
-        .map_err(|error| format!("no valgrind ({error}); --without valgrind accepts that"))
 }
 
 fn has_valgrind() -> bool {

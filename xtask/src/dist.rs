@@ -4,8 +4,11 @@
 //! Both hold the same tree below `usr`. `dpkg-deb` and `tar` make them from a folder; which files it has is
 //! decided here. It knows the program by its command line alone.
 
+mod units;
+
 use crate::process;
 use crate::project::Project;
+use crate::web;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +21,7 @@ const PACK_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// Files of the repository and where they go.
 const FILES: &[(&str, &str)] = &[
     ("packaging/piecework.service", "usr/lib/systemd/system/piecework.service"),
+    ("packaging/piecework.socket", "usr/lib/systemd/system/piecework.socket"),
     ("packaging/piecework.user.service", "usr/lib/systemd/user/piecework.service"),
     ("packaging/sysusers.conf", "usr/lib/sysusers.d/piecework.conf"),
     ("README.md", "usr/share/doc/piecework/README.md"),
@@ -48,6 +52,8 @@ pub(crate) struct Packages {
 /// # Errors
 /// When the build fails, a file is missing, or `dpkg-deb` or `tar` is.
 pub(crate) fn run(project: &Project) -> Result<String, String> {
+    // A package without the app is none.
+    web::build(project)?;
     let build = ["build", "--locked", "--release", "--package", "piecework"];
     process::run(project.cargo(build), BUILD_LIMIT)?;
     let packages =
@@ -70,7 +76,8 @@ pub(crate) fn try_out(project: &Project, binary: &Path) -> Result<String, String
     process::run(take(tar.arg("-xzf").arg(&packages.tar).arg("-C").arg(&tree)), PACK_LIMIT)?;
     let unpacked = only_child(&tree)?.join("usr/bin/piecework");
     works(&unpacked)?;
-    Ok(format!("{removed} files installed and removed, state kept"))
+    let units = units::verify(&project.root.join("packaging"), &unpacked, scratch.path())?;
+    Ok(format!("{removed} files installed and removed, state kept; {units}"))
 }
 
 /// Installs the package in a system of its own, uses it, and removes it; gives the number of its files.

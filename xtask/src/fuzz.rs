@@ -172,6 +172,15 @@ fn table(edges: &[(&str, Edges)], seconds: u64) -> Vec<String> {
     lines
 }
 
+/// Looks whether every target still fits the crates, without building one.
+///
+/// # Errors
+/// What the compiler says.
+pub(crate) fn check(project: &Project) -> Result<String, String> {
+    let command = project.cargo(["check", "--locked", "--manifest-path", "fuzz/Cargo.toml"]);
+    process::run(command, BUILD_LIMIT).map(|()| String::new())
+}
+
 fn cargo_fuzz(project: &Project, nightly: bool, verb: &str) -> Command {
     let mut command = project.cargo(["fuzz", verb]);
     command.arg("--target-dir").arg(project.target.join("fuzz"));

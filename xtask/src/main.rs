@@ -4,6 +4,7 @@
 //! no crate of the product: it builds the product and watches it from outside, as a user would.
 
 mod budget;
+mod buyer;
 mod contracts;
 mod dist;
 mod fuzz;
@@ -17,6 +18,7 @@ mod test;
 mod tidy;
 mod tools;
 mod up;
+mod web;
 
 use options::{Command, Job};
 use project::Project;

@@ -21,8 +21,9 @@ usage: cargo xtask COMMAND
                                      than by default is said to be so
 
 PROGRAM is one of libtorrent, transmission, aria2, opentracker, miniupnpd, nginx,
-bittorrent-dht, qbittorrent, qbittorrent-api, transmission-rpc, schemathesis, npm, valgrind.
-PART is one of build, fuzz, simulator, kill, chain, daemon, churn.";
+bittorrent-dht, qbittorrent, qbittorrent-api, transmission-rpc, schemathesis, npm, valgrind,
+chromium.
+PART is one of build, fuzz, simulator, kill, money, chain, daemon, churn.";
 
 /// Programs of other projects that the interop tests install and talk to.
 pub(crate) const PEERS: [&str; 11] = [
@@ -41,6 +42,9 @@ pub(crate) const PEERS: [&str; 11] = [
 
 /// What the contracts are compiled and tried with.
 pub(crate) const NPM: &str = "npm";
+
+/// What the web app is tried in.
+pub(crate) const CHROMIUM: &str = "chromium";
 
 /// What counts instructions.
 pub(crate) const VALGRIND: &str = "valgrind";
@@ -77,6 +81,8 @@ pub(crate) struct TestOptions {
     pub(crate) without_npm: bool,
     /// So is that of valgrind.
     pub(crate) without_valgrind: bool,
+    /// So is that of Debian's browser.
+    pub(crate) without_chromium: bool,
 }
 
 /// Which of the long proofs to run, and how long.
@@ -113,7 +119,7 @@ impl SoakOptions {
         let (asked, full, unit) = match part {
             "fuzz" => (self.fuzz_seconds, full.fuzz_seconds, "seconds a target"),
             "simulator" => (self.sim_seeds, full.sim_seeds, "seeds"),
-            "kill" | "chain" | "daemon" => (self.kill_rounds, full.kill_rounds, "rounds"),
+            "kill" | "money" | "chain" | "daemon" => (self.kill_rounds, full.kill_rounds, "rounds"),
             "churn" => (self.churn_minutes, full.churn_minutes, "minutes"),
             _ => return None,
         };
@@ -158,6 +164,8 @@ fn parse_test(mut args: impl Iterator<Item = String>) -> Result<Command, String>
                 let program = args.next().ok_or("--without needs the name of a program")?;
                 if program == VALGRIND {
                     options.without_valgrind = true;
+                } else if program == CHROMIUM {
+                    options.without_chromium = true;
                 } else if program == NPM {
                     options.without_npm = true;
                 } else if PEERS.contains(&program.as_str()) {
@@ -219,10 +227,16 @@ mod tests {
         assert_eq!(parse_words("tidy"), Ok(Command::Tidy));
         let without = BTreeSet::from(["aria2".to_owned(), "libtorrent".to_owned()]);
         let options =
-            TestOptions { quick: true, without, without_npm: true, without_valgrind: true };
-        let line =
-            "test --without libtorrent --quick --without aria2 --without npm --without valgrind";
+            TestOptions { quick: true, without, without_npm: true, ..TestOptions::default() };
+        let line = "test --without libtorrent --quick --without aria2 --without npm";
         assert_eq!(parse_words(line), Ok(Command::Test(options)));
+        let tools = TestOptions {
+            without_valgrind: true,
+            without_chromium: true,
+            ..TestOptions::default()
+        };
+        let line = "test --without valgrind --without chromium";
+        assert_eq!(parse_words(line), Ok(Command::Test(tools)));
         assert_eq!(parse_words("run"), Ok(Command::Run(Job::Daemon)));
         assert_eq!(parse_words("run --demo"), Ok(Command::Run(Job::Demo)));
         assert_eq!(parse_words("budget"), Ok(Command::Budget(Mode::Compare)));

@@ -17,8 +17,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// The parts, in the order in which they are run.
-pub(crate) const PARTS: [&str; 7] =
-    ["build", "fuzz", "simulator", "kill", "chain", "daemon", "churn"];
+pub(crate) const PARTS: [&str; 8] =
+    ["build", "fuzz", "simulator", "kill", "money", "chain", "daemon", "churn"];
 
 /// What 10,000 simulated swarms may take on two cores.
 const SIM_LIMIT: Duration = Duration::from_secs(10 * 60);
@@ -30,6 +30,8 @@ const SIM_OTHERS_SHARE: u64 = 20;
 const SIM_DHT_SHARE: u64 = 200;
 /// Two hundred kills, each followed by two processes and a look at every piece.
 const KILL_LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
+/// Of the kills, those of paid transfers are one in so many: each takes seconds.
+const MONEY_SHARE: u64 = 2;
 /// What the churn needs beyond its time: making its torrents, ending its peers.
 const CHURN_EXTRA: Duration = Duration::from_secs(5 * 60);
 /// Connections of the churn at a time.
@@ -75,6 +77,7 @@ fn carry_out(
         "fuzz" => fuzz::run(project, options.fuzz_seconds, Demand::Coverage, kept),
         "simulator" => simulator(project, options.sim_seeds, kept),
         "kill" => kill(project, options.kill_rounds, kept),
+        "money" => money(project, options.kill_rounds, kept),
         "chain" => chain(project, options.kill_rounds, kept),
         "daemon" => daemon(project, options.kill_rounds, kept),
         _ => churn(project, options.churn_minutes, kept),
@@ -174,7 +177,15 @@ fn shares(seeds: u64, cores: u64) -> Vec<(u64, u64)> {
 fn kill(project: &Project, rounds: u64, kept: &mut Vec<String>) -> Result<String, String> {
     build(project, &["ci"])?;
     test::install_libtorrent(project)?;
-    process::run_keeping_lines(test::kill(project, rounds)?, KILL_LIMIT, kept)?;
+    process::run_keeping_lines(test::kill(project, "download", rounds)?, KILL_LIMIT, kept)?;
+    Ok(format!("{rounds} rounds"))
+}
+
+/// Who sells and who buys, each killed again and again in the middle of paid transfers.
+fn money(project: &Project, rounds: u64, kept: &mut Vec<String>) -> Result<String, String> {
+    build(project, &["ci"])?;
+    let rounds = rounds.div_ceil(MONEY_SHARE);
+    process::run_keeping_lines(test::kill(project, "money", rounds)?, KILL_LIMIT, kept)?;
     Ok(format!("{rounds} rounds"))
 }
 

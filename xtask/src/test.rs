@@ -5,7 +5,7 @@ use crate::fuzz::Demand;
 use crate::options::{PEERS, TestOptions};
 use crate::project::Project;
 use crate::steps::{self, step};
-use crate::{budget, contracts, dist, fuzz, process, tidy, tools};
+use crate::{budget, buyer, contracts, dist, fuzz, process, tidy, tools, web};
 use std::process::Command;
 use std::time::Duration;
 
@@ -19,9 +19,10 @@ const FUZZ_SECONDS: u64 = 10;
 const SIM_SEEDS: &str = "200";
 /// Tests against chains of other people.
 const CHAINS: &str = "piecework-settle/chains";
-/// The bench of the chain, which no other build waits for.
-const CHAIN_BENCH: &str = "piecework-bench/chain";
-/// Kills of a process that downloads; the long form is a part of `soak`.
+/// The benches of the chain and of paid lanes, which no other build waits for.
+const BENCHES: &str = "piecework-bench/chain,piecework-bench/lanes";
+/// Kills of a process that downloads; the long form is a part of `soak`, and so are kills of who trades: a
+/// channel that nobody closes is cashed after ten minutes only.
 const KILL_ROUNDS: u64 = 50;
 
 /// Runs the steps and prints their table.
@@ -32,11 +33,15 @@ pub(crate) fn run(project: &Project, options: &TestOptions) -> Result<(), String
     let mut outcomes = vec![
         step("fmt", || format(project)),
         step("tidy", || tidy::check(&project.root)),
+        // Before the builds: they put the app into the program.
+        step("web", || with_npm(options, || web::test(project))),
         step("clippy", || clippy(project)),
         step("tests", || tests(project)),
         step("doc tests", || doc_tests(project)),
     ];
     if options.quick {
+        // The whole run builds them for fuzzing, which a change of a type should not have to wait for.
+        outcomes.push(step("fuzz targets", || fuzz::check(project)));
         outcomes.push(step("contracts", || with_npm(options, || contracts::run(project, true))));
     } else {
         outcomes.extend([
@@ -52,9 +57,11 @@ pub(crate) fn run(project: &Project, options: &TestOptions) -> Result<(), String
             // After the installation of npm.
             step("contracts", || with_npm(options, || contracts::run(project, false))),
             step("rpc clients", || with_npm(options, || rpc_clients(project))),
+            step("buyer", || buyer::run(project)),
+            step("browser", || with_npm(options, || browser(project, options))),
             step("wallets", || with_npm(options, || wallets(project))),
             step("chains", || with_npm(options, || chains(project))),
-            step("kill", || kill(project, KILL_ROUNDS).and_then(last_line_of)),
+            step("kill", || kill(project, "download", KILL_ROUNDS).and_then(last_line_of)),
             step("packages", || dist::try_out(project, &project.binary("ci", "piecework"))),
             step("bench", || bench(project)),
             step("budget", || match options.without_valgrind {
@@ -80,7 +87,7 @@ fn clippy(project: &Project) -> Result<String, String> {
     // The profile of the tests: so build scripts, C code included, run once for both.
     let scope = ["clippy", "--locked", "--workspace", "--all-targets", "--profile", "ci"];
     let mut command = project.cargo(scope);
-    command.args(["--features", CHAINS, "--features", CHAIN_BENCH, "--", "-D", "warnings"]);
+    command.args(["--features", CHAINS, "--features", BENCHES, "--", "-D", "warnings"]);
     process::run(command, STEP_LIMIT).map(|()| String::new())
 }
 
@@ -175,6 +182,14 @@ fn rpc_clients(project: &Project) -> Result<String, String> {
     last_line_of(clients)
 }
 
+/// The web app in a browser.
+fn browser(project: &Project, options: &TestOptions) -> Result<String, String> {
+    if options.without_chromium {
+        return Ok("not run: without chromium".into());
+    }
+    web::browse(project, &project.binary("ci", "piecework"))
+}
+
 /// Wallets of other people's programs against ours; npm installs them.
 fn wallets(project: &Project) -> Result<String, String> {
     let mut command = Command::new("node");
@@ -214,13 +229,13 @@ pub(crate) fn install_libtorrent(project: &Project) -> Result<(), String> {
     process::run(command, STEP_LIMIT)
 }
 
-/// Kills and restarts at seeded moments, as a command that is to be run.
+/// Kills and restarts at seeded moments in the middle of this kind of thing, as a command that is to be run.
 ///
 /// # Errors
 /// When it was not built.
-pub(crate) fn kill(project: &Project, rounds: u64) -> Result<Command, String> {
+pub(crate) fn kill(project: &Project, kind: &str, rounds: u64) -> Result<Command, String> {
     let mut command = proof(project, "ci", "piecework-interop")?;
-    command.args(["kill", "--rounds", &rounds.to_string()]);
+    command.args(["kill", "--kind", kind, "--rounds", &rounds.to_string()]);
     Ok(command)
 }
 

@@ -210,11 +210,12 @@ mod tests {
     }
 
     #[test]
-    fn unsafe_is_allowed_in_lanes_only() {
+    fn unsafe_is_allowed_in_lanes_and_where_memory_is_given_back_only() {
         let lanes = "//! Lanes.\n#![allow(unsafe_code)]\n";
         assert!(refused("crates/hash/src/avx2.rs", lanes).is_empty());
         assert!(refused("crates/mse/src/power/lanes.rs", lanes).is_empty());
         assert_eq!(refused("crates/mse/src/power.rs", lanes), ["unsafe_code"]);
+        assert!(refused("crates/piecework/src/up/pages.rs", lanes).is_empty());
         assert_eq!(refused("crates/disk/src/pool.rs", lanes), ["unsafe_code"]);
     }
 

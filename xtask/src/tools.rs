@@ -10,6 +10,9 @@ use std::time::Duration;
 /// Building a tool from source on a small machine.
 const INSTALL_LIMIT: Duration = Duration::from_secs(20 * 60);
 
+/// Installing a Debian package with all it needs.
+const APT_LIMIT: Duration = Duration::from_secs(10 * 60);
+
 /// A cargo extension and the version that the project was tried with.
 pub(crate) struct Tool {
     name: &'static str,
@@ -45,6 +48,27 @@ impl Tool {
         install.env("CARGO_TARGET_DIR", project.target.join("tools"));
         process::run(install, INSTALL_LIMIT).map_err(|error| format!("{}: {error}", self.name))
     }
+}
+
+/// Installs a Debian package unless what it brings is there.
+///
+/// # Errors
+/// When it is still not there afterwards; says what accepts that.
+pub(crate) fn ensure_debian(package: &str, is_there: &dyn Fn() -> bool) -> Result<(), String> {
+    if is_there() {
+        return Ok(());
+    }
+    println!("{package} is missing and is installed as a Debian package");
+    let apt = |words: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.args(words).env("DEBIAN_FRONTEND", "noninteractive");
+        process::run(command, APT_LIMIT)
+    };
+    // The lists may be too old, or absent; the install says so if it matters.
+    drop(apt(&["update", "-qq"]));
+    apt(&["install", "-y", "-qq", "--no-install-recommends", package])
+        .and_then(|()| if is_there() { Ok(()) } else { Err("it still does not run".into()) })
+        .map_err(|error| format!("no {package} ({error}); --without {package} accepts that"))
 }
 
 /// Whether rustup has a nightly toolchain that runs.

@@ -6,6 +6,7 @@
 use crate::process::{self, Running, interrupted};
 use crate::project::Project;
 use crate::run::BUILD_LIMIT;
+use crate::web;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -18,13 +19,19 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// # Errors
 /// When the build fails, or the daemon ends by itself or not well.
 pub(crate) fn run(project: &Project) -> Result<(), String> {
+    web::build_if_possible(project);
     let build = ["build", "--locked", "--release", "--package", "piecework"];
     process::run(project.cargo(build), BUILD_LIMIT)?;
     let folder = tempfile::Builder::new().prefix("piecework-up-").tempdir();
     let folder = folder.map_err(|error| format!("temporary folder: {error}"))?;
     let binary = project.binary("release", "piecework");
     let (shown, data) = (binary.display(), folder.path().display());
-    println!("a daemon in {data}, which goes with it; Ctrl-C ends it. In another terminal:");
+    println!(
+        "a daemon in {data}, which goes with it; Ctrl-C ends it. Open the address behind READY in a"
+    );
+    println!(
+        "browser; the password is shown below or in {data}/first-login.txt. Or, in another terminal:"
+    );
     println!("  export PIECEWORK_DATA_DIR={data}");
     println!("  {shown} add SOME.torrent; {shown} list --watch");
     until_interrupted(command(&binary, folder.path()), &interrupted)?;

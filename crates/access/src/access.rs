@@ -23,16 +23,20 @@ pub struct Limits {
     pub failures_max: u32,
     /// How long it is banned.
     pub ban: Duration,
+    /// How long a login may spend after the password was given again.
+    pub spend_max: Duration,
 }
 
 impl Default for Limits {
-    /// An hour idle, as qBittorrent has it; a month in all; five failures, then a quarter of an hour.
+    /// An hour idle, as qBittorrent has it; a month in all; five failures, then a quarter of an hour; as long
+    /// to spend, as a wallet is unlocked.
     fn default() -> Self {
         Self {
             idle_max: Duration::from_secs(3600),
             age_max: Duration::from_secs(30 * 86_400),
             failures_max: 5,
             ban: Duration::from_secs(900),
+            spend_max: Duration::from_secs(900),
         }
     }
 }
@@ -44,6 +48,7 @@ pub struct Access {
     logins: Logins,
     attempts: Attempts,
     hosts: Hosts,
+    spend_max: Duration,
 }
 
 impl Access {
@@ -54,6 +59,7 @@ impl Access {
             logins: Logins::new(limits.idle_max, limits.age_max),
             attempts: Attempts::new(limits.failures_max, limits.ban),
             hosts,
+            spend_max: limits.spend_max,
         }
     }
 
@@ -93,23 +99,43 @@ impl Access {
         random: &[u8; TOKEN_BYTES],
         now: Time,
     ) -> Result<Secret, Refused> {
+        self.judge(attempt, now)?;
+        Ok(self.logins.open(attempt.face, random, now))
+    }
+
+    /// The last step of what a login needs to spend: the password once more. Gives whether it is open still.
+    ///
+    /// # Errors
+    /// When user or password are wrong; the failure counts as one of a login does.
+    pub fn confirmed(
+        &mut self,
+        attempt: &Attempt<'_>,
+        cookie: &str,
+        now: Time,
+    ) -> Result<bool, Refused> {
+        self.judge(attempt, now)?;
+        Ok(self.logins.spend(attempt.face, cookie, Some(now + self.spend_max)))
+    }
+
+    /// Ends what [`Self::confirmed`] began.
+    pub fn stop_spending(&mut self, face: Face, cookie: &str) {
+        self.logins.spend(face, cookie, None);
+    }
+
+    fn judge(&mut self, attempt: &Attempt<'_>, now: Time) -> Result<(), Refused> {
         let is_user = self.state.user.as_bytes().ct_eq(attempt.user.as_bytes());
         if !(bool::from(is_user) && attempt.is_password) {
             self.attempts.failed(attempt.ip, now);
             return Err(Refused::Wrong);
         }
         self.attempts.succeeded(attempt.ip);
-        Ok(self.logins.open(attempt.face, random, now))
+        Ok(())
     }
 
     /// Who a login's cookie belongs to; the login counts as used then.
     pub fn login(&mut self, face: Face, cookie: &str, now: Time) -> Option<Role> {
-        let is_open = self.logins.touch(face, cookie, now);
-        is_open.then(|| Role {
-            name: self.state.user.clone(),
-            scopes: Scopes::CONTROL,
-            is_key: false,
-        })
+        let scopes = self.logins.touch(face, cookie, now)?;
+        Some(Role { name: self.state.user.clone(), scopes, is_key: false })
     }
 
     /// Ends a login.

@@ -1,6 +1,7 @@
 //! Logins: who proved to know the password, and for how long that counts.
 
 use crate::secret::{Print, Secret, TOKEN_BYTES};
+use crate::state::{Scope, Scopes};
 use piecework_types::Time;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ struct Login {
     face: Face,
     opened: Time,
     used: Time,
+    /// Until then it may spend.
+    spends_until: Option<Time>,
 }
 
 /// All that are open.
@@ -49,18 +52,30 @@ impl Logins {
         }
         let secret = Secret::token("", random);
         let print = Print::of(secret.reveal());
-        self.logins.push(Login { print, face, opened: now, used: now });
+        self.logins.push(Login { print, face, opened: now, used: now, spends_until: None });
         secret
     }
 
-    /// Whether a cookie's login is open; it counts as used then. Looks at all of them, so the time says
-    /// nothing.
-    pub(crate) fn touch(&mut self, face: Face, cookie: &str, now: Time) -> bool {
+    /// What a cookie's login may do, if it is open; it counts as used then.
+    pub(crate) fn touch(&mut self, face: Face, cookie: &str, now: Time) -> Option<Scopes> {
         self.forget_old(now);
+        let login = self.find(face, cookie)?;
+        login.used = now;
+        let spends = login.spends_until.is_some_and(|until| now < until);
+        let more = spends.then_some(Scope::Spend);
+        Some([Scope::Control].into_iter().chain(more).collect())
+    }
+
+    /// Lets a login spend until then, or no more; gives whether it is open.
+    pub(crate) fn spend(&mut self, face: Face, cookie: &str, until: Option<Time>) -> bool {
+        self.find(face, cookie).map(|login| login.spends_until = until).is_some()
+    }
+
+    /// Looks at all of them, so the time says nothing.
+    fn find(&mut self, face: Face, cookie: &str) -> Option<&mut Login> {
         let is_it = |login: &Login| login.print.is_of(cookie) && login.face == face;
         let is_short = cookie.len() == TOKEN_BYTES;
-        let found = self.logins.iter_mut().filter(|login| is_short && is_it(login)).last();
-        found.map(|login| login.used = now).is_some()
+        self.logins.iter_mut().filter(|login| is_short && is_it(login)).last()
     }
 
     pub(crate) fn close(&mut self, cookie: &str) {
@@ -101,21 +116,21 @@ mod tests {
     fn a_login_counts_until_it_was_idle_or_old() {
         let mut logins = Logins::new(IDLE, AGE);
         let secret = logins.open(Face::Own, &random(1), at(0));
-        let mut is_open = |seconds| logins.touch(Face::Own, secret.reveal(), at(seconds));
+        let mut is_open = |seconds| logins.touch(Face::Own, secret.reveal(), at(seconds)).is_some();
         assert!(is_open(59) && is_open(118) && is_open(149) && !is_open(150));
         let secret = logins.open(Face::Own, &random(2), at(200));
-        assert!(!logins.touch(Face::Own, secret.reveal(), at(260)));
+        assert!(logins.touch(Face::Own, secret.reveal(), at(260)).is_none());
     }
 
     #[test]
     fn a_login_counts_at_its_own_face_alone_and_until_it_is_closed() {
         let mut logins = Logins::new(IDLE, AGE);
         let secret = logins.open(Face::QBittorrent, &random(1), at(0));
-        assert!(!logins.touch(Face::Own, secret.reveal(), at(1)));
-        assert!(!logins.touch(Face::QBittorrent, &secret.reveal()[1..], at(1)));
-        assert!(logins.touch(Face::QBittorrent, secret.reveal(), at(1)));
+        assert!(logins.touch(Face::Own, secret.reveal(), at(1)).is_none());
+        assert!(logins.touch(Face::QBittorrent, &secret.reveal()[1..], at(1)).is_none());
+        assert!(logins.touch(Face::QBittorrent, secret.reveal(), at(1)).is_some());
         logins.close(secret.reveal());
-        assert!(!logins.touch(Face::QBittorrent, secret.reveal(), at(1)));
+        assert!(logins.touch(Face::QBittorrent, secret.reveal(), at(1)).is_none());
     }
 
     #[test]
@@ -123,13 +138,29 @@ mod tests {
         let mut logins = Logins::new(IDLE, AGE);
         let secrets: Vec<Secret> =
             (0..64).map(|number| logins.open(Face::Own, &random(number), at(0))).collect();
-        assert!(logins.touch(Face::Own, secrets[0].reveal(), at(1)));
+        assert!(logins.touch(Face::Own, secrets[0].reveal(), at(1)).is_some());
         for secret in &secrets[2..] {
-            assert!(logins.touch(Face::Own, secret.reveal(), at(2)));
+            assert!(logins.touch(Face::Own, secret.reveal(), at(2)).is_some());
         }
         logins.open(Face::Own, &random(1000), at(3));
         assert_eq!(logins.logins.len(), LOGINS_MAX);
-        assert!(logins.touch(Face::Own, secrets[0].reveal(), at(3)));
-        assert!(!logins.touch(Face::Own, secrets[1].reveal(), at(3)));
+        assert!(logins.touch(Face::Own, secrets[0].reveal(), at(3)).is_some());
+        assert!(logins.touch(Face::Own, secrets[1].reveal(), at(3)).is_none());
+    }
+
+    #[test]
+    fn a_login_spends_once_the_password_was_given_again_and_not_for_long() {
+        let mut logins = Logins::new(IDLE, AGE);
+        let secret = logins.open(Face::Own, &random(1), at(0));
+        let may = |logins: &mut Logins, seconds| {
+            let scopes = logins.touch(Face::Own, secret.reveal(), at(seconds));
+            scopes.unwrap().allow(Scope::Spend)
+        };
+        assert!(!may(&mut logins, 1));
+        assert!(!logins.spend(Face::QBittorrent, secret.reveal(), Some(at(20))));
+        assert!(logins.spend(Face::Own, secret.reveal(), Some(at(20))));
+        assert!(may(&mut logins, 19) && !may(&mut logins, 20));
+        assert!(logins.spend(Face::Own, secret.reveal(), Some(at(90))) && may(&mut logins, 21));
+        assert!(logins.spend(Face::Own, secret.reveal(), None) && !may(&mut logins, 22));
     }
 }

@@ -114,7 +114,8 @@ pub(crate) struct Watched {
 /// Events: `full` (forget what was known) and `delta` with `{revision, torrents: {id: {changed fields}},
 /// gone, categories, gone_categories, tags, gone_tags}`; what went and came back stands in both, so forget
 /// first, then take. `news` with one of the news. `node` with the node's figures, once a second while
-/// something changes. The id of an event is its revision.
+/// something changes. `wallet` with nothing when its lock or one of its orders changes.
+/// The id of an event is its revision.
 #[utoipa::path(get, path = "/events", tag = "events", params(Watched),
     responses((status = 200, description = "Events until the connection ends.", body = String,
         content_type = "text/event-stream")))]
@@ -131,6 +132,7 @@ pub(crate) async fn watch(
     let last = header(&headers, "last-event-id").and_then(|id| id.parse().ok());
     let watcher = Watcher {
         revisions: api.daemon.revisions(),
+        wallet: api.daemon.wallet_changes(),
         news_after: api.daemon.news(0).last().map_or(0, |news| news.number),
         api,
         who,
@@ -183,6 +185,7 @@ struct Watcher {
     /// When the node's figures are looked at; not while nothing changes.
     node_at: Option<Instant>,
     node_told: String,
+    wallet: watch::Receiver<u64>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -191,7 +194,8 @@ impl Watcher {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             self.revisions.borrow_and_update();
-            if let Some(text) = self.changed().or_else(|| self.newest()).or_else(|| self.node()) {
+            let text = self.changed().or_else(|| self.newest()).or_else(|| self.node());
+            if let Some(text) = text.or_else(|| self.wallet()) {
                 self.heartbeat_at = Instant::now() + HEARTBEAT;
                 return Some(text);
             }
@@ -201,6 +205,10 @@ impl Watcher {
                     changed.ok()?;
                     self.node_at = self.node_at.or_else(|| Some(Instant::now() + NODE_EVERY));
                 }
+                changed = self.wallet.changed() => {
+                changed.ok()?;
+                self.wallet.mark_changed();
+            }
                 () = tokio::time::sleep_until(wake) => {}
             }
             if Instant::now() >= self.heartbeat_at {
@@ -223,6 +231,12 @@ impl Watcher {
         let next = self.api.daemon.news(self.news_after).into_iter().next()?;
         self.news_after = next.number;
         serde_json::to_vec(&news(&next)).ok().map(|data| event("news", None, &data))
+    }
+
+    fn wallet(&mut self) -> Option<Bytes> {
+        let has_changed = self.wallet.has_changed().unwrap_or(false);
+        self.wallet.mark_unchanged();
+        has_changed.then(|| event("wallet", None, b"{}"))
     }
 
     fn node(&mut self) -> Option<Bytes> {

@@ -5,6 +5,7 @@
 
 use crate::caller::{Caller, header};
 use crate::gate::AccessGate;
+use crate::packed;
 use crate::problem::{Code, Problem};
 use axum::Router;
 use axum::body::Body;
@@ -47,7 +48,7 @@ impl Front {
     pub(crate) fn new(router: Router, gate: Arc<AccessGate>, mut outside: Outside) -> Self {
         let path = outside.base_path.trim_matches('/');
         outside.base_path = if path.is_empty() { String::new() } else { format!("/{path}") };
-        Self { router, gate, outside: Arc::new(outside) }
+        Self { router: router.layer(packed::layer()), gate, outside: Arc::new(outside) }
     }
 
     pub(crate) fn trusts(&self, ip: IpAddr) -> bool {

@@ -122,6 +122,28 @@ impl AccessGate {
         self.access().admitted(&attempt, &random(), self.now())
     }
 
+    /// Lets a login spend for a while, if the password is right.
+    ///
+    /// # Errors
+    /// When it is wrong, or this address may not try now.
+    pub(crate) async fn confirm(
+        &self,
+        cookie: &str,
+        password: &str,
+        ip: IpAddr,
+    ) -> Result<bool, Refused> {
+        let hash = self.access().admit(ip, self.now())?;
+        let is_password = self.is_of(hash, password).await;
+        let user = self.user();
+        let attempt = Attempt { ip, face: Face::Own, user: &user, is_password };
+        self.access().confirmed(&attempt, cookie, self.now())
+    }
+
+    /// Lets a login spend no more.
+    pub(crate) fn stop_spending(&self, cookie: &str) {
+        self.access().stop_spending(Face::Own, cookie);
+    }
+
     /// How long an address may not log in, if it may not.
     pub fn banned(&self, ip: IpAddr) -> Option<Duration> {
         self.access().banned(ip, self.now())

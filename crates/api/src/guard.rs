@@ -45,7 +45,8 @@ fn admit(api: &Api, request: &Request) -> Result<Who, Problem> {
         return Ok(Who { role, credential: Credential::Token });
     }
     let who = who(api, headers)?;
-    if !is_look && !who.role.is_key {
+    // What a browser sends by itself may come from any page.
+    if !is_look && matches!(who.credential, Credential::Login(_)) {
         let caller = request.extensions().get::<Caller>();
         let caller = caller.ok_or_else(|| Problem::new(Code::Failed, "no caller"))?;
         api.gate.check_origin(headers, caller)?;
@@ -67,9 +68,14 @@ pub(crate) fn who(api: &Api, headers: &HeaderMap) -> Result<Who, Problem> {
     }
     let text = "log in, or send an API key: Authorization: Bearer pw_...";
     let cookie = cookie(headers).ok_or_else(|| unknown(text))?;
-    let role = api.gate.session(Face::Own, cookie);
+    let role = by_cookie(api, cookie);
     let role = role.ok_or_else(|| unknown("the login has ended: log in again"))?;
     Ok(Who { role, credential: Credential::Login(cookie.to_owned()) })
+}
+
+/// Whom a cookie belongs to: that of a login by password, or an API key that a browser logged in with.
+fn by_cookie(api: &Api, cookie: &str) -> Option<Role> {
+    api.gate.session(Face::Own, cookie).or_else(|| api.gate.key(cookie))
 }
 
 /// The value of our cookie, if one came.
@@ -93,7 +99,7 @@ fn is_signed(api: &Api, request: &Request) -> bool {
 pub(crate) fn is_still_welcome(api: &Api, who: &Who) -> bool {
     match &who.credential {
         Credential::Key(key) => api.gate.key(key).is_some(),
-        Credential::Login(cookie) => api.gate.session(Face::Own, cookie).is_some(),
+        Credential::Login(cookie) => by_cookie(api, cookie).is_some(),
         Credential::Token => false,
     }
 }

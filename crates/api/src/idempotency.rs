@@ -1,6 +1,9 @@
 //! Requests that may be sent twice: the second gets the answer of the first, and nothing happens again.
 //!
-//! Whoever asks names a request by `Idempotency-Key`. What was answered is remembered for a day, in memory.
+//! Whoever asks names a request by `Idempotency-Key`. What was answered is remembered for a day, in memory:
+//! after a restart a request is carried out once more. That is good enough for adding torrents: what is there
+//! is not added twice; and for drawing a session key, which promises no more than is there. What moves money
+//! is written down as an order before it is signed, and found by its key after a restart too.
 
 use crate::problem::{Code, Problem};
 use axum::body::Bytes;
@@ -67,11 +70,7 @@ impl Replies {
         body: &[u8],
         now: u64,
     ) -> Result<Turn, Problem> {
-        let is_key = (1..=KEY_CHARS_MAX).contains(&key.len());
-        if !is_key || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let text = format!("Idempotency-Key: 1 to {KEY_CHARS_MAX} visible ASCII characters");
-            return Err(Problem::new(Code::Invalid, text));
-        }
+        demand_key(key)?;
         let (request, name) = (sha256(body), (who.to_owned(), key.to_owned()));
         let mut store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         store.forget(now);
@@ -87,6 +86,16 @@ impl Replies {
         store.order.push_back((now, name.clone()));
         Ok(Turn::First(First { replies: self.clone(), name }))
     }
+}
+
+/// That a key is one.
+pub(crate) fn demand_key(key: &str) -> Result<(), Problem> {
+    let is_key = (1..=KEY_CHARS_MAX).contains(&key.len());
+    if is_key && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    let text = format!("Idempotency-Key: 1 to {KEY_CHARS_MAX} visible ASCII characters");
+    Err(Problem::new(Code::Invalid, text))
 }
 
 impl Store {

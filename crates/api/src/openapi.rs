@@ -29,6 +29,8 @@ use utoipa::{OpenApi, PartialSchema, ToSchema};
         (name = "feeds", description = "RSS and Atom feeds, and rules that choose from them."),
         (name = "settings", description = "Settings, speeds and folders."),
         (name = "node", description = "The node as a whole."),
+        (name = "wallet", description = "The wallet, what it sends, and what it has in the vault."),
+        (name = "money", description = "What was earned and spent."),
         (name = "events", description = "Changes as they happen."),
         (name = "access", description = "Who may ask what."),
     )

@@ -5,10 +5,14 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use piecework_access::{Foreign, KeyFault, Refused};
 use piecework_catalog::{Refusal, RefusalKind};
+use piecework_daemon::{WalletFault, WalletTrouble};
 use serde_json::json;
 use std::time::Duration;
 
 use crate::gate::GateError;
+
+/// When to ask again of a chain that did not answer.
+const CHAIN_AFTER: Duration = Duration::from_secs(10);
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident $word:literal $status:literal,)*) => {
@@ -65,6 +69,24 @@ codes! {
     Conflict "conflict" 409,
     /// The torrent after which the list was to go on is gone.
     CursorGone "cursor_gone" 409,
+    /// There is no wallet.
+    NoWallet "no_wallet" 409,
+    /// There is a wallet already.
+    WalletExists "wallet_exists" 409,
+    /// The wallet's key is needed, and locked away.
+    WalletLocked "wallet_locked" 409,
+    /// The wallet's password is wrong.
+    WrongWalletPassword "wrong_wallet_password" 403,
+    /// The wallet has joined no network.
+    NoNetwork "no_network" 409,
+    /// The chain cannot be asked or believed; later.
+    ChainUnreachable "chain_unreachable" 503,
+    /// There is too little of coin, tokens, or what the vault has.
+    TooLittle "too_little" 409,
+    /// A contract would refuse it.
+    Refused "refused" 409,
+    /// The fees could be higher than was agreed to.
+    PriceRose "price_rose" 409,
     /// The body is too large.
     TooLarge "too_large" 413,
     /// The body is of a type that is not read here.
@@ -143,6 +165,33 @@ impl From<Refusal> for Problem {
             RefusalKind::Failed => Code::Failed,
         };
         Self::new(code, refusal.text)
+    }
+}
+
+impl From<WalletFault> for Problem {
+    fn from(fault: WalletFault) -> Self {
+        let code = match fault.trouble {
+            WalletTrouble::NoWallet => Code::NoWallet,
+            WalletTrouble::Exists => Code::WalletExists,
+            WalletTrouble::Locked => Code::WalletLocked,
+            WalletTrouble::WrongPassword => Code::WrongWalletPassword,
+            WalletTrouble::TooMany(_) => Code::TooMany,
+            WalletTrouble::NoNetwork => Code::NoNetwork,
+            WalletTrouble::Unreachable => Code::ChainUnreachable,
+            WalletTrouble::TooLittle => Code::TooLittle,
+            WalletTrouble::Refused => Code::Refused,
+            WalletTrouble::PriceRose => Code::PriceRose,
+            WalletTrouble::Unknown => Code::NotFound,
+            WalletTrouble::Invalid => Code::Invalid,
+            WalletTrouble::Full => Code::Full,
+            WalletTrouble::Failed => Code::Failed,
+        };
+        let retry_after = match fault.trouble {
+            WalletTrouble::TooMany(wait) => Some(wait),
+            WalletTrouble::Unreachable => Some(CHAIN_AFTER),
+            _ => None,
+        };
+        Self { retry_after, ..Self::new(code, fault.text) }
     }
 }
 

@@ -9,6 +9,7 @@ mod folders;
 mod import;
 mod keys;
 mod list;
+mod market;
 mod metrics;
 mod node;
 mod peers;
@@ -17,8 +18,10 @@ mod session;
 mod settings;
 mod stream;
 mod trackers;
+mod trades;
 mod verbs;
 pub(crate) mod views;
+mod wallet;
 
 use crate::events;
 use crate::guard::authorize;
@@ -64,7 +67,7 @@ pub fn router(parts: Parts) -> Router {
 
 /// What anybody may ask.
 pub(crate) fn open_routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(session::login))
+    OpenApiRouter::new().routes(routes!(session::login)).routes(routes!(session::login_with_key))
 }
 
 /// What is asked with a key or a login.
@@ -105,19 +108,47 @@ pub(crate) fn guarded_routes() -> OpenApiRouter<Api> {
         .routes(routes!(feeds::rules))
         .routes(routes!(feeds::put_rule, feeds::remove_rule))
         .routes(routes!(feeds::preview))
+        .routes(routes!(market::market, market::change))
+        .routes(routes!(market::lane, market::set_lane))
+        .merge(wallet_routes())
         .routes(routes!(settings::speed, settings::set_speed))
         .routes(routes!(settings::settings, settings::set))
         .routes(routes!(node::node))
         .routes(routes!(node::news))
         .routes(routes!(node::log_level, node::set_log_level))
         .routes(routes!(folders::folders))
+        .routes(routes!(trades::earnings))
+        .routes(routes!(trades::spending))
         .routes(routes!(import::import))
         .routes(routes!(keys::keys, keys::create))
         .routes(routes!(keys::remove))
         .routes(routes!(session::password))
         .routes(routes!(session::whoami, session::logout))
+        .routes(routes!(session::confirm, session::stop_spending))
         .routes(routes!(metrics::metrics))
         .routes(routes!(events::watch))
+}
+
+/// The wallet and the vault.
+fn wallet_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(wallet::wallet, wallet::make))
+        .routes(routes!(wallet::draw))
+        .routes(routes!(wallet::unlock))
+        .routes(routes!(wallet::lock))
+        .routes(routes!(wallet::history))
+        .routes(routes!(wallet::orders))
+        .routes(routes!(wallet::one_order))
+        .routes(routes!(wallet::transfer))
+        .routes(routes!(wallet::vault::deposit))
+        .routes(routes!(wallet::vault::bond))
+        .routes(routes!(wallet::vault::ask_exit))
+        .routes(routes!(wallet::vault::take_exit))
+        .routes(routes!(wallet::vault::ask_bond_exit))
+        .routes(routes!(wallet::vault::take_bond_exit))
+        .routes(routes!(wallet::vault::withdraw))
+        .routes(routes!(wallet::vault::draw_key))
+        .routes(routes!(wallet::vault::revoke))
 }
 
 async fn absent(uri: Uri) -> Response {

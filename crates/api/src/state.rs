@@ -4,6 +4,7 @@ use crate::events::Feed;
 use crate::gate::{AccessGate, random};
 use crate::idempotency::Replies;
 use crate::problem::{Code, Problem};
+use crate::trades::Trades;
 use piecework_access::{Role, Scope, Signer};
 use piecework_catalog::{Catalog, Torrent};
 use piecework_daemon::Handle;
@@ -23,6 +24,9 @@ pub struct LogLevel {
     pub set: Box<SetLevel>,
 }
 
+/// Opens the ledger to read it, as it is now; none where nothing was ever traded. May take a while.
+pub type OpenTrades = dyn Fn() -> Result<Option<Trades>, String> + Send + Sync;
+
 /// What the own API is made of.
 pub struct Parts {
     /// The daemon.
@@ -31,6 +35,8 @@ pub struct Parts {
     pub gate: Arc<AccessGate>,
     /// The log's level.
     pub log_level: LogLevel,
+    /// What was earned and spent.
+    pub trades: Arc<OpenTrades>,
 }
 
 /// Cheap to clone.
@@ -41,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) daemon: Handle,
     pub(crate) gate: Arc<AccessGate>,
     pub(crate) log_level: LogLevel,
+    pub(crate) trades: Arc<OpenTrades>,
     pub(crate) signer: Signer,
     pub(crate) feed: Feed,
     pub(crate) replies: Replies,
@@ -56,11 +63,12 @@ impl Deref for Api {
 
 impl Api {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { daemon, gate, log_level } = parts;
+        let Parts { daemon, gate, log_level, trades } = parts;
         Self(Arc::new(Inner {
             daemon,
             gate,
             log_level,
+            trades,
             signer: Signer::new(random()),
             feed: Feed::default(),
             replies: Replies::default(),
@@ -120,7 +128,12 @@ impl Who {
         if self.role.scopes.allow(scope) {
             return Ok(());
         }
-        let text = format!("this key has no scope {:?}: ask with one that has", scope.word());
+        let text = match self.credential {
+            Credential::Login(_) => {
+                "to spend, give the password once more (PUT /session/spend)".into()
+            }
+            _ => format!("this key has no scope {:?}: ask with one that has", scope.word()),
+        };
         Err(Problem::new(Code::Scope, text))
     }
 }

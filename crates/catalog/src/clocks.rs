@@ -22,8 +22,6 @@ const SLOW_AFTER: Duration = Duration::from_secs(60);
 const SAVE_BYTES: Duration = Duration::from_secs(5 * 60);
 /// Counts of time alone are: a restart loses so much of them, and thousands of quiet torrents cost little.
 const SAVE_TIME: Duration = Duration::from_secs(30 * 60);
-/// A check that was not seen in so long was over between two looks.
-const CHECK_SEEN: Duration = Duration::from_secs(60);
 /// How far back the smooth rate looks.
 const SMOOTH: Duration = Duration::from_secs(10);
 /// Dates that would change with each observation are not told more often.
@@ -47,9 +45,6 @@ pub(crate) struct Clocks {
     pub(crate) is_slow: bool,
     /// Since when that is no longer true.
     slow_turned_at: Option<Time>,
-    /// When the engine was told of a wish for a check, and whether it has been seen to check since.
-    check_asked_at: Time,
-    has_checked: bool,
 }
 
 impl Clocks {
@@ -60,17 +55,12 @@ impl Clocks {
             saved_at: now - SAVE_TIME * u32::from(id.0[0]) / 512,
             smoothed_at: now,
             sent_at: now,
-            check_asked_at: now,
             ..Self::default()
         };
     }
 
     pub(crate) const fn saved(&mut self, now: Time) {
         (self.saved_at, self.has_bytes) = (now, false);
-    }
-
-    pub(crate) const fn ask_check(&mut self, now: Time) {
-        (self.check_asked_at, self.has_checked) = (now, false);
     }
 
     /// It seeds from now on: slowness is that of the other direction.
@@ -95,7 +85,6 @@ impl Entry {
         self.count_bytes(&figures, moment);
         self.smooth(figures.down_rate, moment.now, is_first);
         let was_checking = self.torrent.figures.checking_milli.is_some();
-        self.clocks.has_checked |= figures.checking_milli.is_some();
         self.torrent.figures = figures;
         let mut seen = Seen {
             is_turn: is_first || was_checking != figures.checking_milli.is_some(),
@@ -105,7 +94,6 @@ impl Entry {
         if figures.checking_milli.is_none() && !figures.is_fetching_metadata && is_known {
             self.know(figures, moment, &mut seen);
         }
-        seen.is_record |= self.end_check(moment.now);
         seen
     }
 
@@ -133,15 +121,6 @@ impl Entry {
         if has_turned {
             (self.clocks.sent_at, seen.is_turn, seen.is_record) = (moment.now, true, true);
         }
-    }
-
-    /// The wish for a check ends when one was seen to end, or could have been; gives whether it did just now.
-    fn end_check(&mut self, now: Time) -> bool {
-        let is_over = self.torrent.record.wants_check
-            && self.torrent.figures.checking_milli.is_none()
-            && (self.clocks.has_checked || now.since(self.clocks.check_asked_at) >= CHECK_SEEN);
-        self.torrent.record.wants_check &= !is_over;
-        is_over
     }
 
     /// Adds what moved since the last figures of this load.
@@ -269,7 +248,7 @@ impl Catalog {
                 let eta = FieldSet::from_iter([Field::EtaSeconds]);
                 self.journal.observe(&entry.torrent, &mut entry.marks, eta);
             }
-            if entry.end_check(moment.now) || entry.clocks.is_due(moment.now) {
+            if entry.clocks.is_due(moment.now) {
                 due.push(*id);
             }
         }

@@ -68,7 +68,7 @@ impl Catalog {
             Command::RenameFiles(id, files) => self.rename_files(id, files),
             Command::SetPriorities(id, files) => self.set_priorities(id, &files),
             Command::EditTrackers(id, edit) => self.edit_trackers(id, edit),
-            Command::Check(ids) => self.check(&ids, moment),
+            Command::Check(ids) => self.check(&ids),
             Command::Reannounce(ids) => self.reannounce(&ids),
             Command::CreateCategory(name, category) => self.create_category(name, category),
             Command::EditCategory(name, category) => self.edit_category(&name, category),

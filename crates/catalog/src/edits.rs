@@ -4,7 +4,6 @@ use crate::catalog::Catalog;
 use crate::command::{Refusal, RefusalKind, TrackerEdit};
 use crate::commands::put;
 use crate::effect::Effect;
-use crate::moment::Moment;
 use crate::paths::{check_apart, check_file, clean_folder, clean_name, quoted, set_folders};
 use crate::record::{Record, TRACKERS_MAX};
 use piecework_types::InfoHash;
@@ -133,11 +132,10 @@ impl Catalog {
         Ok(())
     }
 
-    pub(crate) fn check(&mut self, ids: &[InfoHash], moment: Moment) -> Result<(), Refusal> {
+    pub(crate) fn check(&mut self, ids: &[InfoHash]) -> Result<(), Refusal> {
         for id in self.known(ids)? {
             let Some(entry) = self.torrents.get_mut(&id) else { continue };
             if entry.is_in() && entry.torrent.record.error.is_none() {
-                entry.clocks.ask_check(moment.now);
                 self.effects.push_back(Effect::Check(id));
             }
             let record = &mut entry.torrent.record;

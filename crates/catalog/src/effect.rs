@@ -1,7 +1,7 @@
 //! What the catalog wants done, and how it ended.
 
 use crate::record::ShareAction;
-use piecework_types::InfoHash;
+use piecework_types::{InfoHash, InfoHashes};
 use std::collections::BTreeMap;
 
 /// Something for whoever drives the catalog. What it needs to know stands in the torrent's record.
@@ -57,8 +57,7 @@ pub enum Effect {
     Manner(InfoHash),
     /// Its trackers changed while it is loaded.
     Trackers(InfoHash),
-    /// Hash all its data while it is loaded. Its record says `wants_check` until figures have shown the
-    /// check.
+    /// Hash all its data while it is loaded. Its record says `wants_check` until [`Outcome::Checked`].
     Check(InfoHash),
     /// Ask its trackers while it is loaded.
     Reannounce(InfoHash),
@@ -128,6 +127,8 @@ pub enum Outcome {
     MoveFailed(String),
     /// Its metainfo has come from peers.
     Metainfo {
+        /// Its names: one may be new.
+        names: InfoHashes,
         /// The name it gives.
         name: String,
         /// Bytes of all files.
@@ -138,11 +139,15 @@ pub enum Outcome {
         root: String,
         /// Files, pad files included.
         file_count: u32,
+        /// How many of them are pad files.
+        pad_count: u32,
         /// It names a folder, not one file.
         is_folder: bool,
         /// What its torrent file says of it; peers do not tell.
         comment: Option<String>,
     },
+    /// The check that was wanted has ended.
+    Checked,
     /// All that was wanted has come, is hashed and written.
     Done,
     /// Its files are gone. An [`Effect::Unload`] follows.

@@ -267,7 +267,7 @@ impl Torrent {
         let record = &self.record;
         let root = record.root.as_deref()?;
         let paths = &record.paths;
-        let root = if paths.len() == record.file_count as usize && !paths.is_empty() {
+        let root = if record.has_other_paths() {
             common_root(paths.values())?
         } else {
             let is_below = |path: &String| path.split_once('/').is_some_and(|(it, _)| it == root);

@@ -52,6 +52,9 @@ impl Entry {
                 }
                 false
             }
+            Outcome::Checked if self.is_known_to_engine() => {
+                std::mem::take(&mut self.torrent.record.wants_check)
+            }
             Outcome::Done if self.is_in() => self.complete(moment.unix),
             Outcome::Missing(why) if self.is_known_to_engine() => self.fail(why, true),
             Outcome::Failed(why) if self.is_known_to_engine() => self.fail(why, false),
@@ -65,6 +68,7 @@ impl Entry {
             }
             Outcome::Metainfo { .. } => self.learn(outcome),
             Outcome::Unloaded
+            | Outcome::Checked
             | Outcome::Done
             | Outcome::Missing(_)
             | Outcome::Failed(_)
@@ -107,11 +111,13 @@ impl Entry {
 
     fn learn(&mut self, outcome: Outcome) -> bool {
         let Outcome::Metainfo {
+            names,
             name,
             size_bytes,
             is_private,
             root,
             file_count,
+            pad_count,
             is_folder,
             comment,
         } = outcome
@@ -124,6 +130,9 @@ impl Entry {
         }
         (record.size_bytes, record.is_private) = (size_bytes, is_private);
         (record.root, record.file_count) = (Some(root), file_count);
+        record.pad_count = pad_count;
+        let other = names.iter().find(|name| *name != self.torrent.id);
+        record.other_name = other.map(|name| name.to_string());
         (record.is_folder, record.has_metainfo) = (is_folder, true);
         record.comment = clean_comment(comment);
         if record.stop_at == Some(StopAt::Metadata) {
@@ -183,7 +192,7 @@ fn rename_done(record: &mut Record, rename: FileRename) {
 fn follow_root(record: &mut Record) {
     if record.file_count == 1 {
         record.root = record.paths.get(&0).cloned();
-    } else if record.paths.len() == record.file_count as usize
+    } else if record.has_other_paths()
         && let Some(root) = common_root(record.paths.values())
     {
         record.root = Some(root);

@@ -12,6 +12,8 @@ pub struct Rules {
     pub incomplete_path: Option<String>,
     /// New torrents follow their category's paths.
     pub is_automatic: bool,
+    /// New torrents wait for a person to start them, unless whoever adds them says otherwise.
+    pub adds_stopped: bool,
     /// How many take part at once.
     pub queue: QueueRules,
     /// Sent over received in thousandths, for torrents without a limit of their own.

@@ -3,6 +3,7 @@
 use crate::drive::Driver;
 use crate::feeds;
 use crate::handle::Handle;
+use crate::market::MarketRoom;
 use crate::places::Roots;
 use crate::request::{Request, inbox};
 use crate::shared::{Parts, Shared};
@@ -34,6 +35,8 @@ pub struct DaemonConfig {
     pub settings: Settings,
     /// Where settings that were changed at run time are written down.
     pub overlay: PathBuf,
+    /// The folder of the wallet and of the network that it pays in. `None`: the node does not trade.
+    pub wallet: Option<PathBuf>,
 }
 
 /// Why a daemon cannot start.
@@ -73,7 +76,7 @@ impl Daemon {
     /// # Errors
     /// When the catalog file or the engine cannot be used, or a folder of the settings makes no sense.
     pub fn start(config: DaemonConfig) -> Result<Self, StartError> {
-        let DaemonConfig { engine, data_dir, settings, overlay } = config;
+        let DaemonConfig { engine, data_dir, settings, overlay, wallet } = config;
         let io = |error| StartError::Io { path: data_dir.clone(), error };
         fs::create_dir_all(&data_dir).map_err(io)?;
         let store = Store::open(&data_dir.join("catalog.redb"))?;
@@ -97,11 +100,13 @@ impl Daemon {
             settings,
             overlay,
             earlier,
+            wallet,
         };
         let shared = Arc::new(Shared::new(parts));
         // Before the first torrent is loaded.
         shared.bans.load(&shared)?;
         let engine = shared.engine().ok_or_else(|| io(io::ErrorKind::NotFound.into()))?;
+        MarketRoom::open(&shared, &engine);
         let mut driver = Driver::new(Arc::clone(&shared), engine, requests, lists);
         driver.resume_forgetting(gone);
         let thread = thread::Builder::new().name("daemon".to_owned()).spawn(move || driver.run());

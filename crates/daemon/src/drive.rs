@@ -9,9 +9,11 @@ mod effects;
 mod events;
 mod members;
 mod settings;
+mod twin;
 mod writing;
 
 use crate::clock::Clock;
+use crate::load::Load;
 use crate::news::{Level, code};
 use crate::request::{Reply, Request, Requests};
 use crate::shared::{Shared, ending};
@@ -19,6 +21,7 @@ use crate::store::{Changes, Gone, Lists};
 use crate::watch;
 use members::{Member, Names};
 use piecework_catalog::{Catalog, Command, Moment, Refusal};
+use piecework_metainfo::Metainfo;
 use piecework_node::{Engine, TorrentKey};
 use piecework_types::InfoHash;
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,10 +59,16 @@ pub(crate) struct Driver {
     /// Those that ended before it was known that they had begun.
     ended_early: BTreeSet<TorrentKey>,
     names: Names,
+    /// Those that are loaded once the engine has let go of their twin.
+    after_twins: BTreeSet<InfoHash>,
     /// To be written down.
     changes: Changes,
     /// As they were last written down.
     lists: Lists,
+    /// To be handed to threads at the end of the turn.
+    to_load: Vec<Load>,
+    /// What was added in this turn, so that what is loaded in it too is not read and parsed again.
+    fresh: BTreeMap<InfoHash, Arc<Metainfo>>,
     /// Removed torrents whose files go too.
     deletes: BTreeSet<InfoHash>,
     /// Torrents whose missing files may be fetched again.
@@ -102,8 +111,11 @@ impl Driver {
             ids: BTreeMap::new(),
             ended_early: BTreeSet::new(),
             names,
+            after_twins: BTreeSet::new(),
             changes: Changes::default(),
             lists,
+            to_load: Vec::new(),
+            fresh: BTreeMap::new(),
             deletes: BTreeSet::new(),
             refetches: BTreeSet::new(),
             first_peers: BTreeMap::new(),
@@ -144,6 +156,7 @@ impl Driver {
         // 1. What the engine says, what people want, and what became of earlier effects.
         self.hear(first, moment);
         self.take_requests(moment);
+        self.load_after_twins(moment);
         self.observe(moment);
         // 2. Time.
         self.shared.write().tick(moment);
@@ -152,6 +165,7 @@ impl Driver {
             // 3. Effects.
             self.carry_out(moment);
         }
+        self.load_all();
         // 5. Faces read for themselves, once they know.
         self.tell_revision();
         self.look_after_engine();
@@ -193,7 +207,9 @@ impl Driver {
                 Request::AddAll { news, reply } => self.add_all(news, reply, moment),
                 Request::Set { changes, reply } => self.set(&changes, reply, moment),
                 Request::AddPeers { id, peers } => self.add_peers(id, peers),
-                Request::Loaded { id, result } => self.loaded(id, result, moment),
+                Request::Loaded(loaded) => {
+                    loaded.into_iter().for_each(|(id, result)| self.loaded(id, result, moment));
+                }
                 Request::Report { id, outcome } => self.report(id, outcome, moment),
                 Request::Forgotten { id, result } => self.forgotten(id, result),
                 Request::FreeSpace(folders) => {

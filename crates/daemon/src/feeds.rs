@@ -182,7 +182,7 @@ async fn add(shared: &Arc<Shared>, wanted: &Wanted) {
         category: rule.category,
         tags: rule.tags,
         save_path: rule.save_path.unwrap_or_default(),
-        is_stopped: rule.adds_stopped,
+        is_stopped: rule.adds_stopped || shared.read().rules().adds_stopped,
         ..Record::default()
     };
     let source = NewSource::Link(wanted.link.clone());

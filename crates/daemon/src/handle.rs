@@ -8,7 +8,7 @@ use crate::stream::Reader;
 use crate::{payload, places, source};
 use piecework_catalog::{Catalog, Command, Record, Refusal, RefusalKind, Revision};
 use piecework_feeds::{FeedError, Feeds};
-use piecework_metainfo::Info;
+use piecework_metainfo::{Info, Metainfo};
 use piecework_net::Cookie;
 use piecework_node::{
     Engine, MappingStatus, PeerStatus, PieceState, Status, TrackerStatus, WebSeedStatus,
@@ -52,6 +52,8 @@ impl New {
 pub enum NewSource {
     /// The bytes of a torrent file.
     Metainfo(Vec<u8>),
+    /// The same, and what they mean, of somebody who has read them already.
+    Parsed(Vec<u8>, Arc<Metainfo>),
     /// A magnet link, a bare info-hash, or an http(s) address of a torrent file, which is fetched.
     Link(String),
     /// The same; a server is shown the cookie.
@@ -315,8 +317,7 @@ impl Handle {
         self.shared.bans.all()
     }
 
-    /// Changes the addresses that are refused, in later runs too; written down when this returns. Torrents
-    /// that are loaded go on refusing an address that is no longer among them until they are loaded anew.
+    /// Changes the addresses that are refused, at once and in later runs too; written down when this returns.
     ///
     /// # Errors
     /// When there are more than [`crate::BANS_MAX`] or they cannot be written down; nothing has changed then.

@@ -163,8 +163,8 @@ impl Found {
     /// As it is to be added: its unfinished files have the names that they have with us.
     fn unmarked(self, shared: &Shared) -> Box<NewTorrent> {
         let Self { new, marked, ending } = self;
-        if let Contents::Metainfo(_, info) = &new.found.contents {
-            payload::unmark(shared, &new.record, info, |file, path| {
+        if let Contents::Metainfo(_, metainfo) = &new.found.contents {
+            payload::unmark(shared, &new.record, metainfo.info(), |file, path| {
                 let ending = || ending.map(|ending| format!("{path}{ending}"));
                 marked.get(&file).cloned().or_else(ending)
             });

@@ -1,6 +1,6 @@
 //! Threads for what would hold the daemon's thread up: parsing, files, web servers.
 //!
-//! Owns four kinds of work, each with its own threads, so that a move of an hour or ten thousand
+//! Owns six kinds of work, each with its own threads, so that a move of an hour or ten thousand
 //! torrents of a start hold nobody else up. Invariant: a thread ends when nothing waits for it. What
 //! waits is bounded by who hands it over: one job a torrent, or a caller that waits.
 
@@ -19,17 +19,23 @@ const LOADS_MAX: usize = 4;
 const ASKED_MAX: usize = 4;
 /// Threads that wait for web servers: one that dawdles holds up nobody who asks for something else.
 const FETCHES_MAX: usize = 4;
+/// Threads that ask the wallet's chain for somebody who waits.
+const WALLET_MAX: usize = 2;
+/// Orders of the wallet are carried out one after the other: their transactions are numbered.
+const MONEY_MAX: usize = 1;
 /// Threads that move and delete payload: drives are no faster with more.
 const PAYLOAD_MAX: usize = 2;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// All four kinds.
+/// All six kinds.
 pub(crate) struct Jobs {
     pub(crate) loads: Pool,
     pub(crate) asked: Pool,
     pub(crate) fetches: Pool,
     pub(crate) payload: Pool,
+    pub(crate) wallet: Pool,
+    pub(crate) money: Pool,
     /// Set when the daemon ends.
     pub(crate) cancel: Arc<AtomicBool>,
 }
@@ -42,14 +48,20 @@ impl Jobs {
             asked: Pool::new("ask", ASKED_MAX),
             fetches: Pool::new("fetch", FETCHES_MAX),
             payload: Pool::new("payload", PAYLOAD_MAX),
+            wallet: Pool::new("wallet", WALLET_MAX),
+            money: Pool::new("money", MONEY_MAX),
             cancel: Arc::default(),
         }
+    }
+
+    fn all(&self) -> [&Pool; 6] {
+        [&self.loads, &self.asked, &self.fetches, &self.payload, &self.wallet, &self.money]
     }
 
     /// Ends what can be ended, drops what waits, and waits for the rest until the deadline.
     pub(crate) fn stop(&self, deadline: Instant) {
         self.cancel.store(true, Ordering::Relaxed);
-        for pool in [&self.loads, &self.asked, &self.fetches, &self.payload] {
+        for pool in self.all() {
             pool.stop(deadline);
         }
     }
@@ -79,6 +91,11 @@ impl Pool {
     fn new(name: &'static str, threads_max: usize) -> Self {
         let (state, ended) = (Mutex::default(), Condvar::new());
         Self { shared: Arc::new(Shared { name, threads_max, state, ended }) }
+    }
+
+    /// How many of so many each thread gets, if all are to have some.
+    pub(crate) fn share_of(&self, count: usize) -> usize {
+        count.div_ceil(self.shared.threads_max).max(1)
     }
 
     /// Does it soon. After a stop it is dropped.

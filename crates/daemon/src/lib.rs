@@ -16,6 +16,7 @@ mod handle;
 mod import;
 mod jobs;
 mod load;
+mod market;
 pub mod news;
 mod payload;
 mod places;
@@ -25,13 +26,19 @@ mod shared;
 mod source;
 mod store;
 mod stream;
+mod wallet;
 mod watch;
 
 pub use bans::BANS_MAX;
 pub use daemon::{Daemon, DaemonConfig, StartError};
 pub use handle::{Added, Handle, New, NewSource, NodeFigures};
 pub use import::{Import, ImportFrom, ImportReport, ImportedTorrent};
+pub use market::{LaneWish, LaneWord, Market, Told, hold_text, lane_wish};
 pub use news::{Level, News};
 pub use piecework_net::Cookie;
 pub use store::StoreError;
 pub use stream::Reader;
+pub use wallet::{
+    Approval, Errand, ErrandKind, ExitView, Holdings, Order, OrderState, OrderStep, PAST_MAX, Past,
+    PastItem, SessionView, StepState, VaultView, WalletFault, WalletTrouble, WalletView,
+};

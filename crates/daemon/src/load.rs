@@ -2,7 +2,7 @@
 //!
 //! It reads the store, parses, and lets the engine open files: never called on the daemon's thread.
 
-use crate::places::Roots;
+use crate::shared::Shared;
 use crate::source::info_hashes;
 use crate::store::{Kept, Store};
 use piecework_catalog::Record;
@@ -13,13 +13,16 @@ use piecework_node::{
 };
 use piecework_types::InfoHash;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What is to be loaded.
 pub(crate) struct Load {
     pub(crate) id: InfoHash,
     pub(crate) record: Record,
+    /// Its torrent file, if that has just come; else the store may have it.
+    pub(crate) metainfo: Option<Arc<Metainfo>>,
     /// The folder that it lies in.
     pub(crate) folder: String,
     /// Peers to try.
@@ -28,40 +31,47 @@ pub(crate) struct Load {
     pub(crate) is_seed_only: bool,
 }
 
-/// Hands it to the engine.
-///
-/// # Errors
-/// Why that cannot be, in words.
-pub(crate) fn load(
+/// Hands those of one folder to the engine, until the daemon ends; says what became of each.
+pub(crate) fn load_all(
     engine: &Engine,
-    store: &Arc<Store>,
-    roots: &Roots,
-    load: Load,
-) -> Result<TorrentKey, String> {
-    let Load { id, record, folder, mut peers, is_seed_only } = load;
-    // Roots and symlinks may have changed since the record was made.
-    let dir = roots.confine(&folder).map_err(|refusal| refusal.text)?;
-    let kept = store.metainfo(id).map_err(|error| error.to_string())?;
+    shared: &Shared,
+    some: Vec<Load>,
+) -> Vec<(InfoHash, Result<TorrentKey, String>)> {
+    let Some(first) = some.first() else { return Vec::new() };
+    // Roots and symlinks may have changed since the records were made.
+    let dir = shared.roots().confine(&first.folder).map_err(|refusal| refusal.text);
+    let load_one = |one: Load| {
+        let id = one.id;
+        let dir = dir.as_ref().map_err(Clone::clone);
+        (id, dir.and_then(|dir| load(engine, &shared.store, Path::new(dir), one)))
+    };
+    let is_ending = || shared.jobs.cancel.load(Ordering::Relaxed);
+    some.into_iter().take_while(|_| !is_ending()).map(load_one).collect()
+}
+
+fn load(engine: &Engine, store: &Arc<Store>, dir: &Path, load: Load) -> Result<TorrentKey, String> {
+    let Load { id, record, metainfo, mut peers, is_seed_only, folder: _ } = load;
+    let metainfo = match metainfo {
+        Some(metainfo) => Some(metainfo),
+        None => stored(store, id)?,
+    };
     let mut kept_torrent = None;
-    let source = match kept {
-        Some(Kept::Torrent(bytes)) => {
-            let metainfo = Metainfo::parse(&bytes).map_err(|error| {
-                format!("its torrent file in the catalog is damaged: {error}; add it again")
-            })?;
+    let source = match metainfo {
+        Some(metainfo) => {
             if metainfo.layers().is_none_or(PieceLayers::is_complete) {
                 kept_torrent = Some(kept_in(store, id));
             }
-            Source::Metainfo(Arc::new(metainfo))
+            Source::Metainfo(metainfo)
         }
         // The engine's own state has the info dictionary.
-        Some(Kept::Info(_)) | None => {
+        None => {
             let magnet = magnet(&record)?;
             let hosts = magnet.peers.iter().map(|at| (at.host.as_str(), at.port).to_socket_addrs());
             peers.extend(hosts.filter_map(Result::ok).flatten());
             Source::Magnet(Box::new(magnet))
         }
     };
-    let mut spec = AddTorrent::new(source, PathBuf::from(dir));
+    let mut spec = AddTorrent::new(source, dir.to_owned());
     (spec.kept, spec.peers) = (kept_torrent, peers);
     spec.web_seeds =
         record.web_seeds.iter().filter_map(|url| WebSeed::new(url, WebSeedKind::Files)).collect();
@@ -85,6 +95,16 @@ pub(crate) fn load(
         engine.set_trackers(key, trackers);
     }
     Ok(key)
+}
+
+/// The torrent file in the store, if there is one.
+fn stored(store: &Store, id: InfoHash) -> Result<Option<Arc<Metainfo>>, String> {
+    let kept = store.metainfo(id).map_err(|error| error.to_string())?;
+    let Some(Kept::Torrent(bytes)) = kept else { return Ok(None) };
+    let metainfo = Metainfo::parse(&bytes).map_err(|error| {
+        format!("its torrent file in the catalog is damaged: {error}; add it again")
+    })?;
+    Ok(Some(Arc::new(metainfo)))
 }
 
 /// The way back to a torrent file of the store.

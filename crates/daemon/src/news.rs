@@ -55,6 +55,12 @@ pub mod code {
     pub const FEED_FAILED: &str = "feed_failed";
     /// A rule took something from a feed.
     pub const FEED_TAKEN: &str = "feed_taken";
+    /// The node cannot trade.
+    pub const MARKET_CLOSED: &str = "market_closed";
+    /// Something of what is sold and bought, or of the chain, does not work.
+    pub const MARKET_PROBLEM: &str = "market_problem";
+    /// Something of what is sold and bought that is good to know.
+    pub const MARKET_NEWS: &str = "market_news";
     /// A file of the watch folder cannot be used.
     pub const WATCH_FAILED: &str = "watch_failed";
 }

@@ -41,11 +41,8 @@ pub(crate) enum Request {
         id: InfoHash,
         peers: Vec<SocketAddr>,
     },
-    /// The engine has taken a torrent, or why not.
-    Loaded {
-        id: InfoHash,
-        result: Result<TorrentKey, String>,
-    },
+    /// What the engine calls each torrent that it has taken, or why it has not.
+    Loaded(Vec<(InfoHash, Result<TorrentKey, String>)>),
     /// What became of a job about payload.
     Report {
         id: InfoHash,
@@ -104,10 +101,7 @@ impl Inbox {
     pub(crate) fn send(&self, request: Request) -> Result<(), Refusal> {
         let is_asked = !matches!(
             request,
-            Request::Loaded { .. }
-                | Request::Report { .. }
-                | Request::Forgotten { .. }
-                | Request::Stop
+            Request::Loaded(_) | Request::Report { .. } | Request::Forgotten { .. } | Request::Stop
         );
         if self.state.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX && is_asked {
             self.state.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -133,9 +127,9 @@ impl Inbox {
 }
 
 impl Requests {
-    /// The thread looks: what comes from now on wakes it again.
+    /// The thread looks: what comes from now on wakes it again. Swapped, so that what came before is seen.
     pub(crate) fn look(&self) {
-        self.state.is_woken.store(false, Ordering::Release);
+        self.state.is_woken.swap(false, Ordering::AcqRel);
     }
 
     /// The next one, if there is one.

@@ -4,12 +4,14 @@ use crate::bans::BanRoom;
 use crate::clock;
 use crate::feeds::FeedRoom;
 use crate::jobs::Jobs;
+use crate::market::MarketRoom;
 use crate::news::Ring;
 use crate::payload;
 use crate::places::Roots;
 use crate::request::{Inbox, Request};
 use crate::store::Store;
 use crate::stream::Positions;
+use crate::wallet::WalletRoom;
 use crate::watch::Watched;
 use piecework_catalog::{Catalog, Refusal, RefusalKind, Revision};
 use piecework_node::{Binding, Engine, TorrentKey};
@@ -36,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) jobs: Jobs,
     pub(crate) feeds: FeedRoom,
     pub(crate) bans: BanRoom,
+    pub(crate) market: MarketRoom,
+    pub(crate) wallet: WalletRoom,
     roots: RwLock<Arc<Roots>>,
     pub(crate) settings: watch::Sender<Arc<Settings>>,
     /// Where changed settings are written down.
@@ -65,6 +69,7 @@ pub(crate) struct Parts {
     pub(crate) settings: Settings,
     pub(crate) overlay: PathBuf,
     pub(crate) earlier: (u64, u64),
+    pub(crate) wallet: Option<PathBuf>,
 }
 
 impl Shared {
@@ -80,6 +85,7 @@ impl Shared {
             settings,
             overlay,
             earlier,
+            wallet,
         } = parts;
         let save_path = Path::new(&catalog.rules().save_path);
         let free_space = payload::free_space(save_path).unwrap_or(0);
@@ -96,6 +102,8 @@ impl Shared {
             jobs: Jobs::new(),
             feeds: FeedRoom::default(),
             bans: BanRoom::default(),
+            market: MarketRoom::default(),
+            wallet: WalletRoom::new(wallet),
             roots: RwLock::new(Arc::new(roots)),
             settings: watch::Sender::new(Arc::new(settings)),
             overlay,
@@ -160,6 +168,12 @@ impl Shared {
     pub(crate) fn loaded(&self, id: InfoHash) -> Option<(Arc<Engine>, TorrentKey)> {
         let key = *self.keys.read().unwrap_or_else(PoisonError::into_inner).get(&id)?;
         Some((self.engine()?, key))
+    }
+
+    /// Loaded torrents by what the engine calls them.
+    pub(crate) fn ids(&self) -> BTreeMap<TorrentKey, InfoHash> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.iter().map(|(id, key)| (*key, *id)).collect()
     }
 
     /// For the daemon's thread alone.

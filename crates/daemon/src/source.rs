@@ -3,7 +3,6 @@
 //! It blocks on web servers and parses what may be large: never called on the daemon's thread.
 
 use crate::handle::NewSource;
-use crate::store::Kept;
 use piecework_catalog::{LastFigures, Outcome, Record, Refusal, RefusalKind};
 use piecework_metainfo::{Info, Magnet, Metainfo};
 use piecework_net::Binding;
@@ -30,7 +29,7 @@ pub(crate) struct Found {
 #[derive(Debug)]
 pub(crate) enum Contents {
     /// The bytes of a torrent file, and what they mean.
-    Metainfo(Vec<u8>, Arc<Info>),
+    Metainfo(Vec<u8>, Arc<Metainfo>),
     /// A link.
     Magnet(Box<Magnet>),
 }
@@ -42,7 +41,8 @@ pub(crate) enum Contents {
 pub(crate) fn find(source: NewSource, binding: &Binding) -> Result<Found, Refusal> {
     let invalid = |text: String| Refusal::new(RefusalKind::Invalid, text);
     let (link, cookie) = match source {
-        NewSource::Metainfo(bytes) => return metainfo(bytes),
+        NewSource::Metainfo(bytes) => return metainfo(bytes, None),
+        NewSource::Parsed(bytes, parsed) => return metainfo(bytes, Some(parsed)),
         NewSource::Link(link) => (link, None),
         NewSource::LinkWithCookie(link, cookie) => (link, Some(cookie)),
     };
@@ -50,10 +50,11 @@ pub(crate) fn find(source: NewSource, binding: &Binding) -> Result<Found, Refusa
     if is_web(link) {
         let fetched = piecework_net::fetch_as(link, TORRENT_BYTES_MAX, binding, cookie.as_ref());
         // The address may hold a passkey.
-        return metainfo(fetched.map_err(|error| {
+        let fetched = fetched.map_err(|error| {
             let text = format!("cannot fetch the torrent file: {error}; is the address right?");
             Refusal::new(RefusalKind::Failed, text)
-        })?);
+        })?;
+        return metainfo(fetched, None);
     }
     let spelled = if has_scheme(link, "magnet:") {
         link.to_owned()
@@ -83,7 +84,7 @@ pub(crate) fn find(source: NewSource, binding: &Binding) -> Result<Found, Refusa
 pub(crate) fn is_fetched(source: &NewSource) -> bool {
     match source {
         NewSource::Link(link) | NewSource::LinkWithCookie(link, _) => is_web(link.trim()),
-        NewSource::Metainfo(_) => false,
+        NewSource::Metainfo(_) | NewSource::Parsed(..) => false,
     }
 }
 
@@ -95,19 +96,24 @@ fn has_scheme(link: &str, scheme: &str) -> bool {
     link.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
 }
 
-fn metainfo(bytes: Vec<u8>) -> Result<Found, Refusal> {
+fn metainfo(bytes: Vec<u8>, parsed: Option<Arc<Metainfo>>) -> Result<Found, Refusal> {
     let invalid = |text: String| Refusal::new(RefusalKind::Invalid, text);
     if bytes.len() as u64 > TORRENT_BYTES_MAX {
         return Err(invalid(format!("the torrent file has more than {TORRENT_BYTES_MAX} bytes")));
     }
-    let metainfo = Metainfo::parse(&bytes)
-        .map_err(|error| invalid(format!("the torrent file is refused: {error}")))?;
+    let metainfo = match parsed {
+        Some(parsed) => parsed,
+        None => Arc::new(
+            Metainfo::parse(&bytes)
+                .map_err(|error| invalid(format!("the torrent file is refused: {error}")))?,
+        ),
+    };
     Ok(Found {
         info_hashes: metainfo.info().hashes(),
         trackers: metainfo.trackers().to_vec(),
         web_seeds: metainfo.web_seeds().to_vec(),
         comment: metainfo.comment().map(str::to_owned),
-        contents: Contents::Metainfo(bytes, Arc::clone(metainfo.info())),
+        contents: Contents::Metainfo(bytes, metainfo),
     })
 }
 
@@ -120,11 +126,12 @@ impl Found {
             record.trackers = Some(self.trackers.clone());
         }
         let name = match &self.contents {
-            Contents::Metainfo(_, info) => {
+            Contents::Metainfo(_, metainfo) => {
+                let info = metainfo.info();
                 record.size_bytes = info.content_bytes();
                 record.is_private = info.is_private();
                 record.root = Some(info.name().to_owned());
-                record.file_count = count(info);
+                (record.file_count, record.pad_count) = counts(info);
                 record.is_folder = !info.is_single_file();
                 record.comment.clone_from(&self.comment);
                 record.has_metainfo = true;
@@ -146,32 +153,30 @@ impl Found {
             record.name = name.map_or_else(|| self.info_hashes.to_string(), str::to_owned);
         }
     }
-
-    /// What is to be kept of its contents.
-    pub(crate) fn into_kept(self) -> Option<Kept> {
-        match self.contents {
-            Contents::Metainfo(bytes, _) => Some(Kept::Torrent(bytes)),
-            Contents::Magnet(_) => None,
-        }
-    }
 }
 
 /// What the catalog wants to know of an info dictionary that came, with what a torrent file says besides.
 pub(crate) fn arrival(info: &Info, comment: Option<String>) -> Outcome {
+    let (file_count, pad_count) = counts(info);
     Outcome::Metainfo {
+        names: info.hashes(),
         name: info.name().to_owned(),
         size_bytes: info.content_bytes(),
         is_private: info.is_private(),
         root: info.name().to_owned(),
-        file_count: count(info),
+        file_count,
+        pad_count,
         is_folder: !info.is_single_file(),
         comment,
     }
 }
 
-fn count(info: &Info) -> u32 {
+/// Files, and how many of them are padding.
+fn counts(info: &Info) -> (u32, u32) {
     // At most `FILES_MAX`.
-    u32::try_from(info.files().len()).unwrap_or(u32::MAX)
+    let count = |files: usize| u32::try_from(files).unwrap_or(u32::MAX);
+    let pads = info.files().iter().filter(|file| file.is_pad()).count();
+    (count(info.files().len()), count(pads))
 }
 
 /// Bytes of the files that are not skipped.

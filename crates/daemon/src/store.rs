@@ -17,8 +17,9 @@ use std::sync::{PoisonError, RwLock};
 const FORMAT: u64 = 1;
 
 /// redb's own cache: records are in memory anyway, metainfo is read when a torrent is loaded or wakes, and
-/// the kernel keeps pages of the file too.
-const CACHE_BYTES: usize = 1024 * 1024;
+/// the kernel keeps pages of the file too. Half of it is for what a transaction writes: with less than a
+/// hundred torrents touch, pages are written, read again and written again before they are flushed.
+const CACHE_BYTES: usize = 2 * 1024 * 1024;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 /// JSON of a record by primary info-hash.

@@ -115,7 +115,8 @@ fn add(shared: &Arc<Shared>, path: &Path) -> Result<Added, Refusal> {
         NewSource::Metainfo(bytes)
     };
     let found = source::find(source, &shared.binding)?;
-    let mut record = Record::default();
+    let is_stopped = shared.read().rules().adds_stopped;
+    let mut record = Record { is_stopped, ..Record::default() };
     found.describe(&mut record);
     let new = NewTorrent { found, record, at_top: false, peers: Vec::new() };
     let (reply, answer) = oneshot::channel();

@@ -22,6 +22,7 @@
 //! A change of a file within [`OWN_WRITES`] of a kill by somebody else is not noticed. To notice it we
 //! would have to check everything after each kill.
 
+mod later;
 mod lock;
 mod range;
 mod record;
@@ -37,6 +38,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::storage::{FileStamp, Storage};
 use crate::store::Totals;
 
+use later::Later;
 use lock::Loaded;
 pub use lock::ResumeLock;
 pub(crate) use lock::file_stem;
@@ -79,6 +81,7 @@ pub enum ResumeError {
 pub struct ResumeStore {
     dir: PathBuf,
     locks: Arc<LockFile>,
+    later: Arc<Later>,
 }
 
 /// What an earlier run left.
@@ -105,7 +108,7 @@ impl ResumeStore {
         let locks = dir.join("locks");
         let opened = LockFile::open(&locks);
         let opened = opened.map_err(|error| ResumeError::Io { path: locks, error })?;
-        Ok(Self { dir, locks: Arc::new(opened) })
+        Ok(Self { dir, locks: Arc::new(opened), later: Arc::default() })
     }
 
     /// The folder.
@@ -118,7 +121,7 @@ impl ResumeStore {
     /// # Errors
     /// [`ResumeError::Held`] when another process, or this one, has it.
     pub fn lock(&self, hashes: &InfoHashes, dir: &Path) -> Result<ResumeLock, ResumeError> {
-        ResumeLock::take(&self.dir, &self.locks, hashes, dir)
+        ResumeLock::take(self, hashes, dir)
     }
 
     /// What an earlier run left; `None` if there is nothing of use: then everything is to be checked.
@@ -130,6 +133,7 @@ impl ResumeStore {
         lock: &ResumeLock,
         storage: &Storage,
     ) -> Result<Option<Resume>, ResumeError> {
+        lock.settle()?;
         let Some(bytes) = read_limited(lock.record_path(), RECORD_BYTES_MAX)? else {
             return Ok(None);
         };

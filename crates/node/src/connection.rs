@@ -2,12 +2,13 @@
 
 use crate::event::TorrentKey;
 use crate::limits::Permit;
+use crate::shard::PayLine;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use piecework_disk::Chunk;
 use piecework_mse::{Ciphers, Established, Initiator, MseFault, Rc4};
 use piecework_net::{Flushed, FramePool, Receiver, Sender};
-use piecework_types::{Block, PeerSlot, Time};
+use piecework_types::{Block, InfoHash, PeerSlot, Time};
 use piecework_wire::PIECES_MAX;
 use std::io;
 use std::net::SocketAddr;
@@ -40,6 +41,8 @@ pub(crate) struct Connection {
     pub(crate) address: SocketAddr,
     pub(crate) torrent: TorrentKey,
     pub(crate) is_outgoing: bool,
+    /// The name of the torrent in the handshake of a peer that came to us.
+    pub(crate) called_as: Option<InfoHash>,
     /// The peer called for a hybrid torrent by its v1 name, and was answered with the v2 one.
     pub(crate) is_upgraded: bool,
     /// It opened, or is to open, with an encrypted handshake.
@@ -57,6 +60,10 @@ pub(crate) struct Connection {
     pub(crate) sender: Sender,
     /// Blocks the machine wants sent, not read from storage yet.
     pub(crate) blocks: Vec<Block>,
+    /// It speaks of payments, and so do we.
+    pub(crate) pay: Option<Box<PayLine>>,
+    /// It has spoken of payments.
+    pub(crate) spoke_pay: bool,
     /// In the shard's list of sockets that may have bytes for us.
     pub(crate) is_ready: bool,
     /// In the shard's list of sockets that wait for memory or a limit.
@@ -84,6 +91,7 @@ impl Connection {
             address,
             torrent,
             is_outgoing: true,
+            called_as: None,
             is_upgraded: false,
             is_encrypted: false,
             permit: None,
@@ -94,6 +102,8 @@ impl Connection {
             receiver: Receiver::default(),
             sender: Sender::default(),
             blocks: Vec::new(),
+            pay: None,
+            spoke_pay: false,
             is_ready: false,
             is_stalled: false,
             is_ending: false,

@@ -4,6 +4,7 @@ mod add;
 mod control;
 mod dht;
 mod figures;
+mod pay;
 
 use crate::clock::Clock;
 use crate::config::EngineConfig;
@@ -16,6 +17,7 @@ use crate::network::{self, Concerned, Network, Notice};
 use crate::prepare::Jobs;
 use crate::shard::{Command, Shard, ShardHandle};
 use crate::web_seeds::WebFetcher;
+use pay::PayThread;
 use piecework_disk::{Disk, DiskConfig, ResumeStore};
 use piecework_filter::IpFilter;
 use piecework_gateway::Status as MappingStatus;
@@ -202,12 +204,18 @@ pub struct Engine {
     next_key: AtomicU64,
     clock: Clock,
     board: Arc<Board>,
-    torrents: Mutex<BTreeMap<TorrentKey, Loaded>>,
+    torrents: LoadedTorrents,
+    /// Behind a lock so that it can start and end at any time.
+    pay: Mutex<Option<PayThread>>,
 }
 
+/// The torrents of an engine.
+pub(crate) type LoadedTorrents = Arc<Mutex<BTreeMap<TorrentKey, Loaded>>>;
+
 /// A torrent as the engine knows it.
-struct Loaded {
-    status: StatusCell,
+pub(crate) struct Loaded {
+    pub(crate) status: StatusCell,
+    pub(crate) info_hashes: InfoHashes,
     shard: usize,
 }
 
@@ -221,11 +229,8 @@ impl Engine {
         let (port, clock) = (listeners.port, Clock::start());
         let mut seeds = Rng::new(system_random()?);
         let resume = ResumeStore::open(&config.state_dir)?;
-        let trackers = TrackerClient::start(
-            seeds.next_u64(),
-            config.binding.clone(),
-            config.tracker_dns.clone(),
-        )?;
+        let (binding, tracker_dns) = (config.binding.clone(), config.tracker_dns.clone());
+        let trackers = TrackerClient::start(seeds.next_u64(), binding, tracker_dns)?;
         let &EngineConfig { workers, retry_interval, .. } = config;
         let disk = Disk::start(DiskConfig { workers, retry_interval, ..DiskConfig::default() })?;
         // Bounded by `tell`: a bounded channel would take the memory of all its places at once.
@@ -269,7 +274,8 @@ impl Engine {
             next_key: AtomicU64::new(1),
             clock,
             board: Arc::default(),
-            torrents: Mutex::default(),
+            torrents: Arc::default(),
+            pay: Mutex::default(),
         };
         if let Some(dht) = &config.dht {
             engine.start_dht(dht.clone(), clock)?;
@@ -410,7 +416,7 @@ impl Engine {
         let mut torrents = self.torrents.lock().unwrap_or_else(PoisonError::into_inner);
         let loaded = torrents.remove(&key);
         drop(torrents);
-        if let Some(Loaded { status, shard }) = loaded {
+        if let Some(Loaded { status, shard, .. }) = loaded {
             status.retire();
             self.shards[shard].0.send(Command::Stop { key });
         }
@@ -421,6 +427,7 @@ impl Engine {
     /// left behind.
     pub fn shutdown(mut self, patience: Duration) {
         (self.acceptor, self.local) = (None, None);
+        self.stop_pay(std::time::Instant::now() + patience);
         if let Some(watch) = &self.watch {
             watch.stop(patience);
         }
@@ -448,6 +455,7 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         (self.acceptor, self.local, self.watch) = (None, None, None);
+        self.quit_pay();
         for (shard, _) in &self.shards {
             shard.send(Command::Quit);
         }

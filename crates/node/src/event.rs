@@ -35,11 +35,21 @@ pub enum What {
         /// Piece layers of a v2 or hybrid torrent, as far as they are known.
         layers: Option<PieceLayers>,
     },
+    /// The last piece layer of a v2 or hybrid torrent has come that was lacking when its info dictionary
+    /// did.
+    Layers {
+        /// The info dictionary.
+        info: Arc<Info>,
+        /// All of them.
+        layers: Arc<PieceLayers>,
+    },
     /// Existing data is checked and the torrent takes part in its swarm.
     Ready {
         /// Port we listen on.
         port: u16,
     },
+    /// All of it was hashed because that was asked for; comes behind [`Self::Ready`].
+    Checked,
     /// The selected files are complete, hashed, written, and the resume data is saved.
     Done,
     /// A peer was dropped for what it did, or is refused from now on.

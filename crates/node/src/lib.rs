@@ -3,7 +3,7 @@
 //! Start with [`Engine`], then `shard.rs`, which repeats the numbers of the machine's run loop. This is the
 //! only crate that knows both machines and effects; it makes no choice of piece, peer or byte itself.
 //!
-//! It must not know: terminals, HTTP faces, payments.
+//! It must not know: terminals, HTTP faces, chains.
 
 mod announce;
 mod clock;
@@ -18,6 +18,7 @@ mod figures;
 mod greetings;
 mod limits;
 mod network;
+mod pay;
 mod prepare;
 mod setup;
 mod shard;
@@ -37,6 +38,10 @@ pub use event::{
 };
 pub use figures::{Figures, Totals};
 pub use network::Notice;
+pub use pay::{
+    PaidTime, PayBuyer, PayConfig, PayError, PayHandle, PayHost, PayNews, PaySeller, PayTorrent,
+    PayView, PayWish, SellRefused,
+};
 pub use piecework_dht::{AddressScope, MutableItem, MutableName, PublicKey};
 pub use piecework_gateway::{Mapped, Status as MappingStatus};
 pub use piecework_metainfo::{WebSeed, WebSeedKind};

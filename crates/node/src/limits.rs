@@ -138,6 +138,16 @@ impl Rate {
         self.is_limited.store(bytes_per_second.is_some(), Ordering::Release);
     }
 
+    /// Bytes a second, if there is a limit.
+    pub(crate) fn limit(&self) -> Option<u64> {
+        self.is_limited().then(|| self.lock().config().rate_bytes)
+    }
+
+    /// What of it is kept for peers with a reserve, in thousandths.
+    pub(crate) fn set_reserved(&self, permille: u16, now: Time) {
+        self.lock().set_reserved(permille, now);
+    }
+
     pub(crate) fn is_limited(&self) -> bool {
         self.is_limited.load(Ordering::Acquire)
     }

@@ -11,6 +11,7 @@ mod control;
 mod dial;
 mod inbound;
 mod outputs;
+mod pay;
 mod rest;
 mod upload;
 mod web;
@@ -22,11 +23,13 @@ use crate::connection::Connection;
 use crate::control::Control;
 use crate::engine::Shared;
 use crate::event::TorrentKey;
+use crate::pay::{Inbox, PayOrder};
 use crate::prepare::Outcome;
 use crate::slots::Slots;
 use crate::torrent::{NewTorrent, Torrent};
 use crate::web_seeds::WebNews;
 use mio::{Events, Poll, Token, Waker};
+use pay::PayDesk;
 use piecework_disk::{Chunk, Completion, Mailbox, PieceStore};
 use piecework_net::{Arrival, FramePool, SCRATCH_BYTES};
 use piecework_swarm::{Input, Source as Gossip};
@@ -35,6 +38,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{
     Receiver, Sender, SyncSender, TryRecvError, TrySendError, channel, sync_channel,
 };
@@ -43,6 +47,7 @@ use std::time::Duration;
 
 pub(crate) use chores::PEERS_ENOUGH;
 pub(crate) use inbound::Ending;
+pub(crate) use pay::{PEER_KEY_BITS, PayLine};
 
 pub(crate) const WAKE: Token = Token(usize::MAX);
 
@@ -102,8 +107,16 @@ pub(crate) enum Command {
     },
     /// The node's limits changed.
     LimitsChanged,
+    /// Payments are spoken of from now on, to this thread; or no longer.
+    CarryPay(Option<Arc<Inbox>>),
+    /// What payments want done with peers.
+    Pay(Vec<PayOrder>),
     /// Close all connections to this address: nobody there is a peer any more.
     Ban {
+        ip: IpAddr,
+    },
+    /// Peers may be at this address again.
+    LiftBan {
         ip: IpAddr,
     },
     /// Close all connections: the way that they took is gone.
@@ -130,6 +143,8 @@ pub(crate) struct ShardHandle {
     /// Blocks from web seeds; the fetch that finds no room waits.
     web_news: SyncSender<(TorrentKey, WebNews)>,
     waker: Arc<Waker>,
+    /// The shard was woken and has not looked yet: who hands over many torrents wakes it once.
+    is_woken: Arc<AtomicBool>,
 }
 
 impl ShardHandle {
@@ -181,8 +196,10 @@ impl ShardHandle {
     }
 
     pub(crate) fn wake(&self) {
-        // A failed wake-up means that the poll is gone, and with it everything that could be told.
-        drop(self.waker.wake());
+        if !self.is_woken.swap(true, Ordering::AcqRel) {
+            // A failed wake-up means that the poll is gone, and with it everything that could be told.
+            drop(self.waker.wake());
+        }
     }
 }
 
@@ -226,6 +243,7 @@ pub(crate) struct Shard {
     pub(crate) arrived: Slots<Chunk>,
     /// Empty chunks taken from the pool in advance.
     pub(crate) spare: Vec<Chunk>,
+    pay: PayDesk,
     is_stopping: bool,
 }
 
@@ -246,6 +264,7 @@ impl Shard {
             answers: answer_sender,
             web_news: web_sender,
             waker: Arc::clone(&waker),
+            is_woken: Arc::default(),
         };
         let mailbox = shared.disk.mailbox(Arc::new(move || drop(waker.wake())));
         let mut shard = Self {
@@ -276,6 +295,7 @@ impl Shard {
             frames: FramePool::default(),
             arrived: Slots::default(),
             spare: Vec::new(),
+            pay: PayDesk::new(index),
             is_stopping: false,
         };
         let thread = std::thread::Builder::new()
@@ -294,6 +314,8 @@ impl Shard {
                 tracing::error!(%error, "a network thread stopped; restart the program");
                 return;
             }
+            // What comes from now on wakes it again. Swapped, so that what came before is seen below.
+            self.handle.is_woken.swap(false, Ordering::AcqRel);
             let now = self.clock.now();
             self.take_events(&events);
             self.take_commands(now);
@@ -306,7 +328,9 @@ impl Shard {
             self.expire(now);
             self.run_timers(now);
             self.grant_uploads(now);
+            self.release_overdue(now);
             self.settle(now);
+            self.hand_over_pay(now);
         }
     }
 
@@ -330,6 +354,7 @@ impl Shard {
             .min(deadline)
             .min(stalled)
             .min(self.hungry_until)
+            .min(self.pay.next_at())
             .since(self.clock.now())
             .min(SLEEP_MAX)
     }
@@ -382,7 +407,10 @@ impl Shard {
                 Ok(Command::Stop { key }) => self.stop(key, now),
                 Ok(Command::Control { key, control }) => self.control(key, control, now),
                 Ok(Command::LimitsChanged) => self.limits_changed(now),
+                Ok(Command::CarryPay(inbox)) => self.carry_pay(inbox, now),
+                Ok(Command::Pay(orders)) => self.pay_orders(orders, now),
                 Ok(Command::Ban { ip }) => self.ban(ip, now),
+                Ok(Command::LiftBan { ip }) => self.lift_ban(ip, now),
                 Ok(Command::CutOff) => self.cut_off(now),
                 Ok(Command::Shutdown) => {
                     self.is_stopping = true;

@@ -1,6 +1,6 @@
 //! One torrent of a shard: its machines side by side, and the store they decide about.
 //!
-//! It may not hold: sockets, a clock, open files, statistics of its own, payments.
+//! It may not hold: sockets, a clock, open files, statistics of its own, prices.
 
 mod control;
 mod figures;
@@ -119,6 +119,8 @@ pub(crate) struct Torrent {
     pub(crate) checks_due: u32,
     /// Everything is to be hashed again as soon as it is loaded.
     pub(crate) is_recheck_due: bool,
+    /// Everything is being hashed because that was asked for.
+    pub(crate) is_rechecking: bool,
     /// Why it could not wake the last time.
     pub(crate) trouble: Option<String>,
     /// Strangers that came while it slept.
@@ -145,6 +147,8 @@ pub(crate) struct Torrent {
     external_seen: u64,
     /// What the DHT was told of it, if it takes part there.
     pub(crate) stood: Option<Standing>,
+    /// Peers are told that we speak of payments.
+    carries_pay: bool,
     is_private: bool,
     peer_id: PeerId,
     /// Connection of each peer slot.
@@ -197,6 +201,7 @@ impl Torrent {
             is_known_complete: false,
             wakes_at_once: false,
             is_recheck_due: false,
+            is_rechecking: false,
             checks_due: 0,
             trouble: None,
             waiting: Vec::new(),
@@ -209,6 +214,7 @@ impl Torrent {
             wasted_bytes: 0,
             left_asleep: 0,
             stood: None,
+            carries_pay: false,
             is_private,
             peer_id,
             peers: Slots::default(),
@@ -232,6 +238,20 @@ impl Torrent {
         if self.spec.is_super_seed {
             self.swarm.handle(Input::SuperSeed(true), now);
         }
+        if self.carries_pay {
+            self.swarm.handle(Input::CarryPay(true), now);
+        }
+    }
+
+    /// Payments are spoken of from now on, or no longer.
+    pub(crate) fn carry_pay(&mut self, carries: bool, now: Time) {
+        self.carries_pay = carries;
+        self.swarm.handle(Input::CarryPay(carries), now);
+    }
+
+    /// Length of its pieces, once it is known.
+    pub(crate) fn piece_bytes(&self) -> Option<u32> {
+        Some(self.content.as_ref()?.info.grid().piece_length())
     }
 
     /// A reader plays from here, or has ended.

@@ -7,6 +7,7 @@ use piecework_node::{
 use piecework_testkit::{Fixture, FixtureBuilder, PATIENCE};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A node that enters the DHT at these ports.
 fn engine(folder: &Path, routers: &[u16]) -> Engine {
@@ -43,6 +44,15 @@ fn wait(engine: &Engine, key: TorrentKey, is_it: impl Fn(&What) -> bool) {
     }
 }
 
+/// Waits until it knows another node. Rounds before that are in vain, and come after ever longer pauses.
+fn wait_for_company(engine: &Engine) {
+    let deadline = Instant::now() + PATIENCE;
+    while engine.dht_status().unwrap().nodes_v4 == 0 {
+        assert!(Instant::now() < deadline, "it stays alone");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn a_magnet_without_tracker_or_peer_is_fetched_from_whom_the_dht_names() {
     let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
@@ -52,7 +62,9 @@ fn a_magnet_without_tracker_or_peer_is_fetched_from_whom_the_dht_names() {
     let seeding = engine(folders[1].path(), &entrance);
     let key = seed(&seeding, &fixture, folders[1].path());
     wait(&seeding, key, |what| matches!(what, What::Ready { .. }));
+    wait_for_company(&seeding);
     let fetching = engine(folders[2].path(), &entrance);
+    wait_for_company(&fetching);
     let key = magnet(&fetching, &fixture, folders[2].path());
     wait(&fetching, key, |what| matches!(what, What::Done));
     assert!(fetching.dht_status().unwrap().nodes_v4 >= 1);
@@ -71,7 +83,9 @@ fn a_private_torrent_is_told_to_nobody_in_the_dht() {
     let kept = seed(&seeding, &secret, folders[1].path());
     let key = seed(&seeding, &open, folders[1].path());
     wait(&seeding, key, |what| matches!(what, What::Ready { .. }));
+    wait_for_company(&seeding);
     let fetching = engine(folders[2].path(), &entrance);
+    wait_for_company(&fetching);
     let hidden = magnet(&fetching, &secret, folders[2].path());
     let shown = magnet(&fetching, &open, folders[2].path());
     // When the open one is here, the private one's peers had the same time to be found.

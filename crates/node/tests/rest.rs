@@ -5,7 +5,7 @@ use piecework_metainfo::Version;
 use piecework_node::{
     AddTorrent, Engine, EngineConfig, PortChoice, Source, Status, TorrentKey, What,
 };
-use piecework_testkit::{Fixture, FixtureBuilder, PATIENCE, download};
+use piecework_testkit::{Fixture, FixtureBuilder, PATIENCE, claimed_pieces, download};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -85,8 +85,8 @@ fn a_file_that_was_taken_away_meanwhile_is_found_missing_and_looked_for() {
     while engine.next_event(Duration::ZERO).is_some() {}
     let (file, aside) = (folder.path().join("taken"), folder.path().join("aside"));
     fs::rename(&file, &aside).unwrap();
-    // Nobody can be served, but the torrent wakes and finds out.
-    drop(download(&fixture, address(&engine)));
+    // Nobody can be served, but the torrent wakes for whoever comes, and finds out.
+    drop(claimed_pieces(&fixture, address(&engine)));
     let event = engine.next_event(PATIENCE).unwrap();
     assert!(
         matches!(&event.what, What::Problem(problem) if problem.text.contains("taken")),

@@ -3,7 +3,7 @@
 //! It counts everything that is not in the vault's books yet: what was revealed and not cashed, what was
 //! served and not paid, and what may still be served on credit, over all channels and connections.
 
-use crate::{Delegate, Facts};
+use crate::{DELEGATION_SECONDS_MAX, Delegate, Facts};
 use std::time::Duration;
 
 /// A bond answers for so many sellers at once: a cheat among so many gains no more than it loses.
@@ -45,7 +45,7 @@ pub enum Unworthy {
     Unfunded,
     /// Cheques of it are not paid.
     Owes,
-    /// The delegation is revoked, used up, or too near its end.
+    /// The delegation is revoked, used up, too near its end, or longer than the vault takes.
     Delegation,
 }
 
@@ -53,7 +53,8 @@ pub enum Unworthy {
 ///
 /// A bounce that was paid later is no reason to refuse: the bond has burned for it, and counts no more. But
 /// as the vault never forgets it, such an account is trusted with a first window only. `wall` is in seconds
-/// since 1970; what of it and the chain's time is later counts, so that a slow clock opens nothing.
+/// since 1970; what of it and the chain's time is later counts, so that a slow clock opens nothing,
+/// nor takes a new delegation for one that is too long.
 #[must_use]
 pub fn exposure(facts: &Facts, delegate: Option<&Delegate>, wall: u64) -> Exposure {
     let now = wall.max(facts.chain_time);
@@ -65,7 +66,9 @@ pub fn exposure(facts: &Facts, delegate: Option<&Delegate>, wall: u64) -> Exposu
     }
     if let Some(delegate) = delegate {
         let soon = now.saturating_add(DELEGATION_SECONDS_MIN);
-        if facts.revoked || delegate.valid_until < soon || facts.spent >= delegate.max_amount {
+        let is_long = delegate.valid_until > now.saturating_add(DELEGATION_SECONDS_MAX);
+        let is_spent = facts.spent >= delegate.max_amount;
+        if facts.revoked || delegate.valid_until < soon || is_long || is_spent {
             return Exposure::Refused(Unworthy::Delegation);
         }
     }

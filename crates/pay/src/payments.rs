@@ -8,7 +8,7 @@ use crate::MESSAGES;
 use crate::draw::Draw;
 use crate::{
     Counts, Heard, Meeting, Message, Met, PayFault, PeerKey, Purse, PurseInput, PurseOutput,
-    Refused, RefusedCode, Start, Talk, Till, TillInput, TillOutput, TorrentKey,
+    Refused, RefusedCode, Service, Start, Talk, Till, TillInput, TillOutput, TorrentKey,
 };
 use piecework_types::{Allowance, Rate, Time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -53,12 +53,16 @@ impl fmt::Debug for PaymentsConfig {
 pub struct Connection {
     /// Which.
     pub peer: PeerKey,
-    /// The info-hash of its handshake.
+    /// The torrent, as budgets and the ledger name it.
     pub torrent: TorrentKey,
+    /// The info-hash of its handshake: of a hybrid torrent either one.
+    pub info_hash: [u8; 20],
     /// Whether we opened it.
     pub is_initiator: bool,
     /// What is verified at once ([`Meeting::verified_bytes`]).
     pub verified_bytes: u32,
+    /// Whether payments were spoken of on it before: one side had stopped, and begins anew.
+    pub is_again: bool,
 }
 
 /// What the driver tells.
@@ -264,7 +268,7 @@ impl Payments {
     }
 
     fn connect(&mut self, now: Time, connection: Connection) {
-        let Connection { peer, torrent, is_initiator, .. } = connection;
+        let Connection { peer, info_hash, is_initiator, is_again, .. } = connection;
         let (buys, sells) = (self.purse.is_some(), self.till.is_some());
         let is_full = self.lines.len() >= CONNECTIONS_MAX;
         if is_full || self.lines.contains_key(&peer) || !(buys || sells) {
@@ -272,7 +276,7 @@ impl Payments {
         }
         let secret = Zeroizing::new(self.draw.secret().0);
         let offsets = self.offsets;
-        let start = Start { is_initiator, info_hash: torrent, secret, buys, sells, offsets };
+        let start = Start { is_initiator, info_hash, secret, buys, sells, offsets, is_again };
         let talk = Talk::new(start, now);
         self.out.push_back(PaymentsOutput::SendPayload { peer, bytes: talk.hello() });
         let links = Allowance::full(LINKS, now);
@@ -319,21 +323,29 @@ impl Payments {
             self.out.extend(output);
         }
         let is_off = self.lines.get(&peer).is_some_and(|line| line.talk.is_off());
-        if is_off {
-            self.leave(now, wall, peer);
+        let left = if is_off { self.leave(now, wall, peer) } else { None };
+        // The connection stays, and is one like all others: else it would wait at its limit for ever.
+        if left.is_some_and(|met| met.we_sell) {
+            let free = TillOutput::Serve { peer, service: Service::Free };
+            self.out.push_back(PaymentsOutput::Till(free));
+        }
+        if left.is_some_and(|met| met.we_buy) {
+            let as_others = PurseOutput::Buying { peer, is_paid: false };
+            self.out.push_back(PaymentsOutput::Purse(as_others));
         }
         self.out.push_back(PaymentsOutput::Faulted { peer, fault, is_off });
     }
 
-    /// For the machines the connection is gone.
-    fn leave(&mut self, now: Time, wall: u64, peer: PeerKey) {
-        let Some(met) = self.lines.get_mut(&peer).and_then(|line| line.met.take()) else { return };
+    /// For the machines the connection is gone. What it was, unless it was nothing to them.
+    fn leave(&mut self, now: Time, wall: u64, peer: PeerKey) -> Option<Met> {
+        let met = self.lines.get_mut(&peer).and_then(|line| line.met.take())?;
         if met.we_sell {
             self.tell_till(now, wall, TillInput::Left { peer });
         }
         if met.we_buy {
             self.tell_purse(now, wall, PurseInput::Left { peer });
         }
+        Some(met)
     }
 
     fn met(&self, peer: PeerKey) -> Option<Met> {
@@ -424,6 +436,7 @@ fn meeting(connection: &Connection, met: &Met) -> Meeting {
     Meeting {
         peer: connection.peer,
         torrent: connection.torrent,
+        info_hash: connection.info_hash,
         verified_bytes: connection.verified_bytes,
         initiator: met.initiator,
         responder: met.responder,

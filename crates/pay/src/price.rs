@@ -161,6 +161,14 @@ impl Bill {
         lengths.sum()
     }
 
+    /// The lowest price that any byte from one offset up to another has; the highest there is without any.
+    #[must_use]
+    pub fn least_price(&self, from: u64, to: u64) -> Price {
+        let touches = |(start, end, _): &(u64, u64, Price)| (*start).max(from) < (*end).min(to);
+        let prices = self.ranges().filter(touches).map(|(_, _, price)| price);
+        prices.min().unwrap_or(Price(PRICE_MAX))
+    }
+
     /// The offset up to which `credit` bytes that have a price lie behind what `amount` pays for.
     #[must_use]
     pub fn limit(&self, amount: u128, credit: u64) -> u64 {

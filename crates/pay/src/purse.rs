@@ -141,6 +141,7 @@ impl Purse {
             PurseInput::Funds { network, facts } => self.learn(network, facts),
             PurseInput::Written(id) => self.written = self.written.max(id),
             PurseInput::Buy(buys) => self.buy(buys),
+            PurseInput::DayMax(most) => self.day_max = most,
             PurseInput::Timeout => {}
         }
         self.tick();
@@ -247,7 +248,7 @@ impl Purse {
     }
 
     fn left(&mut self, peer: PeerKey) {
-        self.drop_deal(peer);
+        self.break_deal(peer);
         let Some(trade) = self.trades.remove(&peer) else { return };
         self.waiting.remove(&peer);
         let torrent = trade.meeting.torrent;

@@ -15,6 +15,8 @@ pub struct Meeting {
     pub peer: PeerKey,
     /// About which torrent.
     pub torrent: TorrentKey,
+    /// The info-hash of its handshake, which is part of what is said ([`crate::Bind::new`]).
+    pub info_hash: [u8; 20],
     /// Bytes of a piece; blocks of a v2 or hybrid torrent are verified one by one, then it is 16 KiB.
     pub verified_bytes: u32,
     /// What both have said, but for the terms ([`crate::Bind::new`]).
@@ -48,6 +50,8 @@ pub struct FactsKey {
     pub payee: Address,
     /// Which delegation, by its digest.
     pub delegation: Option<B256>,
+    /// Its last second, since 1970, as an owner may revoke all that end up to a time; 0 without one.
+    pub valid_until: u64,
     /// Which channel.
     pub channel: u64,
 }
@@ -84,6 +88,12 @@ pub enum TillInput {
         peer: PeerKey,
         /// In all.
         counts: Counts,
+    },
+    /// The answer to [`TillOutput::CountWanted`]: what was sent to a peer is as it was told last, and no more
+    /// leaves before what is said to it now.
+    Counted {
+        /// Who.
+        peer: PeerKey,
     },
     /// The connection is gone.
     Left {
@@ -122,6 +132,9 @@ pub enum TillInput {
     },
     /// The user has set the lowest ask.
     Floor(Price),
+    /// The user has set what is for those who do not pay, in thousandths of the uplink, at least
+    /// [`crate::FREE_PERMILLE_MIN`]. It counts from the next allocation on, and in terms from now on.
+    FreePermille(u16),
     /// The chain told of an exit, a bond exit or a revocation of this account: cash at once.
     Exiting {
         /// In which money.
@@ -151,6 +164,12 @@ pub enum TillOutput {
         peer: PeerKey,
         /// How.
         service: Service,
+    },
+    /// Send a peer no bytes for a moment, and tell what was sent: a price is to be said that must not hold
+    /// for any of them.
+    CountWanted {
+        /// Whom.
+        peer: PeerKey,
     },
     /// Ask the chain; at most one question of a key is under way.
     FactsWanted(FactsKey),
@@ -228,6 +247,8 @@ pub enum PurseInput {
     Written(crate::WriteId),
     /// Buy, or stop everywhere at once.
     Buy(bool),
+    /// What may be spent in a day (UTC), for all torrents.
+    DayMax(u128),
     /// The moment of `poll_timeout`.
     Timeout,
 }

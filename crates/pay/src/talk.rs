@@ -39,6 +39,8 @@ pub struct Start {
     pub sells: bool,
     /// Whether we want the imbalance billed only.
     pub offsets: bool,
+    /// Whether there was another conversation on the connection: what is under way of it is passed over.
+    pub is_again: bool,
 }
 
 impl fmt::Debug for Start {
@@ -97,7 +99,7 @@ pub struct Talk {
 #[derive(Debug)]
 enum Stage {
     /// Theirs has not come.
-    Greeting { ephemeral: Box<Ephemeral>, is_initiator: bool, info_hash: [u8; 20] },
+    Greeting { ephemeral: Box<Ephemeral>, is_initiator: bool, info_hash: [u8; 20], is_again: bool },
     /// Both are known.
     Sealed { seal: Box<Seal>, met: Met },
     /// [`FAULTS_MAX`] were made, or all messages were said.
@@ -108,11 +110,11 @@ impl Talk {
     /// A conversation in which nothing has been said.
     #[must_use]
     pub fn new(start: Start, now: Time) -> Self {
-        let Start { is_initiator, info_hash, secret, buys, sells, offsets } = start;
+        let Start { is_initiator, info_hash, secret, buys, sells, offsets, is_again } = start;
         let ephemeral = Box::new(Ephemeral::new(secret));
         let hello =
             Hello { version: VERSION, ephemeral: *ephemeral.public(), buys, sells, offsets };
-        let stage = Stage::Greeting { ephemeral, is_initiator, info_hash };
+        let stage = Stage::Greeting { ephemeral, is_initiator, info_hash, is_again };
         Self {
             stage,
             hello,
@@ -168,7 +170,7 @@ impl Talk {
     fn read(&mut self, bytes: &[u8], now: Time) -> Result<Heard, PayFault> {
         let is_too_much = !self.allowance.take(MESSAGES, now);
         match (Outer::decode(bytes)?, &mut self.stage) {
-            (Outer::Hello(theirs), Stage::Greeting { ephemeral, is_initiator, info_hash }) => {
+            (Outer::Hello(theirs), Stage::Greeting { ephemeral, is_initiator, info_hash, .. }) => {
                 let (is_initiator, info_hash) = (*is_initiator, *info_hash);
                 let sides = Sides { is_initiator, info_hash, other: theirs.ephemeral };
                 let seal = Box::new(Seal::new(ephemeral, &sides)?);
@@ -189,6 +191,7 @@ impl Talk {
                 }
                 Ok(heard)
             }
+            (Outer::Sealed(_), Stage::Greeting { is_again: true, .. }) => Ok(Heard::Nothing),
             (Outer::Sealed(_), _) => Err(PayFault::NoHello),
             (Outer::Unknown, _) if is_too_much => self.flood(now, MESSAGES),
             (Outer::Unknown, _) => Ok(Heard::Nothing),

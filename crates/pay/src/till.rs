@@ -10,6 +10,7 @@
 mod account;
 mod bidding;
 mod cashing;
+mod greeting;
 mod opening;
 mod outbox;
 mod paying;
@@ -107,6 +108,10 @@ pub struct Till {
     paused: BTreeSet<PeerKey>,
     /// Whose bid is good, and waits for the drive.
     ungranted: BTreeSet<PeerKey>,
+    /// Whose count is exact while this input is handled.
+    exact: Option<PeerKey>,
+    /// Who is to have the paid lane, at which rate and price, as soon as its count is.
+    uncounted: BTreeMap<PeerKey, (u64, Price)>,
     /// Who has left so much unpaid that it counts as a default, and since when.
     arrears: BTreeMap<AccountKey, (Time, u64)>,
     /// Channels that are worth more than the drive knows.
@@ -115,6 +120,9 @@ pub struct Till {
     now: Time,
     wall: u64,
     round_at: Time,
+    /// When the uplink was last shared out, and when it is before the next round, if somebody has left some.
+    shared_at: Time,
+    share_at: Time,
     flush_at: Time,
     sweep_at: Time,
 }
@@ -140,12 +148,16 @@ impl Till {
             asked: BTreeMap::new(),
             paused: BTreeSet::new(),
             ungranted: BTreeSet::new(),
+            exact: None,
+            uncounted: BTreeMap::new(),
             arrears: BTreeMap::new(),
             unwritten: BTreeSet::new(),
             outbox: Outbox::default(),
             now: Time::ZERO,
             wall: 0,
             round_at: Time::ZERO,
+            shared_at: Time::ZERO,
+            share_at: Time::NEVER,
             flush_at: Time::NEVER,
             sweep_at: Time::ZERO,
         }
@@ -184,10 +196,12 @@ impl Till {
     /// `poll_timeout` and a switch concern all.
     pub fn handle(&mut self, now: Time, wall: u64, input: TillInput) {
         (self.now, self.wall) = (now, wall);
+        self.exact = None;
         match input {
             TillInput::Met(meeting) => self.meet(meeting),
             TillInput::Heard { peer, message } => self.hear(peer, message),
             TillInput::Served { peer, counts } => self.served(peer, counts),
+            TillInput::Counted { peer } => self.counted(peer),
             TillInput::Left { peer } => self.left(peer),
             TillInput::Facts { key, facts } => self.learn(&key, facts),
             TillInput::Written(id) => {
@@ -200,6 +214,9 @@ impl Till {
             TillInput::Capacity { bytes_per_second } => self.capacity = bytes_per_second,
             TillInput::Uptime { permille } => self.uptime_permille = permille,
             TillInput::Floor(floor) => self.asking.set_floor(floor),
+            TillInput::FreePermille(permille) => {
+                self.config.free_permille = permille.clamp(FREE_PERMILLE_MIN, 1000);
+            }
             TillInput::Exiting { network, payer } => self.exiting(AccountKey { network, payer }),
             TillInput::Sell(sells) => self.sell(sells),
             TillInput::Timeout => {}
@@ -219,7 +236,7 @@ impl Till {
         let round = if is_idle { Time::NEVER } else { self.round_at };
         let pauses = self.paused.iter().filter_map(|peer| self.pause_ends(*peer));
         let arrears = self.arrears.values().map(|(since, _)| *since + crate::DEFAULT);
-        pauses.chain(arrears).fold(round.min(self.flush_at), Time::min)
+        pauses.chain(arrears).fold(round.min(self.share_at).min(self.flush_at), Time::min)
     }
 
     fn tick(&mut self) {
@@ -227,6 +244,9 @@ impl Till {
         if self.now >= self.round_at {
             self.round();
             self.round_at = self.now + ROUND;
+        }
+        if self.now >= self.share_at {
+            self.share_out();
         }
         if self.now >= self.sweep_at {
             self.sweep();
@@ -251,7 +271,7 @@ impl Till {
                 if let Some(trade) =
                     self.trades.get_mut(&peer).filter(|trade| trade.deal().is_some())
                 {
-                    trade.bind = None;
+                    trade.retire_terms();
                 }
             }
         }
@@ -273,19 +293,20 @@ impl Till {
 
     fn hear(&mut self, peer: PeerKey, message: Message) {
         let Some(trade) = self.trades.get(&peer) else { return };
-        if trade.faults >= opening::FAULTS_MAX {
+        if trade.faults >= opening::FAULTS_MAX || self.passes_over(peer, &message) {
             return;
         }
-        let is_open = trade.deal().is_some();
+        let is_open = self.deal_mut(peer).is_some();
         match message {
             Message::Open(open) => self.hear_open(peer, &open),
-            Message::Cheque(signed) if is_open => self.hear_cheque(peer, signed),
+            Message::Cheque(signed) if is_open => {
+                self.hear_cheque(peer, signed);
+            }
             Message::Cheque(signed) => self.hear_first_cheque(peer, signed),
             Message::Bid(bid) => self.hear_bid(peer, bid),
             Message::Link { number, link } => self.hear_link(peer, number, link),
             Message::Close { channel, .. } => self.hear_close(peer, channel),
-            // What a buyer does not accept it does not pay: that shows by itself.
-            Message::Refused(_) => {}
+            Message::Refused(refused) => self.hear_refused(peer, refused.code),
             // A seller's words.
             Message::Terms(_) | Message::Accepted(_) | Message::Ask(_) | Message::Stat { .. } => {}
         }

@@ -5,9 +5,11 @@ pub(crate) mod chain;
 pub(crate) mod client;
 pub(crate) mod daemon;
 pub(crate) mod feed;
+pub(crate) mod market;
 pub(crate) mod safe;
 pub(crate) mod spend;
 pub(crate) mod token;
+pub(crate) mod trades;
 pub(crate) mod vault;
 mod wallet;
 
@@ -100,6 +102,14 @@ pub(crate) enum Command {
     /// Give torrents of a daemon another place in the queue.
     #[command(subcommand)]
     Queue(client::QueueCommand),
+    /// Sell a part of a daemon's uplink.
+    #[command(subcommand)]
+    Sell(market::SellCommand),
+    /// Let a daemon pay for faster lanes.
+    #[command(subcommand)]
+    Buy(market::BuyCommand),
+    /// Tell or choose how fast a torrent of a daemon is wanted, and what that may cost.
+    Lane(market::LaneOfArgs),
     /// Show what happens in a daemon, until a signal ends it.
     Events(client::ClientArgs),
     /// Show or change how much a running daemon tells in its log, until it ends.
@@ -136,8 +146,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Fetch the torrent file of a magnet link from peers.
     Metadata(MetadataArgs),
-    /// Tell whether peers can connect from outside, why not, and what helps. Asks this machine and its
-    /// gateway, nobody else.
+    /// Tell whether peers can connect from outside, why not, and what helps. Asks this machine, its daemon if
+    /// one runs, and its gateway, nobody else.
     Net(NetReportArgs),
     /// Download what a publisher points to in the DHT, and each newer version of it (BEP 46).
     Follow(FollowArgs),
@@ -154,6 +164,13 @@ pub(crate) enum Command {
     /// Money put aside for cheques, and cheques.
     #[command(subcommand)]
     Vault(vault::VaultCommand),
+    /// Show what was earned: with what buyers have paid for bytes, and what of it the vault has paid out.
+    Earnings(trades::ReportArgs),
+    /// Show what was spent for bytes, and the time that it saved.
+    Spending(trades::ReportArgs),
+    /// Show paid lanes on this machine: a chain, two sellers, a slow, a medium and a fast download, and a
+    /// plain client, as real processes. Ends by itself.
+    Demo(DemoArgs),
     /// Print shell completions.
     Completions {
         /// For which shell.
@@ -164,6 +181,17 @@ pub(crate) enum Command {
         /// The folder, created if absent.
         dir: PathBuf,
     },
+}
+
+/// `piecework demo`
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// What each buyer may spend, whole tokens.
+    #[arg(long, value_name = "AMOUNT", default_value = "5")]
+    pub(crate) budget: String,
+    /// Kill one seller midway, as a crash would.
+    #[arg(long)]
+    pub(crate) kill_seller: bool,
 }
 
 /// Where peers reach us.
@@ -186,6 +214,8 @@ pub(crate) struct PlaceArgs {
 pub(crate) struct NetReportArgs {
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
+    #[command(flatten)]
+    pub(crate) client: client::ClientArgs,
 }
 
 /// How to reach peers.
@@ -266,6 +296,8 @@ pub(crate) struct GetArgs {
     /// Fetch pieces in order.
     #[arg(long)]
     pub(crate) sequential: bool,
+    #[command(flatten)]
+    pub(crate) lane: market::LaneArgs,
     /// Go on seeding when the download is complete.
     #[arg(long)]
     pub(crate) stay: bool,

@@ -33,6 +33,9 @@ pub(crate) struct Client {
 pub(crate) struct Door {
     pub(crate) url: String,
     pub(crate) key: Zeroizing<String>,
+    /// One that may spend, of a daemon that can; only commands about money send it. Who reads it here could
+    /// read the node's session key as well.
+    pub(crate) spending_key: Option<Zeroizing<String>>,
 }
 
 impl Door {
@@ -40,7 +43,8 @@ impl Door {
     pub(crate) fn read(path: &Path) -> Option<Self> {
         let object: Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
         let text = |key: &str| object.get(key)?.as_str().map(str::to_owned);
-        Some(Self { url: text("url")?, key: text("key")?.into() })
+        let spending_key = text("spending_key").map(Into::into);
+        Some(Self { url: text("url")?, key: text("key")?.into(), spending_key })
     }
 
     /// Writes it whole or not at all.
@@ -49,8 +53,11 @@ impl Door {
         let _ = fs::remove_file(&new);
         let mut options = fs::OpenOptions::new();
         let mut file = options.write(true).create_new(true).mode(0o600).open(&new)?;
-        let text = json!({ "version": 1, "url": self.url, "key": *self.key }).to_string();
-        io::Write::write_all(&mut file, text.as_bytes())?;
+        let mut object = json!({ "version": 1, "url": self.url, "key": *self.key });
+        if let Some(key) = &self.spending_key {
+            object["spending_key"] = json!(**key);
+        }
+        io::Write::write_all(&mut file, object.to_string().as_bytes())?;
         file.sync_all()?;
         fs::rename(&new, path)
     }
@@ -59,15 +66,24 @@ impl Door {
 impl Client {
     /// The daemon that the arguments mean. Nothing is asked yet.
     pub(crate) fn new(args: &ClientArgs) -> Result<Self, Failure> {
+        Self::with_key(args, |door| door.key)
+    }
+
+    /// The same for a command about money: with the key of this machine that may spend.
+    pub(crate) fn new_spending(args: &ClientArgs) -> Result<Self, Failure> {
+        Self::with_key(args, |door| door.spending_key.unwrap_or(door.key))
+    }
+
+    fn with_key(args: &ClientArgs, key: fn(Door) -> Zeroizing<String>) -> Result<Self, Failure> {
         let folders = Folders::of(&args.place)?;
         let door = Door::read(&folders.door());
         let (url, key) = match (&args.url, door) {
             (Some(url), door) => {
                 // The key of one daemon is not told to another.
                 let own = door.filter(|door| door.url == url.trim_end_matches('/'));
-                (url.trim_end_matches('/').to_owned(), own.map(|door| door.key))
+                (url.trim_end_matches('/').to_owned(), own.map(key))
             }
-            (None, Some(door)) => (door.url, Some(door.key)),
+            (None, Some(door)) => (door.url.clone(), Some(key(door))),
             (None, None) => return Err(absent(&folders)),
         };
         let key = args.key.clone().map(Zeroizing::new).or(key).ok_or_else(|| {
@@ -77,11 +93,13 @@ impl Client {
         })?;
         let doing = "cannot ask a daemon";
         let runtime = Builder::new_current_thread().enable_all().build().context(doing)?;
-        // A daemon of this machine is not behind a proxy, and a key does not follow redirects.
+        // A daemon of this machine is not behind a proxy, and packing would cost more than the way is long. A
+        // key does not follow redirects.
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_MAX)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            .no_gzip()
             .build()
             .context(doing)?;
         Ok(Self { runtime, http, url, key, folders })
@@ -133,6 +151,19 @@ impl Client {
                 return Ok(Value::Null);
             }
             serde_json::from_slice(&bytes).context("the daemon's answer makes no sense")
+        })
+    }
+
+    /// What is there, unread; none when nobody listens at the daemon's address.
+    pub(crate) fn bytes(&self, path: &str) -> Result<Option<Vec<u8>>, Failure> {
+        self.runtime.block_on(async {
+            let response = match self.request(Method::GET, path, None).send().await {
+                Err(error) if error.is_connect() => return Ok(None),
+                sent => sent.map_err(|error| self.unreachable(&error))?,
+            };
+            let status = response.status();
+            let bytes = body(response).await?;
+            if status.is_success() { Ok(Some(bytes)) } else { Err(self.refused(status, &bytes)) }
         })
     }
 
@@ -301,11 +332,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("api.json");
         assert!(Door::read(&path).is_none());
-        let door = Door { url: "http://[::1]:7411".into(), key: "pw_1".to_owned().into() };
-        door.write(&path).unwrap();
-        door.write(&path).unwrap();
-        let read = Door::read(&path).unwrap();
-        assert_eq!((read.url.as_str(), read.key.as_str()), ("http://[::1]:7411", "pw_1"));
+        for spends in [None, Some("pw_2".to_owned().into())] {
+            let url = "http://[::1]:7411".into();
+            let door = Door { url, key: "pw_1".to_owned().into(), spending_key: spends };
+            door.write(&path).unwrap();
+            door.write(&path).unwrap();
+            let read = Door::read(&path).unwrap();
+            assert_eq!((read.url.as_str(), read.key.as_str()), ("http://[::1]:7411", "pw_1"));
+            assert_eq!(read.spending_key, door.spending_key);
+        }
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -50,6 +50,18 @@ impl Progress {
         Self { display, out, name: name.to_owned(), label: label.to_owned(), shown: None }
     }
 
+    /// Of something that is mostly over in a moment: shown when it was not. Under `--json` nothing is.
+    pub(crate) fn of_a_wait(out: Out, name: &str) -> Self {
+        Self { shown: Some(Instant::now()), ..Self::new(out, name, "") }
+    }
+
+    /// Shows how much of a wait is over, counted as `count` says it, if it is time to.
+    pub(crate) fn waited(&mut self, done: u64, total: u64, count: impl Fn(u64) -> String) {
+        if self.is_time() && !self.out.is_json() {
+            self.share(done, total, &format!("{} of {}", count(done), count(total)));
+        }
+    }
+
     /// The name became known, as it does for a magnet link.
     pub(crate) fn rename(&mut self, name: &str) {
         name.clone_into(&mut self.name);
@@ -57,21 +69,8 @@ impl Progress {
 
     /// Shows how far the hashing of new content is, if it is time to.
     pub(crate) fn hashed(&mut self, done: u64, total: u64) {
-        if !self.is_time() {
-            return;
-        }
-        let text = format!("{} of {}", human(done), human(total));
-        match &self.display {
-            Display::Bar(bar) => {
-                bar.set_length(total.max(1));
-                bar.set_position(done);
-                bar.set_prefix(share_map(done, total));
-                bar.set_message(format!("{}\n{text}", self.name));
-            }
-            Display::Lines => note(&format!("{}: {text}", self.name)),
-            Display::Objects => self.out.event(&json!({
-                "event": "hashing", "name": self.label, "done_bytes": done, "total_bytes": total,
-            })),
+        if self.is_time() {
+            self.share(done, total, &format!("{} of {}", human(done), human(total)));
         }
     }
 
@@ -136,6 +135,21 @@ impl Progress {
             Display::Bar(bar) => bar.suspend(|| note(text)),
             Display::Lines => note(text),
             Display::Objects => self.out.problem(text),
+        }
+    }
+
+    fn share(&self, done: u64, total: u64, text: &str) {
+        match &self.display {
+            Display::Bar(bar) => {
+                bar.set_length(total.max(1));
+                bar.set_position(done);
+                bar.set_prefix(share_map(done, total));
+                bar.set_message(format!("{}\n{text}", self.name));
+            }
+            Display::Lines => note(&format!("{}: {text}", self.name)),
+            Display::Objects => self.out.event(&json!({
+                "event": "hashing", "name": self.label, "done_bytes": done, "total_bytes": total,
+            })),
         }
     }
 

@@ -6,47 +6,47 @@ use crate::args::spend::SpendArgs;
 use crate::commands::wallet::signer;
 use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
+use crate::progress::Progress as Waited;
 use crate::session::state_dir;
 use crate::terminal::{Echo, Terminal};
 use alloy_primitives::{Address, U256};
+use piecework_cashier::{Treasury, TreasuryFault};
 use piecework_pay::Signer;
 use piecework_settle::{
-    COIN_DECIMALS, Client, NETWORK_BYTES_MAX, Network, Outbox, Patience, Plan, Progress, Receipt,
-    SeenFile, Step, TokenEntry, Trust, Waiting, format_amount, parse_amount,
+    COIN_DECIMALS, Client, NETWORK_FILE, Network, Outbox, Patience, Plan, Progress, Receipt, Step,
+    TokenEntry, Trust, Waiting, format_amount, parse_amount,
 };
 use piecework_wallet::{WalletFolder, hex_address, parse_address, write_over};
 use serde_json::{Value, json};
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-/// The network that this folder's wallet signs for, and no other.
-pub(crate) const PINNED: &str = "network.json";
-
-/// The network of this state folder, checked at its servers, and the wallet that spends there.
+/// A [`Treasury`] with a person at a terminal.
 pub(crate) struct Purse {
-    pub(crate) client: Client,
-    wallet: WalletFolder,
-    seen: SeenFile,
+    treasury: Treasury,
+}
+
+impl Deref for Purse {
+    type Target = Treasury;
+
+    fn deref(&self) -> &Treasury {
+        &self.treasury
+    }
 }
 
 impl Purse {
     /// Reads the network file that `chain init` or `chain join` left, and asks the servers whether it is
     /// true, and whether they still have what was seen of the chain.
     pub(crate) fn open(common: &Common, out: Out) -> Result<Self, Failure> {
-        let state = state_dir(common)?;
-        let network = pinned(&state)?.ok_or_else(|| {
-            let none = "no network: make a chain with `piecework chain init`, or `piecework chain join FILE`";
-            Failure::new(none)
-        })?;
-        let (client, checked) =
-            Client::connect(network, Patience::default()).map_err(Failure::new)?;
+        let opened = Treasury::open(&state_dir(common)?, Patience::default());
+        let (mut treasury, checked) = opened.map_err(Failure::new)?;
+        show_searches(&mut treasury.client, out);
         for fault in &checked.failed {
             out.problem(&fault.to_string());
         }
-        let seen = SeenFile::of(&state);
-        seen.look(&client).map_err(Failure::new)?;
-        Ok(Self { client, wallet: WalletFolder::of(&state), seen })
+        Ok(Self { treasury })
     }
 
     /// The wallet's address.
@@ -56,30 +56,15 @@ impl Purse {
 
     /// A token by short name or address.
     pub(crate) fn token(&self, name: &str) -> Result<TokenEntry, Failure> {
-        if let Ok(address) = parse_address(name) {
-            return self.client.token(address).map_err(Failure::new);
-        }
-        let mut found = self.client.network().tokens.iter().filter(|it| it.symbol == name);
-        match (found.next(), found.next()) {
-            (Some(token), None) => Ok(token.clone()),
-            (None, _) => Err(Failure::new(format!(
-                "the network file has no token {name}: give its address, `piecework token list` has it"
-            ))),
-            (Some(_), Some(_)) => {
-                Err(Failure::new(format!("there are several tokens {name}: give the address")))
-            }
-        }
+        self.treasury.token(name).map_err(Failure::new)
     }
 
     /// The token that is meant when none is named: the network's first.
     pub(crate) fn preferred(&self, name: Option<&str>) -> Result<TokenEntry, Failure> {
-        match (name, self.client.network().tokens.first()) {
-            (Some(name), _) => self.token(name),
-            (None, Some(token)) => Ok(token.clone()),
-            (None, None) => {
-                Err(Failure::usage("the network file has no token: name one with --token"))
-            }
-        }
+        self.treasury.preferred(name).map_err(|fault| match fault {
+            TreasuryFault::NoToken => Failure::usage(fault),
+            fault => Failure::new(fault),
+        })
     }
 
     /// Shows the plan, asks, unlocks, and carries it out with its progress told.
@@ -91,7 +76,7 @@ impl Purse {
     ) -> Result<Vec<Receipt>, Failure> {
         let receipts = carry_out(&self.client, &self.wallet, plan, args, out)?;
         // What was just done has to stay done. It is done, though, whether that can be noted or not.
-        if let Err(error) = self.seen.look(&self.client) {
+        if let Err(error) = self.look() {
             out.problem(&error.to_string());
         }
         Ok(receipts)
@@ -101,11 +86,21 @@ impl Purse {
     pub(crate) fn signer(&self, args: &SpendArgs, out: Out) -> Result<Box<dyn Signer>, Failure> {
         signer(&self.wallet, &args.password, out)
     }
+}
 
-    /// Where the wallet lies.
-    pub(crate) const fn wallet(&self) -> &WalletFolder {
-        &self.wallet
-    }
+/// Shows how far a search in the chain is that takes more than a moment.
+fn show_searches(client: &mut Client, out: Out) {
+    let shown = Mutex::new(None);
+    client.tell_searches(move |done, all| {
+        let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let progress: &mut Waited =
+            shown.get_or_insert_with(|| Waited::of_a_wait(out, "searching the chain"));
+        progress.waited(done, all, |blocks| format!("{blocks} blocks"));
+        if done >= all {
+            progress.clear();
+            *shown = None;
+        }
+    });
 }
 
 /// Shows the plan, asks, unlocks, and carries it out.
@@ -184,9 +179,7 @@ pub(crate) fn agree(args: &SpendArgs, out: Out) -> Result<(), Failure> {
 
 /// The wallet's address; no password is needed for it.
 pub(crate) fn owner(wallet: &WalletFolder) -> Result<Address, Failure> {
-    let keystore = wallet.keystore().map_err(Failure::new)?;
-    let unnamed = "the wallet's file names no address: `piecework wallet restore` it once";
-    keystore.address().ok_or_else(|| Failure::new(unnamed))
+    piecework_cashier::owner(wallet).map_err(Failure::new)
 }
 
 /// An address that a person wrote.
@@ -201,24 +194,7 @@ pub(crate) fn amount(text: &str, decimals: u8) -> Result<u128, Failure> {
 
 /// The network of a state folder, if it has one.
 pub(crate) fn pinned(state: &Path) -> Result<Option<Network>, Failure> {
-    match read_network(&state.join(PINNED))? {
-        Some(text) => Network::parse(&text).map(Some).map_err(Failure::new),
-        None => Ok(None),
-    }
-}
-
-/// A network file's text; none where there is no file.
-pub(crate) fn read_network(path: &Path) -> Result<Option<String>, Failure> {
-    let doing = format!("cannot read the network file {}", path.display());
-    let mut text = String::new();
-    match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        opened => {
-            let limit = NETWORK_BYTES_MAX as u64 + 1;
-            opened.context(&doing)?.take(limit).read_to_string(&mut text).context(&doing)?;
-            Ok(Some(text))
-        }
-    }
+    Network::pinned(state).map_err(Failure::new)
 }
 
 /// Deletes a file that may be there.
@@ -246,7 +222,7 @@ pub(crate) fn demand_free_to_join(state: &Path, network: &Network) -> Result<(),
 /// Makes `network` the one that this folder's wallet signs for. There must be none, or this one.
 pub(crate) fn pin(state: &Path, network: &Network) -> Result<PathBuf, Failure> {
     demand_free_to_join(state, network)?;
-    let path = state.join(PINNED);
+    let path = state.join(NETWORK_FILE);
     let text = network.write().map_err(Failure::new)?;
     let doing = format!("cannot write {}", path.display());
     std::fs::create_dir_all(state).context(&doing)?;

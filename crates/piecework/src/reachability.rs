@@ -3,6 +3,10 @@
 //!
 //! Knows no socket: the facts are gathered by `piecework net`.
 
+mod running;
+
+pub(crate) use running::Running;
+
 use piecework_gateway::{Grant, Method, Refusal, Site};
 use piecework_net::Interface;
 use piecework_types::Scope;
@@ -13,6 +17,8 @@ use std::net::IpAddr;
 /// The facts, as far as this machine and its gateway tell them.
 #[derive(Debug)]
 pub(crate) struct Facts {
+    /// What the daemon says, if one runs.
+    pub(crate) running: Option<Running>,
     /// Those that are up, but loopback.
     pub(crate) interfaces: Vec<Interface>,
     /// The port for peers, or why there is none.
@@ -34,6 +40,8 @@ pub(crate) enum Verdict {
     Offline,
     /// The port for peers cannot be had.
     NoPort,
+    /// Somebody has connected to the daemon that runs.
+    Reached,
     /// This machine has a public address of its own.
     Open,
     /// The gateway maps ports, and is itself reachable.
@@ -52,6 +60,7 @@ impl Verdict {
         match self {
             Self::Offline => "offline",
             Self::NoPort => "no_port",
+            Self::Reached => "reached",
             Self::Open => "open",
             Self::Mapped => "mapped",
             Self::DoubleNat => "double_nat",
@@ -64,6 +73,7 @@ impl Verdict {
         match self {
             Self::Offline => "no network: no interface that is up has an address",
             Self::NoPort => "nobody can connect: there is no port to listen on",
+            Self::Reached => "peers can connect: one has come to the daemon that runs",
             Self::Open => "peers can connect: this machine has a public address",
             Self::Mapped => "peers can connect: the gateway lets them in while a torrent is served",
             Self::DoubleNat => {
@@ -87,13 +97,16 @@ impl Facts {
             family.any(|&ip| Scope::of(ip) == Scope::World)
         };
         let has_v6 = self.has_v6_route && sees(true);
-        if addresses().all(|&ip| Scope::of(ip) <= Scope::Link) {
+        let is_mapped = self.methods.iter().any(|(_, outcome)| outcome.is_ok());
+        if self.running.as_ref().is_some_and(|daemon| daemon.is_reachable) {
+            Verdict::Reached
+        } else if addresses().all(|&ip| Scope::of(ip) <= Scope::Link) {
             Verdict::Offline
         } else if self.port.is_err() {
             Verdict::NoPort
         } else if sees(false) {
             Verdict::Open
-        } else if self.methods.iter().any(|(_, outcome)| outcome.is_ok()) {
+        } else if is_mapped || self.running.as_ref().is_some_and(Running::is_mapped) {
             let is_hidden = self.external().is_some_and(|ip| Scope::of(ip) != Scope::World);
             if is_hidden { Verdict::DoubleNat } else { Verdict::Mapped }
         } else if has_v6 {
@@ -116,7 +129,7 @@ impl Facts {
         match self.verdict() {
             Verdict::Offline => remedies.push("connect this machine to a network".to_owned()),
             Verdict::NoPort => remedies.push("choose another port with --port".to_owned()),
-            Verdict::Open | Verdict::Mapped => {}
+            Verdict::Reached | Verdict::Open | Verdict::Mapped => {}
             Verdict::DoubleNat => {
                 let is_provider =
                     self.external().is_some_and(|ip| Scope::of(ip) == Scope::Provider);
@@ -158,9 +171,14 @@ impl Facts {
                 interface.addresses.iter().map(|&ip| format!("{ip} ({})", told(ip))).collect();
             line("interface", &format!("{}: {}", interface.name, shown.join(", ")));
         }
-        match &self.port {
-            Ok(port) => line("listening", &format!("port {port} can be had")),
-            Err(reason) => line("listening", reason),
+        match (&self.running, &self.port) {
+            (Some(running), _) => {
+                for (label, value) in running.lines() {
+                    line(label, &value);
+                }
+            }
+            (None, Ok(port)) => line("listening", &format!("port {port} can be had")),
+            (None, Err(reason)) => line("listening", reason),
         }
         match self.site {
             Some(Site { gateway, ours }) => {
@@ -226,6 +244,7 @@ impl Facts {
             "verdict": self.verdict().word(),
             "reason": self.verdict().reason(),
             "remedies": self.remedies(),
+            "daemon": self.running.as_ref().map(Running::object),
             "interfaces": interfaces,
             "port": self.port.as_ref().ok(),
             "port_error": self.port.as_ref().err(),
@@ -262,6 +281,7 @@ mod tests {
             external_ip,
         });
         Facts {
+            running: None,
             interfaces: vec![Interface {
                 name: "eth0".into(),
                 is_up: true,
@@ -311,6 +331,29 @@ mod tests {
         assert_eq!(facts.verdict(), Verdict::NoPort);
         facts.interfaces.clear();
         assert_eq!(facts.verdict(), Verdict::Offline);
+    }
+
+    #[test]
+    fn what_a_daemon_that_runs_has_met_counts_for_more_than_what_the_gateway_says_now() {
+        let mut node = json!({
+            "port": 6881, "outside_port": 40_001, "seen_at": ["11.22.33.44"], "is_reachable": false,
+            "mapping": "failed", "mapping_text": "failed: PCP: no answer",
+        });
+        let mut facts = home(Err(Refusal::NoAnswer));
+        facts.running = Running::read(&node);
+        assert_eq!(facts.verdict(), Verdict::Closed);
+        let text = facts.text();
+        assert!(text.contains("  seen at   11.22.33.44, port 40001"), "{text}");
+        assert!(text.contains("failed: PCP: no answer") && !text.contains("can be had"), "{text}");
+        node["mapping"] = "mapped".into();
+        facts.running = Running::read(&node);
+        assert_eq!(facts.verdict(), Verdict::Mapped);
+        node["is_reachable"] = true.into();
+        facts.running = Running::read(&node);
+        assert_eq!((facts.verdict(), facts.remedies()), (Verdict::Reached, vec![]));
+        assert_eq!(facts.object()["daemon"], node);
+        node["outside_port"] = 70_000.into();
+        assert!(Running::read(&node).is_none(), "no port is as large as that");
     }
 
     #[test]

@@ -29,21 +29,11 @@ impl Home {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.sandbox.command(arguments);
-        command.env("PIECEWORK_DATA_DIR", self.data()).env_remove("NOTIFY_SOCKET");
-        for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_DOWNLOAD_DIR", "PIECEWORK_URL"] {
-            command.env_remove(name);
-        }
-        command.env_remove("PIECEWORK_KEY");
-        command
+        self.sandbox.daemon(&self.data(), arguments)
     }
 
-    /// `piecework up` that is heard by nobody but this machine.
     fn up(&self) -> Command {
-        let mut command = self.command(&["up", "--json", "--listen", "127.0.0.1:0", "--port", "0"]);
-        command.args(["--set", "net.local_discovery=false", "--set", "net.trust_peers=true"]);
-        command.args(["--set", "disk.free_space_min=0"]);
-        command
+        self.sandbox.up(&self.data())
     }
 
     fn start(&self) -> Run {
@@ -104,7 +94,13 @@ fn a_daemon_says_where_it_is_keeps_its_secrets_and_ends_politely() {
     let secrets = fs::read_to_string(first["file"].as_str().expect("a path")).expect("secrets");
     assert!(secrets.contains("password  ") && secrets.contains("API key   pw_"), "{secrets}");
     assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
-    for line in secrets.lines().filter_map(|line| line.split_whitespace().last()).skip(1) {
+    let hidden: Vec<_> = secrets
+        .lines()
+        .filter(|line| line.starts_with("password") || line.starts_with("API key"))
+        .filter_map(|line| line.split_whitespace().last())
+        .collect();
+    assert_eq!(hidden.len(), 2, "{secrets}");
+    for line in hidden {
         assert!(!up.stderr().contains(line) && !up.stdout().join("\n").contains(line), "{line}");
     }
     let mut again = home.start();
@@ -518,4 +514,21 @@ fn feeds_and_rules_are_made_shown_and_removed_and_a_passkey_is_not_shown() {
     assert!(home.objects(&["feed", "list"]).is_empty());
     assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
     assert!(!up.stderr().contains("secret"), "{}", up.stderr());
+}
+
+#[test]
+fn whether_peers_can_connect_is_asked_of_the_daemon_that_runs() {
+    let home = Home::new();
+    // No network but loopback, so that no gateway is asked.
+    let report = || home.objects(&["net", "--bind", "127.0.0.1", "--port", "0"]).remove(0);
+    assert_eq!(report()["daemon"], Value::Null);
+    let mut up = home.start();
+    let told = report();
+    let daemon = &told["daemon"];
+    assert!(daemon["port"].as_u64().is_some_and(|port| port > 0), "{told}");
+    assert_eq!((&told["port"], &daemon["mapping"]), (&daemon["port"], &Value::from("off")));
+    let text = home.told(&["net", "--bind", "127.0.0.1"]).join("\n");
+    assert!(text.contains("daemon      runs, listens on port"), "{text}");
+    assert_eq!(up.end(Signal::TERM, POLITE), 0, "{}", up.stderr());
+    assert_eq!(report()["daemon"], Value::Null, "it has ended");
 }

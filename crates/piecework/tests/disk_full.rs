@@ -167,19 +167,10 @@ impl Machine {
     }
 
     fn launch(&self) -> Run {
-        let mut command = self.sandbox.command(["up", "--json", "--listen", "127.0.0.1:0"]);
-        command.env("PIECEWORK_DATA_DIR", self.path("daemon")).env_remove("NOTIFY_SOCKET");
+        let mut command = self.sandbox.up(&self.path("daemon"));
         let roots = format!("{},{}", self.path("one").display(), self.path("two").display());
-        let settings = [
-            "net.port=0".to_owned(),
-            "net.local_discovery=false".to_owned(),
-            "net.trust_peers=true".to_owned(),
-            "disk.free_space_min=0".to_owned(),
-            "queue.on=false".to_owned(),
-            format!("torrents.roots={roots}"),
-        ];
-        for setting in &settings {
-            command.args(["--set", setting]);
+        for setting in ["queue.on=false".to_owned(), format!("torrents.roots={roots}")] {
+            command.args(["--set", &setting]);
         }
         Run::start(self.mounts.beside(self.keeper.id(), &command))
     }
@@ -336,7 +327,8 @@ impl Machine {
         let mut up = self.launch();
         let is_ready = |run: &Run| run.stdout().iter().any(|line| line.contains("\"ready\""));
         let until = Instant::now() + PATIENCE;
-        while !is_ready(&up) && up.stderr().is_empty() && Instant::now() < until {
+        // What it logs on the way says nothing of how it ends.
+        while !is_ready(&up) && !up.has_ended() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(10));
         }
         if is_ready(&up) {

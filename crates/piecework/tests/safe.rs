@@ -28,20 +28,11 @@ impl Home {
 
     /// A command for the daemon whose folder has this name.
     fn command(&self, daemon: &str, arguments: &[&str]) -> Command {
-        let mut command = self.sandbox.command(arguments);
-        command.env("PIECEWORK_DATA_DIR", self.path(daemon)).env_remove("NOTIFY_SOCKET");
-        for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_DOWNLOAD_DIR", "PIECEWORK_URL"] {
-            command.env_remove(name);
-        }
-        command.env_remove("PIECEWORK_KEY");
-        command
+        self.sandbox.daemon(&self.path(daemon), arguments)
     }
 
     fn start(&self, daemon: &str) -> Run {
-        let mut command =
-            self.command(daemon, &["up", "--json", "--listen", "127.0.0.1:0", "--port", "0"]);
-        command.args(["--set", "net.local_discovery=false", "--set", "disk.free_space_min=0"]);
-        let run = Run::start(command);
+        let run = Run::start(self.sandbox.up(&self.path(daemon)));
         run.wait_object("ready", |object| object["event"] == "ready");
         run
     }

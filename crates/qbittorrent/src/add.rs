@@ -10,6 +10,7 @@ use piecework_catalog::{Category, Command, Record, ShareLimits, StopAt};
 use piecework_daemon::{Cookie, New, NewSource};
 use piecework_metainfo::{Info, Metainfo};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Torrents of one request.
 const TORRENTS_MAX: usize = 1_000;
@@ -43,7 +44,7 @@ pub(crate) async fn add(server: &Server, call: &Call) -> Answer {
         })?;
         let mut record = record.clone();
         record.paths = paths(metainfo.info(), arrangement);
-        news.push((NewSource::Metainfo(bytes.clone()), record));
+        news.push((NewSource::Parsed(bytes.clone(), Arc::new(metainfo)), record));
     }
     let cookie = cookie(call)?;
     let source = |link: &str| match &cookie {
@@ -103,12 +104,15 @@ fn record(server: &Server, call: &Call) -> Result<Record, Fault> {
             call.filled("downloadPath").map(str::to_owned).or_else(|| rules.incomplete_path.clone())
         }
     };
+    let (stopped, is_forced) =
+        (call.flag("stopped").or_else(|| call.flag("paused")), call.flag("forced"));
+    let is_forced = is_forced.unwrap_or(false);
     let speed = |name| call.number(name).and_then(|limit| u64::try_from(limit).ok());
     Ok(Record {
         name: call.filled("rename").unwrap_or_default().trim().to_owned(),
-        is_stopped: call.flag("stopped").or_else(|| call.flag("paused")).unwrap_or(false),
+        is_stopped: stopped.unwrap_or(rules.adds_stopped && !is_forced),
         stop_at: stop_at(call),
-        is_forced: call.flag("forced").unwrap_or(false),
+        is_forced,
         category: call.filled("category").map(str::to_owned),
         tags: tags_of(call),
         is_automatic,

@@ -13,7 +13,6 @@ type Constant = (&'static str, fn() -> Value, &'static str);
 /// Preferences without a setting of ours behind them, with the value that is true of us. They are there
 /// because programs fail or misbehave without them; setting them has no effect.
 const CONSTANT: &[Constant] = &[
-    ("add_stopped_enabled", || json!(false), "autobrr and web pages choose how to add by it"),
     ("add_to_top_of_queue", || json!(false), "web pages fill in their form for new torrents"),
     ("add_trackers_enabled", || json!(false), "web pages"),
     ("anonymous_mode", || json!(false), "web pages"),
@@ -29,7 +28,6 @@ const CONSTANT: &[Constant] = &[
         "qbit_manage: torrents follow the path of all",
     ),
     ("scan_dirs", || json!({}), "web pages"),
-    ("start_paused_enabled", || json!(false), "the name of add_stopped_enabled before 5.0"),
     (
         "torrent_changed_tmm_enabled",
         || json!(true),
@@ -40,6 +38,10 @@ const CONSTANT: &[Constant] = &[
     ("use_category_paths_in_manual_mode", || json!(false), "web pages"),
 ];
 
+/// The preference that new torrents are stopped, by which autobrr and web pages choose how to add: its name,
+/// and the one that it had before 5.0.
+const ADD_STOPPED: [&str; 2] = ["add_stopped_enabled", "start_paused_enabled"];
+
 /// All preferences.
 pub(crate) fn all(rules: &Rules, node: &NodeFigures, bans: &BTreeSet<IpAddr>) -> Value {
     let mut all = Map::new();
@@ -48,6 +50,9 @@ pub(crate) fn all(rules: &Rules, node: &NodeFigures, bans: &BTreeSet<IpAddr>) ->
     }
     let mut put = |name: &str, value: Value| all.insert(name.to_owned(), value);
     put("auto_tmm_enabled", json!(rules.is_automatic));
+    for name in ADD_STOPPED {
+        put(name, json!(rules.adds_stopped));
+    }
     let bans: Vec<String> = bans.iter().map(ToString::to_string).collect();
     put("banned_IPs", json!(bans.join("\n")));
     put("dht", json!(node.dht_nodes.is_some()));
@@ -156,6 +161,10 @@ pub(crate) fn changes(wanted: &Map<String, Value>, rules: &Rules) -> Vec<(String
 
     put("torrents.save_path", text("save_path").filter(|path| !path.is_empty()));
     put("torrents.automatic", flag("auto_tmm_enabled").map(|on| on.to_string()));
+    // Programs send back all that they were given: what counts is the name that they changed.
+    let stops = ADD_STOPPED.iter().filter_map(|name| flag(name));
+    let stops = stops.reduce(|one, other| if one == rules.adds_stopped { other } else { one });
+    put("torrents.add_stopped", stops.map(|on| on.to_string()));
     let incomplete = match flag("temp_path_enabled") {
         Some(false) => Some(none()),
         Some(true) => text("temp_path").or_else(|| rules.incomplete_path.clone()),

@@ -21,6 +21,9 @@ pub use page::page;
 pub use problem::{Origin, Problem};
 pub use settings::{Change, Entry, Layer, OVERLAY_FILE, Settings, Sources, TEXT_BYTES_MAX};
 pub use table::{
-    Api, Dht, Disk, Log, Net, Queue, SETTINGS, Schedule, Setting, Share, Speed, Torrents, Watch,
+    Api, Dht, Disk, Log, Net, Pay, Queue, SETTINGS, Schedule, Setting, Share, Speed, Torrents,
+    Watch,
 };
-pub use value::{Clock, Encryption, Folder, HostPort, LogFormat, LogLevel, Port, Ratio, Weekday};
+pub use value::{
+    Clock, Decimal, Encryption, Folder, HostPort, LogFormat, LogLevel, Port, Ratio, Weekday,
+};

@@ -14,6 +14,7 @@ impl Settings {
             save_path: self.torrents().save_path.0.clone(),
             incomplete_path: self.torrents().incomplete_path.as_ref().map(|it| it.0.clone()),
             is_automatic: self.torrents().automatic,
+            adds_stopped: self.torrents().add_stopped,
             queue: QueueRules {
                 is_on: queue.on,
                 downloads_max: queue.downloads_max,

@@ -3,8 +3,8 @@
 use crate::file;
 use crate::problem::{Origin, Problem, nearest};
 use crate::table::{
-    Api, Dht, Disk, Log, Net, Queue, SETTINGS, Schedule, Setting, Share, Speed, Torrents, Values,
-    Watch, Wrong,
+    Api, Dht, Disk, Log, Net, Pay, Queue, SETTINGS, Schedule, Setting, Share, Speed, Torrents,
+    Values, Watch, Wrong,
 };
 use crate::value::Raw;
 use std::collections::BTreeMap;
@@ -207,6 +207,11 @@ impl Settings {
     /// See [`Dht`].
     pub const fn dht(&self) -> &Dht {
         &self.values.dht
+    }
+
+    /// See [`Pay`].
+    pub const fn pay(&self) -> &Pay {
+        &self.values.pay
     }
 
     /// See [`Api`].

@@ -2,7 +2,8 @@
 
 use crate::bytes::{ByteRate, ByteSize};
 use crate::value::{
-    Clock, Encryption, Folder, HostPort, LogFormat, LogLevel, Port, Ratio, Raw, Value, Weekday,
+    Clock, Decimal, Encryption, Folder, HostPort, LogFormat, LogLevel, Port, Ratio, Raw, Value,
+    Weekday,
 };
 use piecework_catalog::ShareAction;
 use std::net::{IpAddr, SocketAddr};
@@ -177,6 +178,8 @@ settings! {
         incomplete_path: Option<Folder> = "none";
         /// New torrents follow the folders of their category.
         automatic: bool = "true";
+        /// New torrents wait until somebody starts them, unless whoever adds one says otherwise.
+        add_stopped: bool = "false";
         /// Payload may lie in these folders and below them, besides the two above. Paths outside are
         /// refused.
         roots: Vec<Folder> = "";
@@ -259,6 +262,25 @@ settings! {
         /// network.
         routers: Vec<HostPort> = "", restart;
     }
+    /// Paid lanes. Both sides are off until they are turned on, and need a network (`piecework chain`) and a
+    /// wallet.
+    pay: Pay {
+        /// Buy faster lanes for torrents that ask for one.
+        buys: bool = "false";
+        /// Spend at most so much a day (UTC), for all torrents together.
+        day_max: Option<Decimal> = "none";
+        /// Sell a part of the uplink; it needs a limit of what is sent (`speed.up`).
+        sells: bool = "false";
+        /// Ask at least so much for a GiB.
+        price_floor: Decimal = "0.01";
+        /// Hundredths of the uplink that are for those who do not pay.
+        free_percent: u32 = "25", [10..=100];
+        /// Whole tokens that a coin is worth, by which the fees of cashing are reckoned against what is
+        /// earned. With none they count as nothing, and small sums are cashed too.
+        coin_price: Option<Decimal> = "none", restart;
+        /// The token that is paid in, by its short name or address; none is the network's first.
+        token: Option<String> = "none", restart;
+    }
     /// The door for programs and browsers.
     api: Api {
         /// Where it listens. Sockets that systemd hands over are used instead.
@@ -269,6 +291,9 @@ settings! {
         hosts: Vec<String> = "", restart;
         /// Reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Host` are believed.
         trusted_proxies: Vec<IpAddr> = "", restart;
+        /// The web app that browsers get, in place of the one in the program: a folder with an `index.html`.
+        /// What is in it is shown to everybody who reaches the daemon.
+        web_root: Option<Folder> = "none", restart;
     }
     /// What is told on stderr.
     log: Log {

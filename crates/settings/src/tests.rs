@@ -122,7 +122,7 @@ fn each_rule_of_the_catalog_follows_its_setting() {
         AlternativeSchedule, Days, QueueRules, Rules, ShareAction, SpeedLimits,
     };
     let text = "
-        torrents = { save_path = '/a', incomplete_path = '/b', automatic = false }
+        torrents = { save_path = '/a', incomplete_path = '/b', automatic = false, add_stopped = true }
         share = { ratio = 1.5, seeding_minutes = 60, inactive_minutes = 61, action = 'remove' }
         disk = { free_space_min = '1Gi' }
         [queue]
@@ -146,6 +146,7 @@ fn each_rule_of_the_catalog_follows_its_setting() {
         save_path: "/a".into(),
         incomplete_path: Some("/b".into()),
         is_automatic: false,
+        adds_stopped: true,
         queue: QueueRules {
             is_on: false,
             downloads_max: Some(1),

@@ -81,6 +81,7 @@ texts! {
     ByteRate: "bytes a second, such as 500k or 2Mi";
     ByteSize: "bytes, such as 500M or 1Gi";
     Clock: "a time of the day, such as 07:30";
+    Decimal: "an amount in whole tokens, such as 0.25";
     Folder: "an absolute path";
     HostPort: "HOST:PORT";
     IpAddr: "an IP address";
@@ -303,6 +304,30 @@ impl FromStr for Folder {
 }
 
 impl Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An amount in whole tokens as people write it; how many digits a token has is not known here.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Decimal(pub String);
+
+/// Digits of an amount: more than any token's.
+const DIGITS_MAX: usize = 78;
+
+impl FromStr for Decimal {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+        let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+        let is_good = is_digits(whole) && is_digits(part) && text.len() <= DIGITS_MAX;
+        if is_good { Ok(Self(text.into())) } else { Err(()) }
+    }
+}
+
+impl Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

@@ -34,7 +34,11 @@ const AGREE_TRIES: usize = 3;
 pub struct Client {
     network: Network,
     servers: Vec<Rpc>,
+    searched: Option<Searched>,
 }
+
+/// Hears how many blocks of how many a search has seen.
+type Searched = Box<dyn Fn(u64, u64) + Send + Sync>;
 
 impl Client {
     /// Checks the network at its servers.
@@ -52,13 +56,18 @@ impl Client {
     /// When the servers do not confirm the network file.
     pub fn connect_to(network: Network, servers: Vec<Rpc>) -> Result<(Self, Checked), SettleError> {
         let checked = check(&network, &servers)?;
-        Ok((Self { network, servers }, checked))
+        Ok((Self { network, servers, searched: None }, checked))
     }
 
     /// A client of a chain that has no contracts yet.
     pub(crate) fn unchecked(network: Network, patience: Patience) -> Result<Self, SettleError> {
         let servers = servers(&network, patience)?;
-        Ok(Self { network, servers })
+        Ok(Self { network, servers, searched: None })
+    }
+
+    /// From now on `told` hears how many blocks of how many a search for logs has seen, after each stretch.
+    pub fn tell_searches(&mut self, told: impl Fn(u64, u64) + Send + Sync + 'static) {
+        self.searched = Some(Box::new(told));
     }
 
     /// The preferred server, for messages.
@@ -184,6 +193,31 @@ impl Client {
         }
     }
 
+    /// Whose transaction this is, if the servers know it.
+    ///
+    /// # Errors
+    /// When the servers do not tell, or not the same.
+    pub fn sender(&self, transaction: B256) -> Result<Option<Address>, SettleError> {
+        self.agree("a transaction", |server| {
+            server.ask("eth_getTransactionByHash", &json!([transaction]), |it| {
+                if it.is_null() { Ok(None) } else { it.get("from").address().map(Some) }
+            })
+        })
+    }
+
+    /// When the block at a height was made, seconds since 1970.
+    ///
+    /// # Errors
+    /// When the servers do not tell, or there is none.
+    pub fn block_time(&self, height: u64) -> Result<u64, SettleError> {
+        self.first(|server| {
+            let block = server.block(At::Block(height))?;
+            let block =
+                block.ok_or_else(|| server.error("eth_getBlockByNumber", missing_block()))?;
+            Ok(block.timestamp)
+        })
+    }
+
     /// Whether any server knows a transaction, in a block or waiting.
     pub(crate) fn knows(&self, hash: B256) -> Result<bool, SettleError> {
         let known = |server: &Rpc| {
@@ -252,7 +286,7 @@ impl Client {
     }
 
     /// What two servers say alike; with one server, what it says.
-    fn agree<T: PartialEq>(
+    pub(crate) fn agree<T: PartialEq>(
         &self,
         what: &'static str,
         ask: impl Fn(&Rpc) -> Result<T, RpcError>,

@@ -7,12 +7,11 @@
 use crate::client::Client;
 use crate::error::SettleError;
 use crate::eth::At;
-use crate::network::{Coin, Contract, Format, Network, TokenEntry};
+use crate::network::{Coin, Contract, Format, Money, Network, TokenEntry};
 use crate::plan::{Call, Plan};
 use crate::rpc::{Patience, Rpc, RpcFault};
 use alloy_primitives::{Address, B256, Bytes, U256, address, keccak256};
 use alloy_sol_types::SolValue;
-use serde_json::Value;
 
 /// The factory that most EVM chains have at this address: the first 32 bytes it is told are the salt, the
 /// rest is the code that makes the contract (github.com/Arachnid/deterministic-deployment-proxy).
@@ -23,10 +22,6 @@ const DEPLOY_GAS_MOST: u64 = 8_000_000;
 
 /// What contracts the factory makes with: a new form of them would take another.
 const SALT: &str = "piecework 1";
-
-const VAULT: &str = include_str!("../../../contracts/artifacts/Vault.json");
-const ASSETS: &str = include_str!("../../../contracts/artifacts/Assets.json");
-const WRAPPED: &str = include_str!("../../../contracts/artifacts/Wrapped.json");
 
 /// A chain that the contracts will be put on.
 pub struct Deployment {
@@ -56,6 +51,17 @@ pub struct DeploymentNames {
     pub confirmations: u64,
 }
 
+/// What creates each contract; the arguments of constructors are not in it.
+#[derive(Clone, Debug)]
+pub struct CreationCodes {
+    /// The Vault's.
+    pub vault: Bytes,
+    /// That of Assets.
+    pub assets: Bytes,
+    /// Wrapped's, which takes (name, symbol).
+    pub wrapped: Bytes,
+}
+
 impl Deployment {
     /// Asks the chain behind these servers who it is and what is there already, and computes the addresses of
     /// what `from` would put there.
@@ -65,6 +71,7 @@ impl Deployment {
     pub fn survey(
         rpc: Vec<String>,
         names: DeploymentNames,
+        codes: CreationCodes,
         from: Address,
         patience: Patience,
     ) -> Result<Self, SettleError> {
@@ -91,23 +98,23 @@ impl Deployment {
             vault: nothing,
             assets: nothing,
             tokens: Vec::new(),
+            money: Money::default(),
         };
         // Refuses names that no file could hold before anything is paid for.
         network.write()?;
         let client = Client::unchecked(network, patience)?;
-        Self::places(client, from)
+        Self::places(client, codes, from)
     }
 
-    fn places(client: Client, from: Address) -> Result<Self, SettleError> {
+    fn places(client: Client, codes: CreationCodes, from: Address) -> Result<Self, SettleError> {
         let has_factory = client.code_hash(FACTORY)?.is_some();
         let (first_nonce, first_block) = (client.nonce(from, true)?, client.height()?);
         let symbol = &client.network().coin.symbol;
         let named = (format!("Wrapped {symbol}"), format!("W{symbol}")).abi_encode_params();
-        let codes =
-            [("Vault", VAULT, vec![]), ("Assets", ASSETS, vec![]), ("Wrapped", WRAPPED, named)];
+        let wrapped = [codes.wrapped.as_ref(), &named].concat().into();
+        let codes = [("Vault", codes.vault), ("Assets", codes.assets), ("Wrapped", wrapped)];
         let (mut places, mut nonce, mut is_new) = (Vec::new(), first_nonce, true);
-        for (name, artifact, arguments) in codes {
-            let code: Bytes = [creation_code(artifact).as_ref(), &arguments].concat().into();
+        for (name, code) in codes {
             let place = if has_factory {
                 factory_place(&client, name, &code)?
             } else {
@@ -200,27 +207,4 @@ fn factory_place(client: &Client, name: &str, code: &Bytes) -> Result<Place, Set
 
 fn creation(what: String, to: Option<Address>, data: Bytes) -> Call {
     Call { what, to, value: U256::ZERO, data, gas_most: DEPLOY_GAS_MOST }
-}
-
-/// The code that makes a contract, from its artifact.
-///
-/// # Panics
-/// Never: the artifacts are part of the program, and a test reads each.
-fn creation_code(artifact: &str) -> Bytes {
-    let artifact: Value = serde_json::from_str(artifact).expect("an artifact is JSON");
-    let code = artifact["bytecode"].as_str().and_then(|code| code.parse().ok());
-    code.expect("an artifact has bytecode")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_artifact_has_code_that_makes_its_contract() {
-        for artifact in [VAULT, ASSETS, WRAPPED] {
-            let code = creation_code(artifact);
-            assert!(code.len() > 1000 && code.len() <= 49_152, "{} bytes", code.len());
-        }
-    }
 }

@@ -111,6 +111,31 @@ impl Rpc {
         self.ask("eth_call", &json!([call, at.json()]), |it| it.bytes())
     }
 
+    /// What a contract answers to several calls, as it came: in one exchange, or one by one where a server
+    /// takes no batch.
+    pub(crate) fn read_raw_all(
+        &self,
+        to: Address,
+        calls: &[&[u8]],
+        at: At,
+    ) -> Result<Vec<Bytes>, RpcError> {
+        let params =
+            |data: &&[u8]| json!([{ "to": to, "data": Bytes::copy_from_slice(data) }, at.json()]);
+        let params: Vec<_> = calls.iter().map(params).collect();
+        match self.call_all("eth_call", &params) {
+            Ok(results) => {
+                let read = |result| Field::new("the result", result).bytes();
+                let read: Result<Vec<_>, _> = results.iter().map(read).collect();
+                read.map_err(|fault| self.error("eth_call", fault))
+            }
+            Err(RpcError {
+                fault: RpcFault::NotAnAnswer { .. } | RpcFault::Refused { .. },
+                ..
+            }) => calls.iter().map(|data| self.read_raw(to, data, at)).collect(),
+            Err(error) => Err(error),
+        }
+    }
+
     /// An answer that is not one to the function that was called.
     pub(crate) fn no_such(&self, function: &'static str, answer: &Bytes) -> RpcError {
         let expected = "what this function of the contract returns";

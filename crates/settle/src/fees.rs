@@ -37,6 +37,15 @@ impl Fees {
         }
     }
 
+    /// A unit of gas as it will probably be, wei: the block's price now, and the tip.
+    #[must_use]
+    pub fn likely(&self) -> u128 {
+        match *self {
+            Self::Market { most, tip } => (most.saturating_sub(tip) / 2).saturating_add(tip),
+            Self::Legacy { price } => price,
+        }
+    }
+
     /// So much gas at most, wei.
     #[must_use]
     pub fn of(&self, gas: u64) -> U256 {
@@ -69,6 +78,12 @@ mod tests {
         assert!(fees.raised().most() * 10 >= fees.most() * 11);
         assert!(thrice.of(21_000) <= fees.with_room(21_000));
         assert!(thrice.raised().of(21_000) > fees.with_room(21_000));
+    }
+
+    #[test]
+    fn what_gas_will_probably_cost_is_the_base_fee_and_the_tip() {
+        assert_eq!(Fees::market(1_000, 30).likely(), 1_030);
+        assert_eq!(Fees::Legacy { price: 7 }.likely(), 7);
     }
 
     #[test]

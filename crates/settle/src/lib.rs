@@ -8,7 +8,7 @@
 //! a token's smallest unit; [`parse_amount`] and [`format_amount`] turn them to what people write, exactly.
 //!
 //! Calls block and take seconds: ask from a thread of your own. This crate must not know peers, pieces
-//! or keys, nor other files than that note.
+//! or keys, nor other files than that note and the network file.
 
 mod abi;
 mod amount;
@@ -23,6 +23,7 @@ mod memory;
 mod network;
 mod outbox;
 mod plan;
+mod price;
 mod reason;
 mod receipt;
 mod rpc;
@@ -35,25 +36,27 @@ pub use amount::{AmountFault, DECIMALS_MAX, format_amount, parse_amount};
 pub use check::{CheckFault, Checked, Trust, check};
 pub use cheque_file::{CHEQUE_FILE_BYTES_MAX, ChequeFile, ChequeFileFault};
 pub use client::{Client, GAS_MAX, LOG_BLOCKS, STEPS_MAX, Seen};
-pub use deploy::{Deployment, DeploymentNames, FACTORY};
+pub use deploy::{CreationCodes, Deployment, DeploymentNames, FACTORY};
 pub use error::SettleError;
 pub use eth::{At, Block};
 pub use fees::Fees;
 pub use memory::{Books, Memory};
 pub use network::{
-    COIN_DECIMALS, CONFIRMATIONS_MAX, Coin, Contract, Format, NAME_CHARS_MAX, NETWORK_BYTES_MAX,
-    Network, NetworkFault, SERVERS_MAX, TOKENS_MAX, TokenEntry,
+    COIN_DECIMALS, CONFIRMATIONS_MAX, Coin, Contract, Format, Money, NAME_CHARS_MAX,
+    NETWORK_BYTES_MAX, NETWORK_FILE, Network, NetworkFault, SERVERS_MAX, TOKENS_MAX, TokenEntry,
 };
 pub use outbox::{Outbox, Progress, SENT_MAX, Waiting};
 pub use plan::{Call, Plan, Step};
+pub use price::{format_price, parse_price};
 pub use receipt::{Log, Receipt};
 pub use rpc::{
     ANSWER_BYTES_MAX, Patience, Received, Rpc, RpcError, RpcFault, Transport, URL_BYTES_MAX,
 };
 pub use seen::SeenFile;
-pub use settlement::{Evm, Funds, Info, Settlement, Ticket};
+pub use settlement::{Cost, Evm, Funds, Info, Means, Settlement, Ticket};
 pub use token::{Issued, LISTED_MAX, Movement, NewToken};
 pub use vault::{
-    Account, CLAIMS_MAX, CLAIMS_PLANNED_MAX, Cashed, ChannelState, Claim, DelegationState, Lock,
-    Recovered, RecoveredLock, SpentDelegation, VaultEvent,
+    Account, Answer, CLAIMS_MAX, CLAIMS_PLANNED_MAX, Cashed, ChannelState, Claim, DelegationState,
+    Happened, Lock, QUESTIONS_MAX, Question, Recovered, RecoveredLock, SpentDelegation, Statement,
+    VaultEvent,
 };

@@ -5,8 +5,10 @@
 //! operations are done to both.
 
 use crate::error::SettleError;
-use crate::settlement::{Funds, Info, Settlement, Ticket};
-use crate::vault::{Cashed, ChannelState, Claim, DelegationState, VaultEvent};
+use crate::settlement::{Cost, Funds, Info, Means, Settlement, Ticket};
+use crate::vault::{
+    Answer, Cashed, ChannelState, Claim, DelegationState, Happened, Question, Statement,
+};
 use alloy_primitives::{Address, B256, U256};
 use piecework_pay::Cheque;
 use std::collections::BTreeMap;
@@ -61,8 +63,38 @@ impl Settlement for Memory {
         Info { domain: self.books().domain(), genesis: B256::ZERO, confirmations: 0 }
     }
 
+    /// Nobody's: there are no fees.
+    fn account(&self) -> Address {
+        Address::ZERO
+    }
+
     fn now(&self) -> Result<u64, SettleError> {
         Ok(self.books().now)
+    }
+
+    fn statements(&self, questions: &[Question]) -> Result<Vec<Answer>, SettleError> {
+        let books = self.books();
+        let answer = |question: &Question| {
+            let Question { payer, payee, token, channel, delegation } = *question;
+            let account = books.account(payer, token);
+            let statement = Statement {
+                account,
+                lock: books.lock_of(payer, payee, token),
+                channel: books.channel_of((payer, payee, token, account.epoch, channel)),
+                delegation: delegation
+                    .map_or_else(Default::default, |it| books.delegation(payer, it)),
+            };
+            Answer { settled: statement, newest: statement }
+        };
+        Ok(questions.iter().map(answer).collect())
+    }
+
+    fn means(&self) -> Result<Means, SettleError> {
+        Ok(Means { coin: U256::ZERO, cheque_fee: U256::ZERO })
+    }
+
+    fn cost(&self, _: &Happened) -> Result<Cost, SettleError> {
+        Ok(Cost { fee: U256::ZERO, at: self.books().now })
     }
 
     fn verify_funds(
@@ -102,10 +134,32 @@ impl Settlement for Memory {
         self.outcomes.remove(&ticket).map(Some).ok_or(SettleError::NotSent(ticket))
     }
 
-    fn watch(&mut self) -> Result<Vec<VaultEvent>, SettleError> {
-        let events = self.books().events()[self.heard..].to_vec();
+    fn hurry(&mut self, Ticket(ticket): Ticket) -> Result<bool, SettleError> {
+        Err(SettleError::NotSent(ticket))
+    }
+
+    fn is_busy(&self) -> Result<bool, SettleError> {
+        Ok(false)
+    }
+
+    fn watch(&mut self) -> Result<Vec<Happened>, SettleError> {
+        let heard = self.heard;
+        let events = self.books().events().get(heard..).unwrap_or_default().to_vec();
         self.heard += events.len();
-        Ok(events)
+        let happened = (heard as u64..).zip(events).map(|(block, event)| Happened {
+            event,
+            block,
+            transaction: B256::from(U256::from(block + 1)),
+        });
+        Ok(happened.collect())
+    }
+
+    fn watched(&self) -> u64 {
+        self.heard as u64
+    }
+
+    fn watch_from(&mut self, place: u64) {
+        self.heard = usize::try_from(place).unwrap_or(usize::MAX);
     }
 }
 

@@ -9,6 +9,9 @@ use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize, de::Error};
 
 mod address;
+mod file;
+
+pub use file::NETWORK_FILE;
 
 /// Longest network file, bytes.
 pub const NETWORK_BYTES_MAX: usize = 64 * 1024;
@@ -47,6 +50,14 @@ pub enum NetworkFault {
     TooLong {
         /// Its length.
         got_bytes: usize,
+    },
+    /// The drive or its rights.
+    #[error("cannot read the network file {file}: {why}")]
+    File {
+        /// Its path.
+        file: String,
+        /// What the system says.
+        why: String,
     },
     /// A field out of its bounds.
     #[error("the network file's {what} has to be {expected}")]
@@ -97,6 +108,23 @@ pub struct Coin {
 /// Digits behind the point of a chain's own coin.
 pub const COIN_DECIMALS: u8 = 18;
 
+/// What amounts on a chain are worth to people.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Money {
+    /// Nothing: every amount is shown as test money. What a file says that does not mention it.
+    #[default]
+    Test,
+    /// Something.
+    Real,
+}
+
+impl Money {
+    fn is_test(&self) -> bool {
+        *self == Self::Test
+    }
+}
+
 /// One chain with the contracts on it, and where to ask it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -125,6 +153,9 @@ pub struct Network {
     pub assets: Contract,
     /// Known tokens, the preferred one first.
     pub tokens: Vec<TokenEntry>,
+    /// What they are worth.
+    #[serde(default, skip_serializing_if = "Money::is_test")]
+    pub money: Money,
 }
 
 impl Network {
@@ -153,6 +184,21 @@ impl Network {
         self.bounds()?;
         let text = serde_json::to_string_pretty(self).map_err(|error| form(&error))?;
         Ok(text + "\n")
+    }
+
+    /// Whether amounts are to be shown as test money.
+    #[must_use]
+    pub fn is_test_money(&self) -> bool {
+        self.money.is_test()
+    }
+
+    /// Whether this is the network that a payment names, with a token that the file knows.
+    #[must_use]
+    pub fn entry(&self, payment: &piecework_pay::Network) -> Option<&TokenEntry> {
+        let is_same = self.chain_id == payment.chain_id
+            && self.vault.address == payment.vault
+            && self.genesis.starts_with(&payment.genesis);
+        self.token(payment.token).filter(|_| is_same)
     }
 
     /// The entry of a token.

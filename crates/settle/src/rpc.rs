@@ -95,16 +95,36 @@ impl Rpc {
     /// # Errors
     /// When the last try failed, or a try failed with what another cannot mend; [`RpcFault`] says which.
     pub fn call(&self, method: &'static str, params: &Value) -> Result<Value, RpcError> {
-        let error = |fault| self.error(method, fault);
+        self.persist(method, || self.exchange(method, params))
+    }
+
+    /// Asks for `method` several times in one exchange, each time with other `params`, and answers the
+    /// results in their order.
+    ///
+    /// # Errors
+    /// As for [`Self::call`]; one refusal refuses all. Not every server takes a batch.
+    pub fn call_all(&self, method: &'static str, params: &[Value]) -> Result<Vec<Value>, RpcError> {
+        if params.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.persist(method, || self.exchange_all(method, params))
+    }
+
+    /// Tries until there is an answer, or no further try would help.
+    fn persist<T>(
+        &self,
+        method: &'static str,
+        exchange: impl Fn() -> Result<T, RpcFault>,
+    ) -> Result<T, RpcError> {
         let mut pause = self.patience.pause;
         let mut tries = 1;
         loop {
-            let fault = match self.exchange(method, params) {
+            let fault = match exchange() {
                 Ok(result) => return Ok(result),
                 Err(fault) => fault,
             };
             if !fault.may_pass() || tries >= self.patience.tries {
-                return Err(RpcError { tries, ..error(fault) });
+                return Err(RpcError { tries, ..self.error(method, fault) });
             }
             tracing::debug!(server = self.name, method, tries, %fault, "asking again");
             let wanted = fault.wait().unwrap_or(pause).max(pause);
@@ -122,10 +142,24 @@ impl Rpc {
     /// One question and its answer.
     fn exchange(&self, method: &str, params: &Value) -> Result<Value, RpcFault> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let question = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
-        let received = self.transport.exchange(question.to_string(), self.patience.exchange)?;
+        let received = self
+            .transport
+            .exchange(question(id, method, params).to_string(), self.patience.exchange)?;
         answer::read(&received, id)
     }
+
+    /// Several questions and their answers.
+    fn exchange_all(&self, method: &str, params: &[Value]) -> Result<Vec<Value>, RpcFault> {
+        let first = self.next_id.fetch_add(params.len() as u64, Ordering::Relaxed);
+        let questions = (first..).zip(params).map(|(id, params)| question(id, method, params));
+        let questions = Value::Array(questions.collect());
+        let received = self.transport.exchange(questions.to_string(), self.patience.exchange)?;
+        answer::read_all(&received, first, params.len())
+    }
+}
+
+fn question(id: u64, method: &str, params: &Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
 }
 
 /// The address without user, path and query.

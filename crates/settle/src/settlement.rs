@@ -4,7 +4,9 @@
 //! use this. Cashing does not wait: a [`Ticket`] tells later what came of it.
 
 use crate::error::SettleError;
-use crate::vault::{Account, Cashed, ChannelState, Claim, DelegationState, Lock, VaultEvent};
+use crate::vault::{
+    Account, Answer, Cashed, ChannelState, Claim, DelegationState, Happened, Lock, Question,
+};
 use alloy_primitives::{Address, B256, U256};
 use piecework_pay::{Cheque, Domain};
 
@@ -32,6 +34,24 @@ pub struct Funds {
     pub lock: Lock,
 }
 
+/// What an account has for fees.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Means {
+    /// Its coin, wei.
+    pub coin: U256,
+    /// What cashing one cheque takes of it about, wei.
+    pub cheque_fee: U256,
+}
+
+/// What a transaction cost us, and when it was.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Cost {
+    /// Its fee, wei; 0 when it is somebody else's.
+    pub fee: U256,
+    /// The time of its block, seconds since 1970.
+    pub at: u64,
+}
+
 /// Something sent, by its number.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Ticket(pub(crate) u64);
@@ -40,6 +60,9 @@ pub struct Ticket(pub(crate) u64);
 pub trait Settlement: Send {
     /// Which chain and contract.
     fn info(&self) -> Info;
+
+    /// Whose coin pays the fees.
+    fn account(&self) -> Address;
 
     /// The chain's time, seconds since 1970.
     ///
@@ -57,6 +80,24 @@ pub trait Settlement: Send {
         payee: Address,
         token: Address,
     ) -> Result<Funds, SettleError>;
+
+    /// What the Vault says of payers, in few exchanges, in the order of the questions.
+    ///
+    /// # Errors
+    /// When the chain does not tell.
+    fn statements(&self, questions: &[Question]) -> Result<Vec<Answer>, SettleError>;
+
+    /// What there is for fees.
+    ///
+    /// # Errors
+    /// When the chain does not tell.
+    fn means(&self) -> Result<Means, SettleError>;
+
+    /// What a transaction that [`Self::watch`] told of has cost.
+    ///
+    /// # Errors
+    /// When the chain does not tell.
+    fn cost(&self, happened: &Happened) -> Result<Cost, SettleError>;
 
     /// What was promised and paid on a cheque's channel.
     ///
@@ -95,9 +136,29 @@ pub trait Settlement: Send {
     /// When it failed, or the chain does not tell.
     fn outcome(&mut self, ticket: Ticket) -> Result<Option<Cashed>, SettleError>;
 
+    /// Sends something that is in no block yet again at a higher price, and answers whether there was room
+    /// for one.
+    ///
+    /// # Errors
+    /// When it is not under way, or nothing can be sent.
+    fn hurry(&mut self, ticket: Ticket) -> Result<bool, SettleError>;
+
+    /// Whether the account has transactions under way that this process did not send: an earlier run may
+    /// have. What they do is not known yet.
+    ///
+    /// # Errors
+    /// When the chain does not tell.
+    fn is_busy(&self) -> Result<bool, SettleError>;
+
     /// What happened to all accounts since the last call, as far as it counts.
     ///
     /// # Errors
     /// When the chain does not tell; nothing is lost, the next call tells it.
-    fn watch(&mut self) -> Result<Vec<VaultEvent>, SettleError>;
+    fn watch(&mut self) -> Result<Vec<Happened>, SettleError>;
+
+    /// From where the next [`Self::watch`] looks.
+    fn watched(&self) -> u64;
+
+    /// Looks from there: what happened while nobody watched.
+    fn watch_from(&mut self, place: u64);
 }

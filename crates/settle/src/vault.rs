@@ -17,10 +17,12 @@ use piecework_pay::{CloseLock, DELEGATION_SECONDS_MAX, Delegate, Signature, Sign
 mod event;
 mod recover;
 mod state;
+mod statement;
 
-pub use event::{Cashed, VaultEvent};
+pub use event::{Cashed, Happened, VaultEvent};
 pub use recover::{Recovered, RecoveredLock, SpentDelegation};
 pub use state::{Account, ChannelState, Claim, DelegationState, Lock};
+pub use statement::{Answer, QUESTIONS_MAX, Question, Statement};
 
 /// Cheques of one call at most: the contract's own limit.
 pub const CLAIMS_MAX: usize = 256;

@@ -16,6 +16,7 @@
 //!
 //! Nothing may depend on this crate.
 
+mod adversaries;
 mod checkers;
 mod client;
 mod dht;
@@ -36,11 +37,13 @@ mod script;
 mod seen;
 mod world;
 
+pub use adversaries::adversaries;
 pub use checkers::{Onlooker, ReserveSpec, UploadLimit, Violation};
 pub use dht::{DhtAction, DhtNode, DhtPlan, DhtReport, Hostility, LookupRecord, NodeKind};
 pub use disk::DiskFaults;
 pub use market::{
     Cheat, Fund, LineSpec, MarketAction, MarketLine, MarketPlan, MarketReport, Role, SeatSpec,
+    SessionSpec,
 };
 pub use network::{Frame, Link, TICK};
 pub use origin::{Origin, Tag};

@@ -1,8 +1,8 @@
 //! Plays scenarios and prints what happened: `piecework-sim --seeds 100 --scenario swarm`.
 
 use piecework_sim::{
-    ALL, Build, DhtReport, MarketLine, MarketReport, Plant, Report, Scenario, Scene, Seen, by_name,
-    find,
+    ALL, Build, DhtReport, MarketLine, MarketReport, Plant, Report, Scenario, Scene, Seen,
+    adversaries, by_name, find,
 };
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ macro_rules! say {
 }
 
 const USAGE: &str = "usage: piecework-sim [--seeds N] [--seed X] [--scenario NAME] [--log NODE]
-       [--planted] [--list]
+       [--planted] [--list] [--adversaries]
 
   --seeds N        play so many seeds of the swarm (default 10), and a twentieth of the others,
                    a hundredth of those of the DHT and the markets
@@ -25,7 +25,8 @@ const USAGE: &str = "usage: piecework-sim [--seeds N] [--seed X] [--scenario NAM
   --scenario NAME  only this scenario
   --log NODE       print everything that crosses the border of this node's machine
   --planted        plant each known bug and print which checker finds it
-  --list           print the scenarios";
+  --list           print the scenarios
+  --adversaries    print docs/ADVERSARIES.md";
 
 /// Of the seeds of the first scenario (the swarm, unless one is named), the others play one in so many:
 /// what they show depends less on chance.
@@ -36,6 +37,9 @@ const DHT_SHARE: u64 = 100;
 
 /// So do markets.
 const MARKET_SHARE: u64 = 100;
+
+/// Seeds behind each figure of the table of adversaries.
+const ADVERSARY_SEEDS: u64 = 2;
 
 /// Seeds tried at most for each planted bug.
 const PLANTED_SEEDS: u64 = 50;
@@ -48,6 +52,7 @@ struct Options {
     log: Option<u64>,
     planted: bool,
     list: bool,
+    adversaries: bool,
 }
 
 fn main() -> ExitCode {
@@ -62,6 +67,10 @@ fn main() -> ExitCode {
         for scenario in ALL {
             say!("{:18}{}", scenario.name, scenario.about);
         }
+        return ExitCode::SUCCESS;
+    }
+    if options.adversaries {
+        let _ = write!(std::io::stdout(), "{}", adversaries(ADVERSARY_SEEDS));
         return ExitCode::SUCCESS;
     }
     let good = if options.planted { planted(&options) } else { play(&options) };
@@ -83,6 +92,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             "--log" => options.log = Some(number(&value()?)?),
             "--planted" => options.planted = true,
             "--list" => options.list = true,
+            "--adversaries" => options.adversaries = true,
             _ => return Err(format!("unknown argument {arg}")),
         }
     }

@@ -14,10 +14,11 @@ mod plan;
 mod seat;
 mod world;
 
-pub use plan::{Cheat, Fund, LineSpec, MarketAction, MarketPlan, Role, SeatSpec};
+pub use plan::{Cheat, Fund, LineSpec, MarketAction, MarketPlan, Role, SeatSpec, SessionSpec};
 pub(crate) use world::MarketWorld;
 
 use piecework_pay::{Address, Network, Price, TorrentKey};
+use std::time::Duration;
 
 /// What every seller asks at least, a MiB.
 pub(crate) const FLOOR: Price = match Price::new(1 << 20) {
@@ -58,6 +59,10 @@ pub struct MarketLine {
     pub late_allocated: u64,
     /// Bytes of the free lane in them.
     pub late_free: u64,
+    /// From its making until the first byte of the paid lane had come, the first time.
+    pub first_wait: Option<Duration>,
+    /// The same of all later times, the longest.
+    pub later_wait: Option<Duration>,
 }
 
 /// What came out of a run beside violations.
@@ -71,6 +76,8 @@ pub struct MarketReport {
     pub faults: u32,
     /// Defaults that sellers have recorded, by their records.
     pub defaults: u32,
+    /// Transactions that cashed something.
+    pub cashes: u32,
     /// What one seller may lose by an account, before anything was spent.
     pub exposure: u128,
 }
@@ -89,6 +96,11 @@ impl MarketReport {
 }
 
 impl MarketLine {
+    /// What the buyer has revealed beyond the floor's price of what it verified.
+    pub fn overpaid(&self) -> u128 {
+        self.held.saturating_sub(FLOOR.of(self.verified))
+    }
+
     /// What the seller has served at its floor, and was not paid. The first bytes of each grant are free.
     pub fn loss(&self) -> u128 {
         FLOOR.of(self.paid_sent).saturating_sub(self.paid + FLOOR.of(self.unpriced()))

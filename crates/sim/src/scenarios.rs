@@ -20,6 +20,7 @@ mod market;
 mod market_accounts;
 mod market_cheats;
 mod market_crashes;
+mod market_frauds;
 mod optimistic_turns;
 mod reserves;
 mod seed_leaves;
@@ -42,7 +43,7 @@ pub(crate) use swarm::SWARM;
 pub(crate) use upload_limit::UPLOAD_LIMIT;
 
 /// Every scenario.
-pub const ALL: [&Scenario; 45] = [
+pub const ALL: [&Scenario; 59] = [
     &SWARM,
     &flash_crowd::FLASH_CROWD,
     &slow_seed::SLOW_SEED,
@@ -73,6 +74,7 @@ pub const ALL: [&Scenario; 45] = [
     &market_cheats::WRONG_LINK,
     &market_cheats::SKIPPED_LINK,
     &market_cheats::LINK_BEYOND_END,
+    &market_cheats::LOWER_CHEQUE,
     &market_cheats::REPLAYED_OPEN,
     &CORRUPTS,
     &market_cheats::INFLATED_STAT,
@@ -82,12 +84,25 @@ pub const ALL: [&Scenario; 45] = [
     &market_accounts::DRAIN_1024,
     &market_accounts::EXIT_AND_BUY,
     &market_accounts::REORGED_DEPOSIT,
+    &market_accounts::SILENT_CHAIN,
+    &market_accounts::DEAR_CHAIN,
     &market_accounts::UNFUNDED,
     &market_accounts::BOUNCED,
     &market_crashes::PAYER_CRASHES,
     &market_crashes::SELLER_CRASHES,
     &market_crashes::OLD_BACKUP,
+    &market_crashes::LOST_DATABASE,
     &market_crashes::CLOCK_OFF,
+    &market_crashes::FIRST_BYTES,
+    &market_frauds::GOUGER,
+    &market_frauds::THROTTLES,
+    &market_frauds::SHILL,
+    &market_frauds::IGNORES_CANCELS,
+    &market_frauds::OVER_PROMISER,
+    &market_frauds::REPLAYED_CHEQUES,
+    &market_frauds::STOLEN_SESSION,
+    &market_frauds::DRAIN_SESSION,
+    &market_frauds::UNDER_LOCK,
 ];
 
 /// The scenario with this name.

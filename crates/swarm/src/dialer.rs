@@ -212,6 +212,11 @@ pub enum DialerInput {
         /// As dialled or accepted.
         address: SocketAddr,
     },
+    /// Refuse no port of this address any longer, whatever it was banned for.
+    Lifted {
+        /// The address.
+        ip: IpAddr,
+    },
     /// Whether the torrent wants to connect by itself; a stopped torrent does not. True again means
     /// that there is something to gain again, even from peers that were useless before.
     Active(bool),
@@ -349,6 +354,10 @@ impl Dialer {
                 self.closed(address::canonical(address), reason);
             }
             DialerInput::Banned { address } => self.ban(address::canonical(address)),
+            DialerInput::Lifted { ip } => {
+                let ip = ip.to_canonical();
+                self.bans.retain(|ban| ban.ip() != ip);
+            }
             DialerInput::Active(active) => {
                 self.active = active;
                 if active {

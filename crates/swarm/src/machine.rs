@@ -314,8 +314,13 @@ pub enum Output {
         /// Bytes that could be sent at once.
         bytes: u64,
     },
-    /// The peer speaks of payments, and so do we. Emitted once a peer.
+    /// The peer speaks of payments from now on, and so do we.
     SpeaksPay {
+        /// Which peer.
+        slot: PeerSlot,
+    },
+    /// It, or we, speak of them no longer.
+    PayEnded {
         /// Which peer.
         slot: PeerSlot,
     },

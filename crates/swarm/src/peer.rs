@@ -64,6 +64,10 @@ pub(crate) struct Peer {
     pub(crate) told_pay: bool,
     /// Both sides speak of payments.
     pub(crate) speaks_pay: bool,
+    /// It was served, or asked, for money.
+    pub(crate) has_traded: bool,
+    /// How long it stays for that although neither side wants anything.
+    pub(crate) lingers_until: Option<Time>,
     /// A part of the uplink is kept for it.
     pub(crate) is_reserved: bool,
     /// When so much of that is used, its counts are reported.
@@ -72,6 +76,8 @@ pub(crate) struct Peer {
     pub(crate) is_sole: bool,
     /// What came of it; what was sent is counted by the uplink.
     pub(crate) counts: PeerCounts,
+    /// Requests taken back for a reader since the last tick.
+    pub(crate) taken_back: u32,
     /// It stands in the list of peers to be asked.
     pub(crate) is_queued: bool,
     /// It refused a block though it does not choke us: it is asked again at the next tick.
@@ -123,10 +129,13 @@ impl Peer {
             is_suspect: false,
             told_pay: false,
             speaks_pay: false,
+            has_traded: false,
+            lingers_until: None,
             is_reserved: false,
             report_at: 0,
             is_sole: false,
             counts: PeerCounts::default(),
+            taken_back: 0,
             is_queued: false,
             is_paused: false,
             extensions: ExtensionIds::default(),

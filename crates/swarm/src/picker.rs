@@ -253,6 +253,12 @@ impl Picker {
         self.stream.is_some()
     }
 
+    /// The first piece that a reader needs soon and that is not there.
+    pub(crate) fn needed_first(&self) -> Option<PieceIndex> {
+        let pieces = self.stream?.pieces(&self.grid, self.now);
+        pieces.map(PieceIndex::trusted).find(|&piece| self.wants(piece))
+    }
+
     /// Whether a reader needs this piece soon.
     pub fn is_urgent(&self, piece: PieceIndex) -> bool {
         let stream = self.stream.iter();

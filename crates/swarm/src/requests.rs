@@ -2,8 +2,9 @@
 //!
 //! Owns the request queue: the blocks asked of one peer that have not come, and how many there may be.
 //! Invariants: never more than the peer said it takes (`reqq`, BEP 10); a block stands in the queue
-//! until it comes, is rejected, or, without BEP 6, the peer chokes us or must have overlooked it. It must not
-//! know what to ask (that is `Picker`) or other peers.
+//! until it comes, is rejected, or, without BEP 6, the peer chokes us or must have overlooked it. What was
+//! taken back for a reader stands there too, for it may be under way already. It must not know what to ask
+//! (that is `Picker`) or other peers.
 //!
 //! The depth starts small and doubles each round trip until that no longer makes the peer faster; then
 //! it is 1.5 times the bandwidth-delay product plus one second of the peer's rate.
@@ -13,6 +14,7 @@ use piecework_wire::Request;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+mod take_back;
 #[cfg(test)]
 mod tests;
 
@@ -58,7 +60,7 @@ pub enum Standing {
     Counted,
     /// It took too long: others may be asked, but it is welcome.
     Released,
-    /// We sent a cancel (BEP 6: the peer will answer with the block or a reject).
+    /// We sent a cancel: the block may still come (BEP 6: or the peer rejects it).
     Cancelled,
 }
 
@@ -138,16 +140,24 @@ impl RequestQueue {
     }
 
     /// How many more blocks may be asked now so that the last of them still comes soon: for a reader
-    /// that may want something else in a moment.
+    /// that may want something else in a moment. What was cancelled stands in nobody's way, but counts
+    /// as what the peer takes until it has answered.
     pub fn room_for_stream(&self) -> u32 {
         let second = u32::try_from(self.rate / u64::from(BLOCK_BYTES)).unwrap_or(u32::MAX);
-        self.depth().min(second.saturating_add(STREAM_SPARE)).saturating_sub(self.len())
+        let room = self.depth().min(second.saturating_add(STREAM_SPARE));
+        let taken = self.reqq.min(DEPTH_MAX).saturating_sub(self.len());
+        room.saturating_sub(self.live()).min(taken)
     }
 
     /// Blocks asked and not answered.
     pub fn len(&self) -> u32 {
         // Bounded by DEPTH_MAX.
         self.asked.len() as u32
+    }
+
+    /// Of these, those that are not cancelled.
+    const fn live(&self) -> u32 {
+        self.counted + self.released
     }
 
     /// Whether no block is asked.
@@ -177,10 +187,10 @@ impl RequestQueue {
 
     /// How long what is asked will take.
     pub fn queue_time(&self) -> Duration {
-        if self.asked.is_empty() {
+        if self.live() == 0 {
             return Duration::ZERO;
         }
-        let bytes = self.asked.len() as u64 * u64::from(BLOCK_BYTES);
+        let bytes = u64::from(self.live()) * u64::from(BLOCK_BYTES);
         Duration::from_micros(bytes.saturating_mul(1_000_000) / self.rate.max(1))
     }
 

@@ -35,6 +35,7 @@ mod holdings;
 mod join;
 mod outcome;
 mod pay;
+mod reader;
 mod receive;
 mod tick;
 mod upload;
@@ -80,6 +81,8 @@ pub struct Swarm {
     /// Pieces that go before all others.
     first: Vec<PieceIndex>,
     stream: Option<StreamWindow>,
+    /// Requests stand in a reader's way that are to be taken back at the next tick.
+    is_way_barred: bool,
     is_end_game: bool,
     is_super_seed_wanted: bool,
 
@@ -133,6 +136,7 @@ impl Swarm {
             is_sequential: false,
             first: Vec::new(),
             stream: None,
+            is_way_barred: false,
             is_end_game: false,
             is_super_seed_wanted: false,
             to_ask: Vec::new(),
@@ -205,14 +209,7 @@ impl Swarm {
                 self.picker.iter_mut().for_each(|picker| picker.set_first(&pieces));
                 self.first = pieces;
             }
-            Input::Stream(window) => {
-                self.stream = window;
-                if let Some(picker) = &mut self.picker {
-                    picker.set_now(self.now);
-                    picker.set_stream(window);
-                }
-                self.ask_everybody();
-            }
+            Input::Stream(window) => self.read_from(window),
             Input::SuperSeed(wanted) => self.set_super_seed(wanted),
             Input::Timeout => self.timeout(),
         }

@@ -50,6 +50,7 @@ struct Log {
     requests: Vec<piecework_wire::Request>,
     haves: Vec<u32>,
     speaks: usize,
+    ended: usize,
     carried: Vec<Vec<u8>>,
     counted: usize,
 }
@@ -223,6 +224,7 @@ impl Node {
             Output::LayerReceived { .. } => self.log.layers += 1,
             Output::WantedComplete => self.log.complete += 1,
             Output::SpeaksPay { .. } => self.log.speaks += 1,
+            Output::PayEnded { .. } => self.log.ended += 1,
             Output::PayReceived { payload, .. } => self.log.carried.push(payload),
             Output::Counted { .. } => self.log.counted += 1,
             Output::Discard { .. } | Output::DigestsWanted { .. } | Output::Ban { .. } => {}
@@ -477,4 +479,61 @@ fn payments_that_are_switched_off_are_spoken_of_no_more() {
     pair.give(0, Input::SendPay { slot: SLOT, payload: b"a bid".to_vec() });
     pair.run(Duration::from_secs(1));
     assert!(pair.nodes[1].log.carried.is_empty());
+    assert_eq!(pair.nodes.each_ref().map(|node| node.log.ended), [1, 1]);
+    pair.give(1, Input::CarryPay(true));
+    pair.run(Duration::from_secs(1));
+    assert_eq!(pair.nodes.each_ref().map(|node| node.log.speaks), [2, 2], "it is spoken anew");
+}
+
+#[test]
+fn payments_that_begin_and_begin_anew_while_bytes_are_under_way_are_counted_alike_on_both_sides() {
+    let torrent = Torrent::v1(64_000_000, 65_536);
+    for sides in [[true, true], [false, true], [true, false]] {
+        let mut seed = Node::seed(&torrent);
+        seed.swarm.handle(Input::UploadLimited(true), Time::ZERO);
+        let mut pair = Pair::new([seed, Node::leech(&torrent)]);
+        pair.run(Duration::from_secs(1));
+        for carries in [true, false, true] {
+            // On their way when one side hears of it, and when the other does.
+            pair.give(0, Input::UploadQuota { bytes: 2_000_000 });
+            pair.run(LATENCY / 2);
+            (0..2).filter(|&at| sides[at] || carries).for_each(|at| {
+                pair.give(at, Input::CarryPay(carries));
+            });
+            pair.give(0, Input::UploadQuota { bytes: 2_000_000 });
+            pair.run(LATENCY / 2);
+        }
+        pair.run(Duration::from_secs(1));
+        let counts = [0, 1].map(|at| pair.nodes[at].swarm.counts(SLOT).unwrap());
+        assert!(counts[0].sent > 8_000_000, "{counts:?}");
+        assert_eq!(counts[0].sent, counts[1].came, "{sides:?}");
+    }
+}
+
+#[test]
+fn what_is_served_for_nothing_counts_as_well_and_who_was_traded_with_stays_for_a_last_payment() {
+    let torrent = Torrent::v1(4_000_000, 65_536);
+    let mut nodes = [Node::seed(&torrent), Node::leech(&torrent)];
+    nodes[0].swarm.handle(Input::UploadLimited(true), Time::ZERO);
+    nodes.iter_mut().for_each(|node| node.swarm.handle(Input::CarryPay(true), Time::ZERO));
+    let mut pair = Pair::new(nodes);
+    pair.run(Duration::from_secs(1));
+    pair.give(0, Input::UploadQuota { bytes: 1_000_000 });
+    pair.run(Duration::from_secs(1));
+    let counts = |pair: &Pair, at: usize| pair.nodes[at].swarm.counts(SLOT);
+    let (sent, got) = (counts(&pair, 0).unwrap().sent, counts(&pair, 1).unwrap());
+    assert!(sent > 500_000 && got.came == sent && got.verified > 500_000, "{sent} {got:?}");
+    pair.give(1, Input::Sole { slot: SLOT, is_sole: true });
+    let reserve = Some(Reserve { rate: 1 << 20, until: sent });
+    pair.give(0, Input::Reserve { slot: SLOT, reserve });
+    pair.give(0, Input::Reserve { slot: SLOT, reserve: None });
+    pair.give(0, Input::UploadLimited(false));
+    pair.run(Duration::from_secs(8));
+    let got = counts(&pair, 1).map(|counts| (counts.came, counts.verified));
+    // Ten pieces are of the allowed-fast set, and count for nobody.
+    let billable = 4_000_000 - 10 * 65_536;
+    assert_eq!(got, Some((billable, billable)), "it stays");
+    pair.run(Duration::from_secs(8));
+    assert_eq!(counts(&pair, 1), None, "and not for ever");
+    assert_complete(&pair);
 }

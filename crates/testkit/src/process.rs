@@ -76,6 +76,42 @@ impl Sandbox {
         command
     }
 
+    /// The binary for the daemon of this data folder, as `up` or as its client.
+    pub fn daemon<A: AsRef<OsStr>>(
+        &self,
+        data: &Path,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Command {
+        let mut command = self.command(arguments);
+        command.env("PIECEWORK_DATA_DIR", data);
+        for name in [
+            "NOTIFY_SOCKET",
+            "PIECEWORK_CONFIG",
+            "PIECEWORK_KEY",
+            "PIECEWORK_URL",
+            "XDG_CONFIG_HOME",
+            "XDG_DATA_HOME",
+            "XDG_DOWNLOAD_DIR",
+        ] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// `up` on this data folder, heard by nobody but this machine, however full its drives are.
+    pub fn up(&self, data: &Path) -> Command {
+        let mut command = self.daemon(data, ["up", "--json", "--listen", "127.0.0.1:0"]);
+        for setting in [
+            "net.port=0",
+            "net.local_discovery=false",
+            "net.trust_peers=true",
+            "disk.free_space_min=0",
+        ] {
+            command.args(["--set", setting]);
+        }
+        command
+    }
+
     /// `get SOURCE` into [`Self::dir`] at a port that the system chooses.
     pub fn get(&self, source: impl AsRef<OsStr>, peers: &[SocketAddr]) -> Command {
         self.active("get", Some(source.as_ref()), peers)
@@ -272,6 +308,11 @@ impl Run {
             thread.join().expect("following a pipe does not panic");
         }
         status.code().unwrap_or_else(|| panic!("ended by {status}\n{}", self.report()))
+    }
+
+    /// Whether it runs no more.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Sends a signal and gives the exit status, which has to be there within `patience`.

@@ -13,7 +13,8 @@ use piecework_metainfo::Metainfo;
 use serde_json::json;
 
 pub(crate) async fn add(server: &Server, call: &Call) -> Result<Answer, Fault> {
-    let mut record = record(call)?;
+    let adds_stopped = server.daemon.catalog().rules().adds_stopped;
+    let mut record = record(call, adds_stopped)?;
     let source = match (text(call, "metainfo"), text(call, "filename")) {
         (Some(metainfo), _) if !metainfo.is_empty() => {
             let bytes =
@@ -52,14 +53,14 @@ pub(crate) async fn add(server: &Server, call: &Call) -> Result<Answer, Fault> {
     Ok(Answer::new(json!({ key: torrent }), Dress::Camel))
 }
 
-fn record(call: &Call) -> Result<Record, Fault> {
+fn record(call: &Call, adds_stopped: bool) -> Result<Record, Fault> {
     let save_path = text(call, "download_dir").unwrap_or_default();
     if !save_path.is_empty() && !save_path.starts_with('/') {
         return Err(Fault::new(Code::Path, "download directory path is not absolute"));
     }
     Ok(Record {
         save_path: save_path.to_owned(),
-        is_stopped: flag(call, "paused").unwrap_or(false),
+        is_stopped: flag(call, "paused").unwrap_or(adds_stopped),
         tags: texts(call, "labels").unwrap_or_default().into_iter().collect(),
         is_sequential: flag(call, "sequential_download").unwrap_or(false),
         ..Record::default()

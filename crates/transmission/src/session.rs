@@ -60,7 +60,7 @@ fn settings(rules: &Rules, node: &NodeFigures, is_alternative: bool) -> Map<Stri
         "seed_queue_size": queue.seeds_max.unwrap_or(0),
         "seed_ratio_limit": f64::from(rules.ratio_milli.unwrap_or(0)) / 1000.0,
         "seed_ratio_limited": rules.ratio_milli.is_some(),
-        "start_added_torrents": true,
+        "start_added_torrents": !rules.adds_stopped,
         "trash_original_torrent_files": false,
         "units": {
             "memory_bytes": 1024,
@@ -133,6 +133,8 @@ pub(crate) async fn set(server: &Server, call: &Call) -> Result<Answer, Fault> {
                 .map(str::to_owned),
         },
     );
+    let starts = flag(call, "start_added_torrents");
+    put("torrents.add_stopped", starts.map(|starts| (!starts).to_string()));
     let (down, up) = (rules.speed.down.is_some(), rules.speed.up.is_some());
     put("speed.down", limit("speed_limit_down_enabled", "speed_limit_down", down, &kilo));
     put("speed.up", limit("speed_limit_up_enabled", "speed_limit_up", up, &kilo));

@@ -341,3 +341,23 @@ fn files_are_chosen_and_renamed_and_trackers_edited() {
     assert_eq!(torrent["tracker_list"], "http://127.0.0.1:9/a\n\nhttp://127.0.0.1:9/b");
     assert_eq!(torrent["labels"], json!(["x", "y"]));
 }
+
+#[test]
+fn torrents_wait_to_be_started_where_the_session_says_so_unless_whoever_adds_them_does() {
+    let server = Server::start();
+    let starts = || server.ask("session_get", &json!({}))["start_added_torrents"].clone();
+    assert_eq!(starts(), true);
+    server.ask("session_set", &json!({"start_added_torrents": false}));
+    assert_eq!(starts(), false);
+    for (number, more, status) in
+        [(1, json!({}), 0), (2, json!({"paused": false}), 4), (3, json!({"paused": true}), 0)]
+    {
+        let id = format!("{number:040x}");
+        let mut add = json!({"filename": format!("magnet:?xt=urn:btih:{id}")});
+        add.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        server.ask("torrent_add", &add);
+        let get = json!({"ids": [id], "fields": ["status"]});
+        let told = server.ask("torrent_get", &get);
+        assert_eq!(told["torrents"][0]["status"], status, "{add}: {told}");
+    }
+}

@@ -9,6 +9,7 @@ mod client;
 mod frame;
 mod place;
 mod serve;
+mod start;
 mod system;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod tests;
 
 pub use client::Agent;
 pub use place::AgentSocket;
+pub use start::AGENT_READY;
 pub use system::shield;
 
 use std::io;
@@ -51,6 +53,17 @@ pub enum AgentFault {
     Busy {
         /// Its number, as it wrote it down.
         process: String,
+    },
+    /// The key of a wallet whose file is gone.
+    #[error(
+        "the agent holds the key of a wallet that was here before: `piecework wallet lock` ends it"
+    )]
+    OtherWallet,
+    /// The process.
+    #[error("cannot start the process that keeps the wallet unlocked: {why}")]
+    NotStarted {
+        /// What it says, or the system.
+        why: String,
     },
     /// The socket, its folder or its lock.
     #[error("{}: {error}", file.display())]

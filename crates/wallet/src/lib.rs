@@ -26,14 +26,14 @@ mod session;
 mod unlocked;
 
 pub use address::{AddressFault, hex_address, parse_address, tron_address};
-pub use agent::{Agent, AgentFault, AgentSocket, shield};
+pub use agent::{AGENT_READY, Agent, AgentFault, AgentSocket, shield};
 pub use archive::{ArchiveFault, ArchiveReader, ArchiveWriter, ENTRY_NAME_BYTES_MAX};
 pub use backup::{BACKUP_BYTES_MAX, Backup, BackupFault};
 pub use cost::{Cost, CostFault};
 pub use derive::{Coin, DeriveFault, account, derive};
 pub use folder::{FolderFault, WalletFolder, place_new, write_new, write_over};
 pub use keystore::{KEYSTORE_BYTES_MAX, Keystore, KeystoreFault};
-pub use password::{Password, RandomFault, random};
+pub use password::{PASSWORD_CHARS_MIN, Password, RandomFault, random};
 pub use phrase::{Phrase, PhraseFault, WORD_COUNTS};
 pub use record::{RECORDS_MAX, Record, RecordFault, Seed, Uncashed};
 pub use session::{Allowance, Session, SessionFault};

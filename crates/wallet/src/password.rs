@@ -4,6 +4,9 @@ use std::fmt;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+/// Characters of a new password at least: the file may be tried for years.
+pub const PASSWORD_CHARS_MIN: usize = 8;
+
 /// A password. It is wiped from memory, and not shown.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Password(Zeroizing<String>);
@@ -19,6 +22,12 @@ impl Password {
     #[must_use]
     pub fn char_count(&self) -> usize {
         self.0.chars().count()
+    }
+
+    /// Whether it may guard something new.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        self.char_count() >= PASSWORD_CHARS_MIN
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {

@@ -4,6 +4,7 @@
 //! or extra blanks give the same wallet; and its words and checksum are checked before too, so that a slip of
 //! the pen gives an error and never another, empty wallet.
 
+use crate::{RandomFault, random};
 use bip39::{Error, Language, Mnemonic};
 use std::borrow::Cow;
 use std::fmt;
@@ -36,6 +37,18 @@ impl Phrase {
         let has_length = entropy.len().is_multiple_of(4) && WORD_COUNTS.contains(&words);
         let phrase = Mnemonic::from_entropy_in(Language::English, entropy).ok();
         phrase.filter(|_| has_length).map(Self).ok_or(PhraseFault::WordCount { got: words })
+    }
+
+    /// Draws 12 new words, or 24.
+    ///
+    /// # Errors
+    /// For any other number of words, and when the system gives no randomness.
+    pub fn draw(words: usize) -> Result<Self, PhraseFault> {
+        match words {
+            12 => Self::new(&*random::<16>()?),
+            24 => Self::new(&*random::<32>()?),
+            got => Err(PhraseFault::WordCount { got }),
+        }
     }
 
     /// Reads a phrase in any case, any Unicode form, with any blanks.
@@ -106,6 +119,9 @@ pub enum PhraseFault {
          two are swapped, or one is another word of the list"
     )]
     Checksum,
+    /// Nothing to draw words from.
+    #[error(transparent)]
+    Random(#[from] RandomFault),
 }
 
 fn question(meant: &[Option<&str>]) -> String {

@@ -193,3 +193,13 @@ proptest! {
         prop_assert!(parse_address(&text).is_err());
     }
 }
+
+#[test]
+fn words_that_are_drawn_make_a_phrase_and_no_two_draws_are_alike() {
+    for words in WORD_COUNTS {
+        let phrase = Phrase::draw(words).unwrap();
+        assert_eq!(phrase.words().count(), words);
+        assert_ne!(phrase, Phrase::draw(words).unwrap());
+    }
+    assert!(matches!(Phrase::draw(13), Err(PhraseFault::WordCount { got: 13 })));
+}

@@ -12,6 +12,7 @@ import struct
 import threading
 import time
 
+import account
 import bencode
 import bill
 import cheque
@@ -23,11 +24,17 @@ PIECE_BYTES = 65_536
 KEY = b"\x47" * 32
 PAYER_KEY = b"\x46" * 32
 CHAIN, VAULT, TOKEN, GENESIS, EPOCH = 77, b"\x22" * 20, b"\x11" * 20, b"\xa5" * 8, 1_795_000_000
-DOMAIN = cheque.separator(CHAIN, VAULT)
+NETWORK = account.Network(CHAIN, VAULT, TOKEN, GENESIS, EPOCH)
+DOMAIN = NETWORK.domain
 ASK = 4000
 LINK_BYTES = 65_536
 # Seconds: who does not bid is unchoked after so many, a full window leaves the paid lane.
 FREE_WAIT, FULL_PATIENCE = 0.3, 3
+CANCEL = 8
+# Who throttles promises so many bytes a second, and gives an eighth of them.
+PROMISED_RATE = 2 << 20
+# Whose fault would not be seen if all had come before.
+SLOW = ("throttled", "inflated")
 
 
 def make_torrent(folder, pieces, piece_bytes=PIECE_BYTES):
@@ -49,20 +56,24 @@ class Seller(threading.Thread):
     """
 
     def __init__(self, torrent, data, fault=None, window=4 * LINK_BYTES, links=1024,
-                 promised=None):
+                 promised=None, network=NETWORK, ask=ASK, free_wait=FREE_WAIT):
         super().__init__(daemon=True)
         self.torrent, self.data, self.fault = torrent, data, fault
-        self.window = window
-        self.terms = {"n": [(CHAIN, VAULT, TOKEN, GENESIS)], "ask": ASK, "g": LINK_BYTES,
+        self.window, self.network, self.ask = window, network, ask
+        # Seconds after which who has not bid is unchoked.
+        self.free_wait = free_wait
+        self.terms = {"n": [network.named], "ask": ask, "g": LINK_BYTES,
                       "w": promised or window, "wm": 1 << 25, "l": links,
                       "pe": cheque.address(KEY), "fr": 250}
-        # By channel: (cheque, signature, i, w).
+        # By channel: (cheque, signature, i, w), and what connections before have left unpaid.
         self.ledger = {}
+        self.left = collections.Counter()
         self.roots = set()
         self.said, self.heard = [], []
         self.faults_left = 1
-        self.waited = self.owed = 0
+        self.waited = self.owed = self.met = 0
         self.failed = None
+        self.promised_rate = PROMISED_RATE if fault == "throttled" else 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
         self.start()
@@ -77,6 +88,7 @@ class Seller(threading.Thread):
                 serving = None
                 try:
                     serving = Serving(self, sock)
+                    self.met += 1
                     serving.run()
                 except OSError:
                     pass
@@ -84,6 +96,7 @@ class Seller(threading.Thread):
                     self.failed = wrong
                 if serving and serving.bill:
                     self.owed = serving.bill.due(serving.bill.count) - serving.paid()
+                    self.left[serving.last_channel()] += max(0, self.owed)
 
     def stop(self):
         self.listener.shutdown(socket.SHUT_RDWR)
@@ -100,8 +113,10 @@ class Serving:
         self.wire = wire.Wire(sock, seller.torrent.info_hash, b"-ST0001-" + secrets.token_bytes(12))
         self.private = secrets.token_bytes(32)
         self.e = seal.public_key(self.private)
-        self.sealed = self.opening = self.channel = self.bill = None
-        self.start = 0
+        self.sealed = self.payer = self.channel = self.bill = None
+        # Who signs: the payer's session key, or the payer.
+        self.signer = None
+        self.start = self.sent = self.bids = 0
         self.paid_lane = self.unchoked = False
         self.interested_at = self.full_at = None
         self.queue = collections.deque()
@@ -121,9 +136,10 @@ class Serving:
                 self.serve(*self.queue.popleft())
 
     def unchoke(self):
-        """Who pays at once, so that tests know what was free; others after a moment."""
-        waited = self.interested_at and time.monotonic() - self.interested_at > FREE_WAIT
-        if not self.unchoked and self.interested_at and (self.paid_lane or waited):
+        """Who bids at once, so that tests know what was free; others after a moment."""
+        now = time.monotonic()
+        waited = self.interested_at and now - self.interested_at > self.seller.free_wait
+        if not self.unchoked and self.interested_at and (self.bids or waited):
             self.unchoked = True
             self.wire.send(wire.UNCHOKE)
 
@@ -132,6 +148,8 @@ class Serving:
             self.interested_at = time.monotonic()
         elif kind == wire.REQUEST:
             self.queue.append(struct.unpack(">III", payload))
+        elif kind == CANCEL and struct.unpack(">III", payload) in self.queue:
+            self.queue.remove(struct.unpack(">III", payload))
         elif kind == wire.EXTENDED and payload[0] == 0:
             self.wire.take_handshake(payload[1:])
             if self.wire.their_number:
@@ -157,19 +175,25 @@ class Serving:
         inner = message.encode(name, **keys)
         self.wire.send_extension(message.encode("sealed", x=self.sealed.out.seal(inner)))
 
-    def on_open(self, n, py, au, lc=None, **_):
+    def on_open(self, n, py, au, lc=None, sk=None, dg=None, mx=0, br=0, un=0, **_):
+        domain = self.seller.network.domain
         bound = cheque.transcript(self.their_e, self.e, self.seller.torrent.info_hash, self.terms)
-        if cheque.signer(cheque.digest(DOMAIN, "Bind", [bound]), au) != py:
+        fields = [py, sk or py, self.seller.network.token, mx, br, un]
+        word = cheque.digest(domain, "Delegate", fields)
+        is_delegated = sk is None or cheque.signer(word, dg) == py
+        signer = cheque.signer(cheque.digest(domain, "Bind", [bound]), au)
+        if signer != (sk or py) or not is_delegated:
             self.say("err", c=4)
             return
-        self.opening = py
+        self.payer, self.signer = py, sk or py
         if lc:
             self.take_last(lc)
 
     def take_last(self, lc):
         shown = cheque.Cheque.unpack(lc["c"])
         worth = shown.value(lc["i"], lc.get("w"))
-        signed = cheque.signer(shown.digest(DOMAIN), lc["s"]) == self.opening
+        signer = cheque.signer(shown.digest(self.seller.network.domain), lc["s"])
+        signed = signer in (self.payer, self.signer)
         if worth is None or not signed or shown.payee != self.seller.terms["pe"]:
             self.say("err", c=4)
             return
@@ -184,14 +208,16 @@ class Serving:
         self.say("ok", ch=channel, w=self.seller.terms["w"], pd=0, lc=last)
 
     def on_chq(self, c, s):
-        if self.opening is None:
+        if self.payer is None:
             # What is behind a refused opening was answered with it.
             return
         made = cheque.Cheque.unpack(c)
-        good = cheque.signer(made.digest(DOMAIN), s) == self.opening == made.payer
-        good = good and made.payee == self.seller.terms["pe"] and made.epoch == EPOCH
+        network = self.seller.network
+        good = cheque.signer(made.digest(network.domain), s) == self.signer
+        good = good and made.payer == self.payer and made.epoch == network.epoch
+        good = good and made.payee == self.seller.terms["pe"] and made.token == network.token
         if not good or made.root in self.seller.roots or made.links > self.seller.terms["l"]:
-            self.opening = self.channel = None
+            self.payer = self.channel = None
             self.say("err", c=4)
             return
         self.seller.roots.add(made.root)
@@ -205,20 +231,33 @@ class Serving:
             self.start = self.seller.value(made.channel) if known else made.cumulative
             self.seller.ledger[made.channel] = (made, s, 0, None)
             self.bill = bill.Bill(LINK_BYTES)
+            self.bill.count = self.sent
             if not known:
                 self.say_ok(made.channel)
+            self.settle(made.channel, made.cumulative - self.start)
+            if left := self.seller.left[made.channel]:
+                self.say("stat", b=0, d=left)
+        elif self.bill.due(self.bill.count) == 0:
+            self.settle(made.channel, made.cumulative - self.seller.value(made.channel))
         self.seller.ledger[made.channel] = (made, s, 0, None)
+
+    def settle(self, channel, added):
+        """What a cheque adds before anything is due pays what connections before have left."""
+        settled = min(added, self.seller.left[channel])
+        self.seller.left[channel] -= settled
+        self.start += settled
 
     def on_bid(self, p, s, r, q):
         if self.channel is None:
             return
         self.bids = q
-        self.paid_lane = p >= ASK
-        price, sent = ASK, self.bill.count
+        self.paid_lane = p >= self.seller.ask
+        price, sent = self.seller.ask, self.bill.count
         if self.seller.fault == "dear":
             price = p + 1
         self.bill.set_price(price if self.paid_lane else 0, sent)
-        self.say("ask", a=price, q=q, ln=int(self.paid_lane), rt=0, fb=sent)
+        self.say("ask", a=price, q=q, ln=int(self.paid_lane), rt=self.seller.promised_rate,
+                 fb=sent)
 
     def on_link(self, i, w):
         kept, s, best, _ = self.seller.ledger[self.channel]
@@ -234,8 +273,11 @@ class Serving:
     def on_err(self, c, m=None):
         pass
 
+    def last_channel(self):
+        return self.channel or getattr(self, "closed", None)
+
     def paid(self):
-        channel = self.channel or getattr(self, "closed", None)
+        channel = self.last_channel()
         return self.seller.value(channel) - self.start if channel else 0
 
     def is_full(self):
@@ -243,7 +285,7 @@ class Serving:
         if not self.paid_lane:
             return False
         due = self.bill.due(self.bill.count) - self.paid()
-        if due * bill.MIB < self.seller.window * ASK:
+        if due * bill.MIB < self.seller.window * self.seller.ask:
             self.full_at = None
             return False
         now = time.monotonic()
@@ -251,7 +293,7 @@ class Serving:
         if now - self.full_at > FULL_PATIENCE:
             self.paid_lane = False
             self.bill.set_price(0, self.bill.count)
-            self.say("ask", a=ASK, q=self.bids, ln=0, rt=0, fb=self.bill.count)
+            self.say("ask", a=self.seller.ask, q=self.bids, ln=0, rt=0, fb=self.bill.count)
             return False
         self.seller.waited += 1
         if time.monotonic() - getattr(self, "stat_at", 0) > 0.5:
@@ -260,6 +302,8 @@ class Serving:
         return True
 
     def serve(self, index, begin, size):
+        if self.paid_lane and self.seller.fault in SLOW:
+            time.sleep(size * 8 / PROMISED_RATE)
         place = index * self.seller.torrent.piece_bytes + begin
         block = self.seller.data[place:place + size]
         half = self.bill and self.bill.count > 3 * LINK_BYTES
@@ -267,18 +311,21 @@ class Serving:
             self.seller.faults_left -= 1
             block = self.misbehave(block)
         self.wire.send(wire.PIECE, struct.pack(">II", index, begin) + block)
+        self.sent += size
         if self.bill:
-            self.bill.count += size
+            self.bill.count = self.sent
 
     def misbehave(self, block):
         fault = self.seller.fault
         if fault == "garbage":
-            for junk in (b"", b"d1:ti1ee", os.urandom(1500)):
+            for junk in (b"", b"d1:ti1ee", b"no bencode", os.urandom(60), os.urandom(1500)):
                 self.wire.send_extension(junk)
         elif fault == "wrong tag":
             self.wire.send_extension(message.encode("sealed", x=os.urandom(60)))
         elif fault == "retroactive":
-            self.say("ask", a=ASK + 500, q=1, ln=1, rt=0, fb=0)
+            self.say("ask", a=self.seller.ask + 500, q=1, ln=1, rt=0, fb=0)
+        elif fault == "inflated":
+            self.say("stat", b=self.bill.count * 8, d=0)
         elif fault == "corrupt":
             return bytes(len(block))
         return block

@@ -15,7 +15,7 @@ use crate::process::{Deadline, Launch, Process};
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// Settings of a daemon that nobody but this machine hears of.
-const ALONE: [&str; 4] = [
+pub(crate) const ALONE: [&str; 4] = [
     "net.local_discovery=false",
     "net.port_mapping=false",
     "dht.on=false",
@@ -51,6 +51,8 @@ pub(crate) struct Daemon<'a> {
     home: PathBuf,
     /// Where its faces are.
     pub(crate) address: SocketAddr,
+    /// Where peers find it.
+    pub(crate) peer_port: u16,
     /// Where it puts torrents that say nothing else.
     pub(crate) save_path: PathBuf,
     /// Who may ask it.
@@ -85,8 +87,11 @@ impl<'a> Daemon<'a> {
         let url = ready["url"].as_str().unwrap_or_default();
         let address = url.trim_start_matches("http://").parse();
         let address = address.context(|| format!("the address {url}"))?;
+        let peer_port = ready["peer_port"].as_u64().and_then(|port| u16::try_from(port).ok());
+        let peer_port = peer_port.ok_or_else(|| Failure::new("our daemon names no peer port"))?;
         let save_path = ready["save_path"].as_str().unwrap_or_default().into();
-        Ok(Self { ours, process, home: home.to_owned(), address, save_path, secrets })
+        let home = home.to_owned();
+        Ok(Self { ours, process, home, address, peer_port, save_path, secrets })
     }
 
     /// One of its clients.

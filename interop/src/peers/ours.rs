@@ -110,6 +110,11 @@ impl Ours {
         Launch::new(&self.binary, home).args([verb, "--json", "--data-dir"]).arg(data)
     }
 
+    /// Any command, with everything that it keeps in `home`.
+    pub(crate) fn plain(&self, words: &[&str], home: &Path) -> Launch {
+        Launch::new(&self.binary, home).args(words).arg("--json")
+    }
+
     /// A tracker at `place` for the info-hashes of `list`.
     pub(crate) fn tracker(&self, place: SocketAddr, list: &Path, home: &Path) -> Launch {
         let (ip, port) = (place.ip().to_string(), place.port().to_string());

@@ -113,7 +113,8 @@ impl Shown {
 pub(super) fn report(parts: &[(&str, Option<Shown>)]) -> String {
     let mut text =
         "# Soak report\n\nWritten by `cargo xtask soak`; each part may have been run alone, \
-                    on the commit that its line names.\n\n"
+                    on the commit that its line names.\n\
+                    What came later, such as further targets to fuzz, was not in it.\n\n"
             .to_owned();
     text += "| part | result | seconds | commit | UTC | notes |\n";
     text += "|------|--------|--------:|--------|-----|-------|\n";

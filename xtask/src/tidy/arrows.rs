@@ -27,8 +27,8 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "swarm", "dht", "utp", "pay", "catalog", "settings", "access", "feeds", "profiles",
         ],
     ),
-    (Layer::Effect, &["disk", "net", "wallet", "chain", "rpc", "settle"]),
-    (Layer::Node, &["node", "daemon"]),
+    (Layer::Effect, &["disk", "net", "wallet", "chain", "rpc", "settle", "ledger"]),
+    (Layer::Node, &["node", "daemon", "cashier"]),
     (Layer::Face, &["api", "qbittorrent", "transmission", "web", "piecework"]),
     (Layer::Proof, &["sim", "testkit", "interop", "bench"]),
     (Layer::Tool, &["xtask"]),
@@ -42,6 +42,7 @@ const EFFECTS: &[(&str, &[&str])] = &[
     ("chain", &["types", "pay"]),
     ("rpc", &["types", "chain"]),
     ("settle", &["types", "pay", "wallet", "chain"]),
+    ("ledger", &["pay"]),
 ];
 
 /// What no pure crate may reach, not even through somebody else's crate.

@@ -38,13 +38,16 @@ enum Command {
         #[arg(long, default_value = "contracts/artifacts/Token.json")]
         artifact: PathBuf,
     },
-    /// Send transfers for some seconds, wait until all are in blocks, and print what was measured as JSON.
+    /// Send transfers for some seconds, count what is in blocks by then, and print what was measured as JSON.
     Run(Load),
-    /// Count the transfers with status 1 in all blocks, and print it as JSON.
+    /// Count the transfers with status 1 in blocks, and print it as JSON.
     Count {
         /// Address and port of the node.
         #[arg(long)]
         rpc: SocketAddr,
+        /// The last block to count [default: the newest].
+        #[arg(long, value_name = "BLOCK")]
+        last: Option<u64>,
     },
 }
 
@@ -69,7 +72,7 @@ struct Load {
     /// Transfers a second at most; without it, as many as are taken.
     #[arg(long)]
     rate: Option<u32>,
-    /// Transfers to sign beforehand; the run ends early when they are used up.
+    /// Transfers to sign beforehand; a run that uses them up before its end measures nothing.
     #[arg(long, default_value_t = 450_000)]
     prepared: u32,
     /// Measure the time from sending to the block's announcement (`newHeads` over WebSocket) as well.
@@ -83,7 +86,7 @@ fn main() -> ExitCode {
             genesis::file(chain_id, senders, &artifact)
         }
         Command::Run(load) => measure::run(&load),
-        Command::Count { rpc } => measure::count(rpc),
+        Command::Count { rpc, last } => measure::count(rpc, last),
     };
     match done {
         Ok(told) => {

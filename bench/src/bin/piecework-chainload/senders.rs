@@ -52,20 +52,23 @@ impl Sender {
 
 /// The `count` first transfers of `senders` accounts in turn, each to a receiver of its own.
 pub(crate) fn transfers(chain_id: u64, senders: u32, count: u32) -> Vec<Vec<u8>> {
+    let accounts = on_all_cores(senders.min(count), Sender::new);
+    on_all_cores(count, |number| {
+        let receiver = Address::left_padding_from(&(u64::from(number) + (1 << 40)).to_be_bytes());
+        let nonce = u64::from(number / senders);
+        accounts[(number % senders) as usize].transfer(chain_id, nonce, receiver)
+    })
+}
+
+/// What `make` makes of each number below `count`, in order.
+fn on_all_cores<T: Send>(count: u32, make: impl Fn(u32) -> T + Sync) -> Vec<T> {
     let threads = thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
     let share = count.div_ceil(threads).max(1);
-    let sign = |from: u32| {
-        (from..count.min(from + share)).map(|number| {
-            let receiver =
-                Address::left_padding_from(&(u64::from(number) + (1 << 40)).to_be_bytes());
-            let nonce = u64::from(number / senders);
-            Sender::new(number % senders).transfer(chain_id, nonce, receiver)
-        })
-    };
+    let part = |from: u32| (from..count.min(from + share)).map(&make).collect::<Vec<_>>();
     thread::scope(|scope| {
         let parts: Vec<_> = (0..count)
             .step_by(share as usize)
-            .map(|from| scope.spawn(move || sign(from).collect::<Vec<_>>()))
+            .map(|from| scope.spawn(move || part(from)))
             .collect();
         parts.into_iter().flat_map(|part| part.join().expect("signing does not panic")).collect()
     })

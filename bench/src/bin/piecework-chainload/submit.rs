@@ -22,6 +22,13 @@ pub(crate) struct Sent {
     pub(crate) times: Vec<Duration>,
 }
 
+impl Sent {
+    /// Whether more than these `requests` could have been sent in the time.
+    pub(crate) fn is_used_up(&self, requests: usize, pace: Pace) -> bool {
+        self.times.len() >= requests && allowed(pace, pace.lasts, usize::MAX) > requests + 1
+    }
+}
+
 /// How to send.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {

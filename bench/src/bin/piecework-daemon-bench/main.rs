@@ -10,7 +10,7 @@ mod row;
 mod stream;
 mod torrents;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use node::Kind;
 use row::{Bench, Figure, Gate};
 use std::env;
@@ -36,9 +36,21 @@ struct Arguments {
     /// Only ours, to try the bench.
     #[arg(long)]
     alone: bool,
+    /// Only these rows; the table keeps what it says of the others.
+    #[arg(long, value_name = "ROWS")]
+    only: Option<Rows>,
     /// Where the table goes, besides stdout.
     #[arg(long, value_name = "FILE", default_value = "bench/DAEMON.md")]
     out: PathBuf,
+}
+
+/// Rows that are measured together.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Rows {
+    Thousand,
+    Lists,
+    Files,
+    Stream,
 }
 
 fn main() -> ExitCode {
@@ -69,48 +81,80 @@ fn act(arguments: &Arguments) -> Result<bool, String> {
         torrents: &torrents,
     };
     let mut figures = Vec::new();
-    measure_daemons(&bench, arguments.alone, &mut figures);
-    let rqbit = arguments.rqbit.clone().unwrap_or_else(stream::installed_rqbit);
-    figures.push(measure_streams(&bench, &rqbit, arguments.alone)?);
-    let text = report::table(&figures, torrents.len());
+    let wants = |rows| arguments.only.is_none_or(|only| only == rows);
+    let kinds = if arguments.alone { &Kind::ALL[..1] } else { &Kind::ALL };
+    if wants(Rows::Thousand) {
+        figures.extend(measure_thousand(&bench, kinds));
+    }
+    if wants(Rows::Lists) {
+        figures.extend(measure_lists(&bench, kinds));
+    }
+    if wants(Rows::Files) {
+        figures.push(measure_files(&bench, kinds));
+    }
+    if wants(Rows::Stream) {
+        let rqbit = arguments.rqbit.clone().unwrap_or_else(stream::installed_rqbit);
+        figures.push(measure_streams(&bench, &rqbit, arguments.alone)?);
+    }
+    let old = match arguments.only {
+        Some(_) => fs::read_to_string(&arguments.out).unwrap_or_default(),
+        None => String::new(),
+    };
+    let text = report::table(&figures, torrents.len(), &old);
     print!("{text}");
     fs::write(&arguments.out, text)
         .map_err(|error| format!("cannot write {}: {error}", arguments.out.display()))?;
     Ok(figures.iter().all(|figure| report::is_met(figure) == Some(true)))
 }
 
-/// Everything that is compared with qBittorrent.
-fn measure_daemons(bench: &Bench<'_>, is_alone: bool, figures: &mut Vec<Figure>) {
-    let mut add =
-        Figure::new("add 1,000 torrents until all are complete", "s", Gate::RatioAtMost(1.0 / 3.0));
-    let mut memory = Figure::new("1,000 torrents at rest, memory", "MiB", Gate::RatioAtMost(0.5));
-    let mut cpu = Figure::new("1,000 torrents at rest, CPU", "% of a core", Gate::RatioAtMost(0.5));
-    let mut list = Figure::new("the whole list", "ms", Gate::RatioAtMost(1.0 / 3.0));
-    let mut bytes = Figure::new("the whole list", "bytes", Gate::RatioAtMost(1.0 / 3.0));
-    let mut delta = Figure::new("sync/maindata after 100 changes", "ms", Gate::RatioAtMost(0.1));
-    let mut restart = Figure::new("restart until the list is whole", "s", Gate::AtMost(3.0));
-    for kind in Kind::ALL {
-        if is_alone && kind != Kind::Ours {
-            continue;
-        }
-        let name = match kind {
-            Kind::Ours => "ours",
-            Kind::Qbittorrent => "qbittorrent-nox",
-        };
+/// Adding a thousand, and what they cost at rest.
+fn measure_thousand(bench: &Bench<'_>, kinds: &[Kind]) -> [Figure; 4] {
+    let mut figures = [
+        Figure::new("add 1,000 torrents until all are complete", "s", Gate::RatioAtMost(1.0 / 3.0)),
+        Figure::new("1,000 torrents at rest, memory", "MiB", Gate::RatioAtMost(0.5)),
+        Figure::new("1,000 torrents at rest, memory without files", "MiB", Gate::RatioAtMost(0.5)),
+        Figure::new("1,000 torrents at rest, CPU", "% of a core", Gate::RatioAtMost(0.5)),
+    ];
+    for &kind in kinds {
         eprintln!("{kind}: a thousand");
-        let thousand = bench.thousand(kind);
-        add.values.push((name, thousand.clone().map(|[took, ..]| took)));
-        memory.values.push((name, thousand.clone().map(|[_, memory, _]| memory)));
-        cpu.values.push((name, thousand.map(|[.., cpu]| cpu)));
-        eprintln!("{kind}: lists");
-        let lists = bench.lists(kind);
-        list.values.push((name, lists.clone().map(|[took, ..]| took)));
-        bytes.values.push((name, lists.clone().map(|[_, bytes, _]| bytes)));
-        delta.values.push((name, lists.map(|[.., delta]| delta)));
-        eprintln!("{kind}: restart");
-        restart.values.push((name, bench.restart(kind)));
+        note(&mut figures, kind, &bench.thousand(kind));
     }
-    figures.extend([list, bytes, delta, add, memory, cpu, restart]);
+    figures
+}
+
+/// What is asked of many torrents.
+fn measure_lists(bench: &Bench<'_>, kinds: &[Kind]) -> impl Iterator<Item = Figure> + use<> {
+    let mut figures = [
+        Figure::new("the whole list", "ms", Gate::RatioAtMost(1.0 / 3.0)),
+        Figure::new("the whole list", "bytes", Gate::RatioAtMost(1.0 / 3.0)),
+        Figure::new("sync/maindata after 100 changes", "ms", Gate::RatioAtMost(0.1)),
+    ];
+    let mut restart = [Figure::new("restart until the list is whole", "s", Gate::AtMost(3.0))];
+    for &kind in kinds {
+        eprintln!("{kind}: lists");
+        note(&mut figures, kind, &bench.lists(kind));
+        eprintln!("{kind}: restart");
+        note(&mut restart, kind, &bench.restart(kind).map(|took| [took]));
+    }
+    figures.into_iter().chain(restart)
+}
+
+/// What is asked of a torrent of many files.
+fn measure_files(bench: &Bench<'_>, kinds: &[Kind]) -> Figure {
+    let mut figure = [Figure::new("30,000 files of one torrent", "ms", Gate::AtMost(250.0))];
+    for &kind in kinds {
+        eprintln!("{kind}: files");
+        note(&mut figure, kind, &bench.files(kind).map(|took| [took]));
+    }
+    let [figure] = figure;
+    figure
+}
+
+/// Puts down what was measured of somebody.
+fn note<const N: usize>(figures: &mut [Figure; N], kind: Kind, values: &Result<[f64; N], String>) {
+    for (index, figure) in figures.iter_mut().enumerate() {
+        figure.values.push((kind.name(), values.clone().map(|values| values[index])));
+    }
 }
 
 /// What is compared with rqbit.

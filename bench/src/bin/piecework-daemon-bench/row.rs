@@ -2,7 +2,7 @@
 
 use crate::http::Client;
 use crate::node::{self, Kind, Node};
-use crate::torrents::Torrent;
+use crate::torrents::{self, Torrent};
 use serde_json::Value;
 use std::path::Path;
 use std::thread;
@@ -10,6 +10,12 @@ use std::time::Duration;
 
 /// Requests of which the median counts.
 const REQUESTS: usize = 15;
+
+/// Daemons that a thousand torrents are added to, of which the median counts.
+const ADDINGS: usize = 5;
+
+/// Files of the torrent that has many.
+const FILES: usize = 30_000;
 
 /// Torrents that change between two deltas.
 const CHANGED: usize = 100;
@@ -69,21 +75,54 @@ impl Bench<'_> {
         Ok((node, client))
     }
 
-    /// A thousand, a hundred a request. Seconds until all of them are listed as complete; then, at rest,
-    /// MiB of memory, and percent of a core over half a minute.
-    pub(crate) fn thousand(&self, kind: Kind) -> Result<[f64; 3], String> {
+    /// A thousand, a hundred a request. Seconds until all of them are listed as complete, the median of
+    /// some daemons; then, at rest in the last of them, MiB of memory, those without pages of files, and
+    /// percent of a core over half a minute.
+    pub(crate) fn thousand(&self, kind: Kind) -> Result<[f64; 4], String> {
         const WATCHED: Duration = Duration::from_secs(30);
-        let (node, mut client) = self.start(kind, "thousand")?;
+        const MIB: f64 = (1 << 20) as f64;
         let some = &self.torrents[..self.torrents.len().min(1000)];
-        let took = node::add(&mut client, some, some.len())?;
+        let mut took = Vec::new();
+        for round in 1..ADDINGS {
+            let (node, mut client) = self.start(kind, &format!("thousand-{round}"))?;
+            took.push(node::add(&mut client, some, some.len())?.as_secs_f64());
+            node.end()?;
+        }
+        let (node, mut client) = self.start(kind, "thousand")?;
+        took.push(node::add(&mut client, some, some.len())?.as_secs_f64());
         drop(client);
+        eprintln!("{kind}: added in {took:.3?} s");
         thread::sleep(Duration::from_secs(20));
-        let (_, before) = node.usage();
+        let before = node.usage();
         thread::sleep(WATCHED);
-        let (memory, after) = node.usage();
+        let after = node.usage();
         node.end()?;
-        let percent = 100.0 * (after - before) / WATCHED.as_secs_f64();
-        Ok([took.as_secs_f64(), memory as f64 / f64::from(1 << 20), percent])
+        let percent = 100.0 * (after.cpu_seconds - before.cpu_seconds) / WATCHED.as_secs_f64();
+        let [resident, own] = [after.resident_bytes, after.own_bytes].map(|it| it as f64 / MIB);
+        Ok([median(took), resident, own, percent])
+    }
+
+    /// A stopped torrent of many files is added: milliseconds until the list of its files is here.
+    pub(crate) fn files(&self, kind: Kind) -> Result<f64, String> {
+        let (node, mut client) = self.start(kind, "files")?;
+        let torrent = torrents::of_files(FILES);
+        node::add_stopped(&mut client, &torrent)?;
+        let path = match kind {
+            Kind::Ours => format!("/api/v1/torrents/{}/files", torrent.info_hash),
+            Kind::Qbittorrent => format!("/api/v2/torrents/files?hash={}", torrent.info_hash),
+        };
+        let mut took = Vec::new();
+        for _ in 0..REQUESTS {
+            let answer = client.get(&path)?;
+            took.push(answer.took.as_secs_f64() * 1e3);
+            let list: Vec<Value> =
+                serde_json::from_slice(&answer.body).map_err(|error| error.to_string())?;
+            if list.len() != FILES {
+                return Err(format!("{} files are listed where there are {FILES}", list.len()));
+            }
+        }
+        node.end()?;
+        Ok(median(took))
     }
 
     /// All torrents are added; then lists and deltas: milliseconds and bytes of a list, milliseconds of a

@@ -6,14 +6,17 @@ use crate::idempotency::Turn;
 use crate::problem::{Code, Problem};
 use crate::routes::ADD_BYTES_MAX;
 use crate::routes::edit::{ActionWord, LimitText};
+use crate::routes::market::NewLane;
 use crate::state::{Api, Who};
 use axum::Extension;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
+use piecework_access::Scope;
 use piecework_catalog::{Limit, Record, ShareLimits};
-use piecework_daemon::{New, NewSource};
+use piecework_daemon::{Market, New, NewSource};
+use piecework_types::InfoHash;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -53,8 +56,8 @@ pub(crate) struct Options {
     save_path: Option<String>,
     /// The folder until it is complete.
     incomplete_path: Option<String>,
-    /// It takes no part until it is started.
-    is_stopped: bool,
+    /// It takes no part until it is started; one that is forced does unless this is said.
+    is_stopped: Option<bool>,
     /// It takes part whatever the queue says.
     is_forced: bool,
     /// It goes to the top of the queue.
@@ -81,6 +84,8 @@ pub(crate) struct Options {
     /// Peers to try: addresses with ports.
     #[schema(max_items = 1000, value_type = Vec<String>)]
     peers: Vec<SocketAddr>,
+    /// How fast it is wanted, each of them; needs the scope `spend`.
+    lane: Option<NewLane>,
 }
 
 /// The parts of a form; any number of `torrents` and `links`.
@@ -116,7 +121,7 @@ pub(crate) struct OneResult {
     id: Option<String>,
     /// It was there before: trackers that were new were taken over.
     was_there: bool,
-    /// Why it was not added.
+    /// Why it was not added; with an `id`, why it was added without its lane.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<crate::openapi::ProblemView>, nullable = false)]
     problem: Option<serde_json::Value>,
@@ -125,7 +130,7 @@ pub(crate) struct OneResult {
 impl Options {
     /// # Errors
     /// When a number makes no sense.
-    fn record(&self) -> Result<Record, Problem> {
+    fn record(&self, adds_stopped: bool) -> Result<Record, Problem> {
         if [self.down_limit, self.up_limit].contains(&Some(0)) {
             return Err(Problem::new(Code::Invalid, "a limit is at least 1 byte a second"));
         }
@@ -146,7 +151,7 @@ impl Options {
             tags: self.tags.clone(),
             save_path: self.save_path.clone().unwrap_or_default(),
             incomplete_path: self.incomplete_path.clone(),
-            is_stopped: self.is_stopped,
+            is_stopped: self.is_stopped.unwrap_or(adds_stopped && !self.is_forced),
             is_forced: self.is_forced,
             down_limit: self.down_limit,
             up_limit: self.up_limit,
@@ -171,7 +176,8 @@ struct Wanted {
 ///
 /// Links as JSON, or torrent files and links as a form. They come into the queue in this order. Each is
 /// answered by itself; what cannot be added has a problem in its place. With an `Idempotency-Key` the request
-/// may be sent again within a day: it gets the same answer, and nothing is added twice.
+/// may be sent again within a day: it gets the same answer as long as the daemon runs, and nothing is added
+/// twice, whatever happens.
 #[utoipa::path(post, path = "/torrents", tag = "torrents",
     params(("Idempotency-Key" = Option<String>, Header, description = "A name for this request.",
         min_length = 1, max_length = 128)),
@@ -206,6 +212,9 @@ pub(crate) async fn add(
         let text = "send application/json or multipart/form-data";
         return Err(Problem::new(Code::MediaType, text));
     };
+    if wanted.options.lane.is_some() {
+        who.needs(Scope::Spend)?;
+    }
     let results = carry_out(&api, wanted).await?;
     let answer = serde_json::to_vec(&Results { results }).map(Bytes::from);
     let answer = answer.map_err(|cause| Problem::new(Code::Failed, cause.to_string()))?;
@@ -255,25 +264,46 @@ async fn carry_out(api: &Api, wanted: Wanted) -> Result<Vec<OneResult>, Problem>
         let text = format!("1 to {SOURCES_MAX} torrents and links at once");
         return Err(Problem::new(Code::Invalid, text));
     }
-    let record = options.record()?;
+    let adds_stopped = api.daemon.catalog().rules().adds_stopped;
+    let record = options.record(adds_stopped)?;
+    let market = match &options.lane {
+        // Amounts that make no sense are told before anything is added.
+        Some(lane) => {
+            let market = api.daemon.market().await?;
+            lane.wish(&market, Some(1))?;
+            Some(market)
+        }
+        None => None,
+    };
     let (names, sources): (Vec<_>, Vec<_>) = sources.into_iter().unzip();
     let new = |source| {
         let (record, peers) = (record.clone(), options.peers.clone());
         New { source, record, at_top: options.at_top, peers }
     };
     let added = api.daemon.add_all(sources.into_iter().map(new).collect()).await;
-    let results = names.into_iter().zip(added).map(|(source, result): (String, _)| {
+    let mut results = Vec::new();
+    for (source, result) in names.into_iter().zip(added) {
         let source = source.chars().take(SOURCE_CHARS_MAX).collect();
-        match result {
+        results.push(match result {
             Ok(added) => {
+                let problem = match (&options.lane, &market) {
+                    (Some(lane), Some(market)) => choose(api, market, added.id, lane).await.err(),
+                    _ => None,
+                };
                 let (id, was_there) = (Some(added.id.to_string()), added.was_there);
-                OneResult { source, id, was_there, problem: None }
+                OneResult { source, id, was_there, problem: problem.map(|it| it.to_json()) }
             }
             Err(refusal) => {
                 let problem = Some(Problem::from(refusal).to_json());
                 OneResult { source, id: None, was_there: false, problem }
             }
-        }
-    });
-    Ok(results.collect())
+        });
+    }
+    Ok(results)
+}
+
+/// The lane of a torrent that was just added.
+async fn choose(api: &Api, market: &Market, id: InfoHash, lane: &NewLane) -> Result<(), Problem> {
+    let size = api.daemon.catalog().get(id).map(|torrent| torrent.record().size_bytes);
+    api.daemon.set_lane(id, lane.wish(market, size)?).await.map_err(Into::into)
 }

@@ -1,6 +1,6 @@
 //! The files of a torrent, its pieces, and its torrent file.
 
-use crate::extract::{Json, JsonList, Path, torrent_id};
+use crate::extract::{Json, JsonList, Path, Query, torrent_id};
 use crate::problem::{Code, Problem};
 use crate::state::Api;
 use axum::extract::State;
@@ -20,6 +20,9 @@ use super::list::TorrentPath;
 
 /// Files changed by one request.
 const EDITS_MAX: usize = 100_000;
+
+/// The most that a page can leave out or have, as no torrent has more files.
+const PAGE_MAX: u32 = 400_000;
 
 /// What stands for itself in the extended notation of RFC 8187.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -53,19 +56,34 @@ pub(crate) struct FileEdit {
     path: Option<String>,
 }
 
+/// Which files.
+#[derive(Clone, Copy, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FilePage {
+    /// Leave out so many of the first.
+    #[serde(default)]
+    #[param(maximum = 400_000)]
+    offset: u32,
+    /// At most so many.
+    #[param(minimum = 1, maximum = 400_000)]
+    limit: Option<u32>,
+}
+
 /// List the files of a torrent
 ///
-/// Padding is left out, so numbers may have gaps.
-#[utoipa::path(get, path = "/torrents/{id}/files", tag = "files", params(TorrentPath),
+/// Padding is left out, so numbers may have gaps. In pages: the one that is shorter than `limit` is the last.
+#[utoipa::path(get, path = "/torrents/{id}/files", tag = "files", params(TorrentPath, FilePage),
     responses((status = 200, description = "Its files.", body = Vec<FileView>)))]
 pub(crate) async fn files(
     State(api): State<Api>,
     Path(path): Path<TorrentPath>,
+    Query(page): Query<FilePage>,
 ) -> Result<Json<Vec<FileView>>, Problem> {
     let id = torrent_id(&path.id)?;
     let info = info(&api, id).await?;
     let have = api.daemon.bitfield(id).await;
-    let places = places(&api, id, &info)?;
+    let places = places(&api, id, &info, page)?;
     let files = places.into_iter().map(|(index, path, priority)| {
         let size_bytes = info.files().get(index).map_or(0, |file| file.length());
         let progress_milli = progress(&info, index, have.as_ref());
@@ -81,15 +99,22 @@ pub(crate) async fn info(api: &Api, id: InfoHash) -> Result<Arc<Info>, Problem> 
     info.ok_or_else(|| Problem::new(Code::Conflict, "its metainfo has not come yet"))
 }
 
-/// Number, path and priority of each file that is stored.
+/// Number, path and priority of each file of the page that is stored.
 pub(crate) fn places(
     api: &Api,
     id: InfoHash,
     info: &Info,
+    page: FilePage,
 ) -> Result<Vec<(usize, String, u8)>, Problem> {
+    if page.offset > PAGE_MAX || page.limit.is_some_and(|limit| !(1..=PAGE_MAX).contains(&limit)) {
+        let text = format!("offset: at most {PAGE_MAX}; limit: 1 to {PAGE_MAX}");
+        return Err(Problem::new(Code::Invalid, text));
+    }
+    let limit = page.limit.map_or(usize::MAX, |limit| limit as usize);
     api.torrent(id, |torrent| {
         let record = torrent.record();
         let stored = info.files().iter().enumerate().filter(|(_, file)| !file.is_pad());
+        let stored = stored.skip(page.offset as usize).take(limit);
         let place = |(index, file): (usize, &piecework_metainfo::File)| {
             let number = index as u32;
             let path = record.paths.get(&number).map_or_else(|| file.path(), String::as_str);

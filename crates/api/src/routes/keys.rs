@@ -53,7 +53,8 @@ pub(crate) struct CreatedKey {
 
 /// Make an API key
 ///
-/// A key can make keys of its own scopes and no others.
+/// A key can make keys of its own scopes and no others. So can a login, which has the scope `spend` for a
+/// while after `PUT /session/spend`.
 #[utoipa::path(post, path = "/keys", tag = "access", request_body = NewKey,
     responses((status = 201, description = "The key.", body = CreatedKey)))]
 pub(crate) async fn create(
@@ -68,8 +69,9 @@ pub(crate) async fn create(
     };
     let scopes: Scopes = new.scopes.iter().map(scope).collect();
     let wanted = Vec::<Scope>::from(scopes);
-    if who.role.is_key && wanted.iter().any(|scope| !who.role.scopes.allow(*scope)) {
-        let text = "a key makes keys of its own scopes only: log in to give more";
+    if wanted.iter().any(|scope| !who.role.scopes.allow(*scope)) {
+        let text = "a key makes keys of its own scopes only, and a login one that spends only while \
+                    it may spend itself";
         return Err(Problem::new(Code::Scope, text));
     }
     let (id, key) = api.gate.create_key(&new.name, scopes)?;

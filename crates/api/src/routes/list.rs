@@ -210,7 +210,7 @@ pub(crate) async fn one(
     let mut out = vec![b'{'];
     let file_count = api.torrent(id, |torrent| {
         json::members(&mut out, torrent, FieldSet::ALL);
-        torrent.record().file_count
+        torrent.record().stored_count()
     })?;
     out.extend_from_slice(b",\"file_count\":");
     json::number(&mut out, file_count.into());

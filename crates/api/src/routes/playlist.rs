@@ -3,7 +3,7 @@
 use crate::caller::Caller;
 use crate::extract::{Path, torrent_id};
 use crate::problem::Problem;
-use crate::routes::files::{disposition, info, places};
+use crate::routes::files::{FilePage, disposition, info, places};
 use crate::routes::stream::is_playable;
 use crate::state::{Api, unix_now};
 use axum::Extension;
@@ -32,7 +32,7 @@ pub(crate) async fn playlist(
 ) -> Result<Response, Problem> {
     let id = torrent_id(&path.id)?;
     let info = info(&api, id).await?;
-    let mut files = places(&api, id, &info)?;
+    let mut files = places(&api, id, &info, FilePage::default())?;
     files.retain(|(_, path, priority)| *priority > 0 && is_playable(path));
     files.sort_by(|one, other| one.1.cmp(&other.1));
     let (root, until) = (caller.root(), unix_now() + TOKEN_SECONDS);

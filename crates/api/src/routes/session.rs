@@ -1,4 +1,4 @@
-//! Logins by password, for browsers.
+//! Logins by password or API key, for browsers.
 
 use crate::caller::Caller;
 use crate::extract::Json;
@@ -41,6 +41,32 @@ pub(crate) async fn login(
     Ok(with_cookie(&caller, secret.reveal(), ""))
 }
 
+/// An API key.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeyLogin {
+    #[schema(format = Password, example = "pw_...")]
+    key: String,
+}
+
+/// Log in with an API key
+///
+/// Sets a cookie: until it is closed, or the key is deleted, a browser may what the key may.
+#[utoipa::path(post, path = "/session/key", tag = "access", request_body = KeyLogin, security(()),
+    responses((status = 204, description = "Logged in.")))]
+pub(crate) async fn login_with_key(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    Json(login): Json<KeyLogin>,
+) -> Result<Response, Problem> {
+    api.gate.check_origin(&headers, &caller)?;
+    let key = login.key.trim();
+    let known = api.gate.key(key);
+    known.ok_or_else(|| Problem::new(Code::Unauthorized, "this API key is unknown"))?;
+    Ok(with_cookie(&caller, key, ""))
+}
+
 /// Only for us, never from other sites, and not readable by scripts.
 fn with_cookie(caller: &Caller, value: &str, rest: &str) -> Response {
     let secure = if caller.is_https { "; Secure" } else { "" };
@@ -66,6 +92,60 @@ pub(crate) async fn logout(
         api.gate.logout(cookie);
     }
     with_cookie(&caller, "", "; Max-Age=0")
+}
+
+/// The password once more.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Confirmation {
+    #[schema(format = Password)]
+    password: String,
+}
+
+/// Spend by a login
+///
+/// A login has the scope `spend` for a quarter of an hour after its password was given once more. An API key
+/// has the scopes that it was made with.
+#[utoipa::path(put, path = "/session/spend", tag = "access", request_body = Confirmation,
+    responses((status = 204, description = "This login may spend.")))]
+pub(crate) async fn confirm(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Extension(who): Extension<Who>,
+    Json(confirmation): Json<Confirmation>,
+) -> Result<StatusCode, Problem> {
+    let Credential::Login(cookie) = &who.credential else {
+        let text = "a key has the scopes it was made with: ask with one that has \"spend\"";
+        return Err(Problem::new(Code::Scope, text));
+    };
+    let confirmed = api.gate.confirm(cookie, &confirmation.password, caller.ip).await;
+    let is_open =
+        confirmed.map_err(|refused| wrong_is_forbidden(refused.into(), "the password"))?;
+    if is_open {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    Err(Problem::new(Code::Unauthorized, "the login has ended: log in again"))
+}
+
+/// Spend by a login no more
+#[utoipa::path(delete, path = "/session/spend", tag = "access",
+    responses((status = 204, description = "The password is needed again.")))]
+pub(crate) async fn stop_spending(
+    State(api): State<Api>,
+    Extension(who): Extension<Who>,
+) -> StatusCode {
+    if let Credential::Login(cookie) = &who.credential {
+        api.gate.stop_spending(cookie);
+    }
+    StatusCode::NO_CONTENT
+}
+
+/// Whoever asks is logged in: it is the password of the body that is wrong.
+fn wrong_is_forbidden(problem: Problem, what: &str) -> Problem {
+    match problem.code() {
+        Code::WrongPassword => Problem::new(Code::Forbidden, format!("{what} is wrong")),
+        _ => problem,
+    }
 }
 
 /// Who asks.
@@ -110,12 +190,6 @@ pub(crate) async fn password(
 ) -> Result<StatusCode, Problem> {
     let Passwords { old, new } = passwords;
     let changed = api.gate.change_password(&old, &new, caller.ip).await;
-    changed.map_err(Problem::from).map_err(|problem| {
-        // Whoever asks is logged in: it is the old password of the body that is wrong.
-        match problem.code() {
-            Code::WrongPassword => Problem::new(Code::Forbidden, "the old password is wrong"),
-            _ => problem,
-        }
-    })?;
+    changed.map_err(|error| wrong_is_forbidden(error.into(), "the old password"))?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,8 +2,10 @@
 
 use crate::extract::{Json, some};
 use crate::problem::{Code, Problem};
-use crate::state::Api;
+use crate::state::{Api, Who};
+use axum::Extension;
 use axum::extract::State;
+use piecework_access::Scope;
 use piecework_catalog::Command;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -54,14 +56,21 @@ pub(crate) struct Changed {
 
 /// Change settings
 ///
-/// All of them or none. Values are texts, as in the settings file's reference.
+/// All of them or none. Values are texts, as in the settings file's reference. Those about money (`pay.`)
+/// need the scope `spend`, but not for turning off what is bought or sold.
 #[utoipa::path(patch, path = "/settings", tag = "settings",
     request_body(content = BTreeMap<String, String>, example = json!({"queue.downloads_max": "3"})),
     responses((status = 200, description = "They are written down.", body = Changed)))]
 pub(crate) async fn set(
     State(api): State<Api>,
+    Extension(who): Extension<Who>,
     Json(changes): Json<BTreeMap<String, String>>,
 ) -> Result<Json<Changed>, Problem> {
+    let is_stop =
+        |key: &str, value: &str| matches!(key, "pay.buys" | "pay.sells") && value == "false";
+    if changes.iter().any(|(key, value)| key.starts_with("pay.") && !is_stop(key, value)) {
+        who.needs(Scope::Spend)?;
+    }
     let needs_restart = api.daemon.set(changes.into_iter().collect()).await?;
     Ok(Json(Changed { needs_restart }))
 }

@@ -78,6 +78,84 @@ async fn a_login_by_cookie_changes_things_from_our_own_page_alone() {
 }
 
 #[tokio::test]
+async fn a_browser_logs_in_with_a_key_and_may_what_the_key_may_until_it_is_deleted() {
+    let door = Door::open().await;
+    let reader = door.key("reader", Scopes::READ);
+    let controller = door.key("controller", Scopes::CONTROL);
+    let login = |key: &str| {
+        let body = json!({ "key": key });
+        with_json(door.bare(Method::POST, "/api/v1/session/key"), &body)
+    };
+    assert_eq!(answer(login("pw_unknown")).await.0, 401);
+    assert_eq!(answer(login(&reader).header("origin", "http://evil.example")).await.0, 403);
+    let response = login(&reader).send().await.unwrap();
+    let cookie = response.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(cookie.contains("HttpOnly; SameSite=Strict"), "{cookie}");
+    let with = |method, path: &str, cookie: &str| {
+        door.bare(method, &format!("/api/v1{path}")).header("cookie", cookie)
+    };
+    let cookie = cookie.split(';').next().unwrap();
+    let (_, me) = answer(with(Method::GET, "/session", cookie)).await;
+    assert_eq!(me, json!({ "name": "reader", "scopes": ["read"], "is_key": true }));
+    assert_eq!(answer(with(Method::PUT, "/tags/a", cookie)).await.0, 403);
+    // A key that a browser sends by itself is one of our own pages' alone.
+    let cookie = format!("piecework_login={controller}");
+    let foreign = with(Method::PUT, "/tags/a", &cookie).header("origin", "http://evil.example");
+    assert_eq!(answer(foreign).await.1["code"], json!("foreign_page"));
+    assert_eq!(answer(with(Method::PUT, "/tags/a", &cookie)).await.0, 204);
+    let (_, keys) = door.get("/keys").await;
+    let all = keys.as_array().unwrap();
+    let it = all.iter().find(|key| key["name"] == "controller").unwrap();
+    let path = format!("/keys/{}", it["id"]);
+    assert_eq!(door.send(Method::DELETE, &path, &json!(null)).await.0, 204);
+    assert_eq!(answer(with(Method::GET, "/session", &cookie)).await.0, 401);
+}
+
+#[tokio::test]
+async fn a_login_spends_after_the_password_was_given_again_and_stops_without() {
+    let door = Door::open().await;
+    let login = json!({ "user": "admin", "password": door.password });
+    let request = with_json(door.bare(Method::POST, "/api/v1/session"), &login);
+    let response = request.send().await.unwrap();
+    let cookie = response.headers()["set-cookie"].to_str().unwrap().to_owned();
+    let cookie = cookie.split(';').next().unwrap();
+    let ask = |method: Method, path: &str, body: &serde_json::Value| {
+        let request = door.bare(method, &format!("/api/v1{path}")).header("cookie", cookie);
+        answer(with_json(request, body))
+    };
+    let price = json!({ "pay.price_floor": "2" });
+    let (status, told) = ask(Method::PATCH, "/settings", &price).await;
+    assert_eq!((status, &told["code"]), (403, &json!("scope")));
+    let key = json!({ "name": "spends", "scopes": ["spend"] });
+    assert_eq!(ask(Method::POST, "/keys", &key).await.0, 403);
+    // To stop wants no password: neither of a login nor of a key that may control.
+    let stop = json!({ "pay.buys": "false", "pay.sells": "false" });
+    assert_eq!(ask(Method::PATCH, "/settings", &stop).await.0, 200);
+    assert_eq!(door.send(Method::PATCH, "/settings", &stop).await.0, 200);
+    assert_eq!(door.send(Method::PATCH, "/settings", &price).await.0, 403);
+    let both = json!({ "pay.buys": "false", "pay.sells": "true" });
+    assert_eq!(ask(Method::PATCH, "/settings", &both).await.0, 403);
+    // A node that cannot trade says so, not that the scope is missing.
+    let off = json!({ "buys": false });
+    assert_ne!(ask(Method::PATCH, "/market", &off).await.0, 403);
+    let dearer = json!({ "buys": false, "day_max": null });
+    assert_eq!(ask(Method::PATCH, "/market", &dearer).await.0, 403);
+
+    let spend = "/session/spend";
+    let wrong = json!({ "password": "wrong" });
+    let (status, told) = ask(Method::PUT, spend, &wrong).await;
+    assert_eq!((status, &told["code"]), (403, &json!("forbidden")));
+    let right = json!({ "password": door.password });
+    assert_eq!(door.send(Method::PUT, spend, &right).await.0, 403);
+    assert_eq!(ask(Method::PUT, spend, &right).await.0, 204);
+    let me = door.bare(Method::GET, "/api/v1/session").header("cookie", cookie);
+    assert_eq!(answer(me).await.1["scopes"], json!(["read", "control", "spend"]));
+    assert_eq!(ask(Method::PATCH, "/settings", &price).await.0, 200);
+    assert_eq!(ask(Method::DELETE, spend, &json!(null)).await.0, 204);
+    assert_eq!(ask(Method::PATCH, "/settings", &price).await.0, 403);
+}
+
+#[tokio::test]
 async fn brute_force_ends_in_a_ban_that_says_for_how_long() {
     let door = Door::open().await;
     let login = |password: &str| {

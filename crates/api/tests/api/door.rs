@@ -1,9 +1,10 @@
 //! A daemon with its door on loopback, and a client of it.
 
 use piecework_access::{Cost, Limits, Scopes};
-use piecework_api::{AccessGate, LogLevel, Manners, Outside, Parts, router, serve_with};
+use piecework_api::{AccessGate, LogLevel, Manners, Outside, Parts, Trades, router, serve_with};
 use piecework_catalog::Stage;
 use piecework_daemon::{Daemon, DaemonConfig};
+use piecework_ledger::Ledger;
 use piecework_node::{EngineConfig, PortChoice};
 use piecework_settings::{Settings, Sources};
 use piecework_testkit::{Fixture, FixtureBuilder, PATIENCE};
@@ -45,13 +46,20 @@ impl Door {
         };
         let settings = Settings::read(&sources).unwrap();
         let (data_dir, overlay) = (path("daemon"), path("overlay.toml"));
-        let daemon = Daemon::start(DaemonConfig { engine, data_dir, settings, overlay }).unwrap();
+        let wallet = Some(path("wallet"));
+        let daemon =
+            Daemon::start(DaemonConfig { engine, data_dir, settings, overlay, wallet }).unwrap();
         let opened =
             AccessGate::open_at_cost(folder.path(), &[], Limits::default(), Cost::LIGHT).unwrap();
         let (gate, first) = (opened.0, opened.1.unwrap());
         let log_level =
             LogLevel { get: Box::new(|| "info".into()), set: Box::new(|_| Err("no".into())) };
-        let parts = Parts { daemon: daemon.handle(), gate: Arc::clone(&gate), log_level };
+        let ledger = path("ledger.db");
+        let trades = Arc::new(move || {
+            let ledger = Ledger::open_to_read(&ledger).map_err(|error| error.to_string())?;
+            Ok(ledger.map(|ledger| Trades { ledger, network: None }))
+        });
+        let parts = Parts { daemon: daemon.handle(), gate: Arc::clone(&gate), log_level, trades };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (end, ended) = oneshot::channel::<()>();
@@ -69,6 +77,16 @@ impl Door {
             _end: end,
             folder,
         }
+    }
+
+    /// Where the ledger would be.
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.folder.path().join("ledger.db")
+    }
+
+    /// The state folder of the wallet.
+    pub(crate) fn wallet(&self) -> PathBuf {
+        self.folder.path().join("wallet")
     }
 
     /// A key of these scopes.

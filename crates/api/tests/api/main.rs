@@ -4,5 +4,8 @@
 mod access;
 mod door;
 mod events;
+mod large;
 mod slow;
 mod torrents;
+mod trades;
+mod wallet;

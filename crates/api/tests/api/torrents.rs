@@ -31,6 +31,29 @@ async fn torrents_are_added_by_file_and_link_and_each_is_answered() {
 }
 
 #[tokio::test]
+async fn new_torrents_are_stopped_where_the_settings_say_so_unless_it_is_said_or_forced() {
+    let door = Door::open().await;
+    let set = json!({ "torrents.add_stopped": "true" });
+    let (status, told) = door.send(Method::PATCH, "/settings", &set).await;
+    assert_eq!(status, 200, "{told}");
+    let cases = [
+        (json!({}), true),
+        (json!({ "is_stopped": null }), true),
+        (json!({ "is_stopped": false }), false),
+        (json!({ "is_forced": true }), false),
+        (json!({ "is_forced": true, "is_stopped": true }), true),
+    ];
+    for (number, (options, is_stopped)) in cases.into_iter().enumerate() {
+        let id = format!("{number:040x}");
+        let body = json!({ "links": [id], "options": options });
+        let (status, told) = door.send(Method::POST, "/torrents", &body).await;
+        assert_eq!((status, &told["results"][0]["id"]), (200, &json!(id)), "{told}");
+        let (_, torrent) = door.get(&format!("/torrents/{id}")).await;
+        assert_eq!(torrent["stage"] == "stopped", is_stopped, "{options}: {torrent}");
+    }
+}
+
+#[tokio::test]
 async fn a_request_with_a_key_is_carried_out_once() {
     let door = Door::open().await;
     let body = json!({ "links": ["dd8255ecdc7ca55fb0bbf81323d87062db1f6d1c"],

@@ -53,7 +53,8 @@ impl Faced {
         };
         let settings = Settings::read(&sources).unwrap();
         let overlay = path("overlay.toml");
-        let config = DaemonConfig { engine, data_dir: path("daemon"), settings, overlay };
+        let config =
+            DaemonConfig { engine, data_dir: path("daemon"), settings, overlay, wallet: None };
         let daemon = Daemon::start(config).unwrap();
         let limits = Default::default();
         let (gate, first) =

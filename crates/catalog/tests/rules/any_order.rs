@@ -6,6 +6,7 @@ use piecework_catalog::{
     Catalog, Category, Command, Delta, Effect, Field, Figures, Jump, Limit, LocalTime, Mode,
     Moment, Outcome, QueueRules, Record, Revision, Rules, ShareAction, Stage,
 };
+use piecework_types::InfoHashes;
 use piecework_types::{InfoHash, Time};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,12 +105,15 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Outcome::Missing("no file".into())),
         Just(Outcome::Problem("slow drive".into())),
         Just(Outcome::Recovered),
+        Just(Outcome::Checked),
         Just(Outcome::Metainfo {
+            names: InfoHashes { v1: None, v2: None },
             name: "name".into(),
             size_bytes: GIB,
             is_private: false,
             root: "root".into(),
             file_count: 3,
+            pad_count: 0,
             is_folder: true,
             comment: None,
         }),

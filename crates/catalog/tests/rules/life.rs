@@ -5,6 +5,7 @@ use piecework_catalog::{
     Category, Command, Effect, Field, Figures, Mode, Outcome, Place, Record, RefusalKind, Rules,
     Stage, StopAt,
 };
+use piecework_types::InfoHashes;
 
 fn with_incomplete() -> Rules {
     Rules { incomplete_path: Some("/part".into()), ..rules() }
@@ -226,11 +227,13 @@ fn metainfo_gives_a_magnet_its_name_unless_a_person_did() {
         bench.report(
             number,
             Outcome::Metainfo {
+                names: InfoHashes { v1: None, v2: None },
                 name: "theirs\u{7}".into(),
                 size_bytes: 5,
                 is_private: true,
                 root: "theirs".into(),
                 file_count: 1,
+                pad_count: 0,
                 is_folder: false,
                 comment: None,
             },
@@ -249,11 +252,13 @@ fn a_magnet_that_is_to_stop_at_its_metadata_does_so_once() {
     bench.report(
         1,
         Outcome::Metainfo {
+            names: InfoHashes { v1: None, v2: None },
             name: "name".into(),
             size_bytes: GIB,
             is_private: false,
             root: "name".into(),
             file_count: 2,
+            pad_count: 0,
             is_folder: true,
             comment: Some("said of it".into()),
         },
@@ -320,6 +325,28 @@ fn the_root_is_the_folder_of_its_own_that_all_files_lie_in() {
 }
 
 #[test]
+fn the_root_follows_a_folder_that_is_renamed_although_padding_has_no_paths() {
+    let mut bench = Bench::new(rules());
+    let root = Some("root".to_owned());
+    let padded = Record { root, file_count: 4, pad_count: 2, is_folder: true, ..record(1) };
+    bench.add(padded);
+    let shown = |bench: &Bench| {
+        let torrent = bench.catalog.get(id(1)).expect("it was added");
+        (format!("{:?}", torrent.value(Field::ContentPath)), torrent.root_path())
+    };
+    let rename = |files: &[(u32, &str)]| {
+        let files = files.iter().map(|(number, path)| (*number, (*path).to_owned()));
+        Command::RenameFiles(id(1), files.collect())
+    };
+    bench.command(rename(&[(0, "other/a")]));
+    assert!(shown(&bench).0.contains("/save/root"), "one file still lies there");
+    bench.command(rename(&[(2, "other/b")]));
+    let (content, root) = shown(&bench);
+    assert!(content.contains("/save/other"), "{content}");
+    assert_eq!(root.as_deref(), Some("/save/other"));
+}
+
+#[test]
 fn commands_for_torrents_that_are_not_there_say_so() {
     let mut bench = Bench::new(rules());
     bench.add(record(1));
@@ -362,6 +389,7 @@ fn a_check_that_is_wanted_is_not_forgotten_before_it_was_done() {
     bench.mode(1, Mode::Queued);
     assert!(bench.record(1).wants_check && bench.stage(1) == Stage::Checking);
     bench.observe(1, |it| it.checking_milli = None);
+    bench.report(1, Outcome::Checked);
     assert!(!bench.record(1).wants_check);
     bench.told();
     bench.command(Command::Check(vec![id(1)]));
@@ -371,5 +399,28 @@ fn a_check_that_is_wanted_is_not_forgotten_before_it_was_done() {
     bench.restart();
     assert_eq!(bench.stage(1), Stage::Checking, "killed in its middle it begins anew");
     bench.observe(1, |it| it.checking_milli = None);
+    assert!(bench.record(1).wants_check, "figures of another check say nothing of this one");
+    bench.report(1, Outcome::Checked);
+    assert!(!bench.record(1).wants_check);
+}
+
+#[test]
+fn a_check_that_ends_between_two_looks_is_not_done_again_after_a_stop_or_a_restart() {
+    let mut bench = Bench::new(rules());
+    bench.add(record(1));
+    // Nobody looked while it went on: no figures show it.
+    bench.catalog.command(Command::Check(vec![id(1)]), bench.moment()).expect("it is there");
+    bench.catalog.report(id(1), Outcome::Checked, bench.moment());
+    assert!(!bench.record(1).wants_check);
+    bench.mode(1, Mode::Stopped);
+    bench.restart();
+    bench.mode(1, Mode::Queued);
+    assert_eq!((bench.record(1).wants_check, bench.stage(1)), (false, Stage::Downloading));
+    // Word of it may come while the engine lets go of the torrent.
+    bench.catalog.command(Command::Check(vec![id(1)]), bench.moment()).expect("it is there");
+    let stop = Command::SetMode(vec![id(1)], Mode::Stopped);
+    bench.catalog.command(stop, bench.moment()).expect("it is there");
+    assert!(bench.record(1).wants_check);
+    bench.report(1, Outcome::Checked);
     assert!(!bench.record(1).wants_check);
 }

@@ -6,16 +6,21 @@
 use super::Chain;
 use super::open::{LOG, OpenError, io_at, sync_folder};
 use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::Path;
+
+/// Copied between two words of how far it is.
+const PART_BYTES: u64 = 4 << 20;
 
 impl Chain {
     /// Copies the block log of `from` to the folder `to`, which must not have a chain; opening it there
-    /// makes the rest anew, and checks every block. The bytes copied.
+    /// makes the rest anew, and checks every block. `told` hears how many bytes are copied of how many. The
+    /// bytes copied.
     ///
     /// # Errors
     /// When there is none to copy, there is one already, or the system says no; then there is none after it
     /// either.
-    pub fn copy(from: &Path, to: &Path) -> Result<u64, OpenError> {
+    pub fn copy(from: &Path, to: &Path, told: &mut dyn FnMut(u64, u64)) -> Result<u64, OpenError> {
         let source = from.join(LOG);
         if !source.exists() {
             return Err(OpenError::Missing(from.into()));
@@ -26,9 +31,17 @@ impl Chain {
             return Err(OpenError::Exists(to.into()));
         }
         let unfinished = to.join("blocks.log.new");
-        let copy = || {
-            let mut target = File::create(&unfinished)?;
-            let bytes = std::io::copy(&mut File::open(&source)?, &mut target)?;
+        let mut copy = || {
+            let (mut source, mut target) = (File::open(&source)?, File::create(&unfinished)?);
+            let (mut bytes, all) = (0, source.metadata()?.len());
+            loop {
+                let part = io::copy(&mut (&mut source).take(PART_BYTES), &mut target)?;
+                bytes += part;
+                if part == 0 {
+                    break;
+                }
+                told(bytes, all);
+            }
             target.sync_all()?;
             fs::rename(&unfinished, &path)?;
             Ok(bytes)

@@ -129,6 +129,16 @@ impl Chain {
         Self::open_with(folder, Box::new(Solo::default()), PoolLimits::default())
     }
 
+    /// The same; `told` hears how many bytes of the block log are executed of how many, after each block that
+    /// the last checkpoint has not.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_telling(folder: &Path, told: &mut dyn FnMut(u64, u64)) -> Result<Self, OpenError> {
+        let (sealer, limits) = (Box::new(Solo::default()), PoolLimits::default());
+        Self::open_over(folder, sealer, limits, told, |file| Box::new(file))
+    }
+
     /// Opens the chain in `folder` with an engine and limits of the caller's.
     ///
     /// # Errors
@@ -138,7 +148,7 @@ impl Chain {
         sealer: Box<dyn Sealer>,
         limits: PoolLimits,
     ) -> Result<Self, OpenError> {
-        Self::open_over(folder, sealer, limits, |file| Box::new(file))
+        Self::open_over(folder, sealer, limits, &mut |_, _| {}, |file| Box::new(file))
     }
 
     /// `under` puts something between the log and its file: tests have a disk that is full.
@@ -146,6 +156,7 @@ impl Chain {
         folder: &Path,
         sealer: Box<dyn Sealer>,
         limits: PoolLimits,
+        told: &mut dyn FnMut(u64, u64),
         under: impl FnOnce(File) -> Box<dyn LogFile>,
     ) -> Result<Self, OpenError> {
         if !Self::is_in(folder) {
@@ -166,7 +177,7 @@ impl Chain {
         let reader = open_file(&path, false)?;
         let (store, resumed) = resume(folder, &begin, &reader)?;
         let mut opening = Opening { log, store, rules: begin.rules.clone(), at: resumed };
-        opening.replay_rest()?;
+        opening.replay_rest(told)?;
         let Opening { log, store, at, .. } = opening;
         let Resumed { state, tries, head, .. } = at;
         let pool = Pool::new(limits, &begin.rules, next_base_fee(&head.header, &begin.rules));
@@ -315,7 +326,8 @@ fn from_store(
 
 impl Opening {
     /// Executes what the log has beyond the checkpoint, and cuts what a crash left torn.
-    fn replay_rest(&mut self) -> Result<(), OpenError> {
+    fn replay_rest(&mut self, told: &mut dyn FnMut(u64, u64)) -> Result<(), OpenError> {
+        let all = self.log.end();
         let (mut batch, mut transactions) = (Batch::default(), 0);
         while let Some((place, payload)) = self.log.read(self.at.next)? {
             let block = decode_block(&payload)?;
@@ -325,6 +337,7 @@ impl Opening {
             batch.add(Arc::clone(&block), place, &changes);
             self.at.head = block;
             self.at.next = place.end();
+            told(self.at.next, all);
             if transactions > REPLAYED_MAX {
                 self.store.checkpoint(&batch)?;
                 (batch, transactions) = (Batch::default(), 0);

@@ -250,7 +250,7 @@ fn a_disk_that_fills_up_in_a_block_stops_the_chain_with_a_remedy_and_loses_nothi
     for room in [0, 7, 600, 1000, 1500] {
         let crowded = |file| Box::new(Crowded { file, room }) as Box<dyn LogFile>;
         let (solo, limits) = (Box::new(Solo::default()), PoolLimits::default());
-        let chain = Chain::open_over(folder.path(), solo, limits, crowded).unwrap();
+        let chain = Chain::open_over(folder.path(), solo, limits, &mut |_, _| {}, crowded).unwrap();
         let heads = chain.subscribe(64);
         let mut acknowledged = chain.head();
         let mut nonce = chain.nonce(address(0), At::Latest).unwrap();
@@ -289,11 +289,17 @@ fn a_backup_of_a_running_chain_opens_with_all_that_was_acknowledged() {
     let heads = chain.subscribe(64);
     chain.submit(&wish(0, 0).raw()).unwrap();
     until(&heads, 1);
-    Chain::copy(folder.path(), copy.path()).unwrap();
-    let again = Chain::copy(folder.path(), copy.path());
+    let mut told = (0, 0);
+    let bytes =
+        Chain::copy(folder.path(), copy.path(), &mut |done, all| told = (done, all)).unwrap();
+    assert_eq!(told, (bytes, bytes));
+    let again = Chain::copy(folder.path(), copy.path(), &mut |_, _| {});
     assert!(matches!(again, Err(OpenError::Exists(_))), "{again:?}");
-    let restored = Chain::open(copy.path()).unwrap();
-    assert_eq!(restored.head().hash, chain.head().hash);
+    let mut told = Vec::new();
+    let restored = Chain::open_telling(copy.path(), &mut |done, all| told.push((done, all)));
+    assert_eq!(restored.unwrap().head().hash, chain.head().hash);
+    let [(done, all)] = told[..] else { panic!("one block is executed: {told:?}") };
+    assert_eq!(done, all);
 }
 
 /// An engine that seals once and is then at the end of its wits.

@@ -44,8 +44,9 @@ impl Driver {
         let text = format!("added {}", record.name);
         self.catalog().command(Command::Add { record: Box::new(record), at_top }, moment)?;
         self.names.insert_all(id, info_hashes);
-        if let Some(kept) = found.into_kept() {
-            self.changes.metainfo.insert(id, kept);
+        if let Contents::Metainfo(bytes, metainfo) = found.contents {
+            self.changes.metainfo.insert(id, Kept::Torrent(bytes));
+            self.fresh.insert(id, metainfo);
         }
         if !peers.is_empty() {
             self.first_peers.insert(id, peers);
@@ -66,12 +67,13 @@ impl Driver {
         self.catalog().command(Command::AddAgain { id, trackers, web_seeds }, moment)?;
         let lacks_metainfo =
             self.shared.read().get(id).is_some_and(|torrent| !torrent.record().has_metainfo);
-        if let Contents::Metainfo(bytes, info) = found.contents
+        if let Contents::Metainfo(bytes, metainfo) = found.contents
             && lacks_metainfo
         {
             self.changes.metainfo.insert(id, Kept::Torrent(bytes));
             self.names.insert_all(id, found.info_hashes);
-            self.catalog().report(id, arrival(&info, found.comment), moment);
+            self.catalog().report(id, arrival(metainfo.info(), found.comment), moment);
+            self.stop_twins(id, found.info_hashes, moment);
             // Nobody may ever have sent it.
             self.reload(id);
         }

@@ -2,7 +2,7 @@
 
 use super::Driver;
 use super::members::{Member, Next};
-use crate::load::{Load, load, priorities};
+use crate::load::{Load, load_all, priorities};
 use crate::news::{Level, code};
 use crate::payload;
 use crate::request::Request;
@@ -10,6 +10,9 @@ use piecework_catalog::{Effect, Moment, Outcome, Record, ShareAction, ShareLimit
 use piecework_node::{Engine, TorrentKey};
 use piecework_types::InfoHash;
 use std::sync::Arc;
+
+/// Torrents that a thread loads before it says so.
+const LOADS_AT_ONCE_MAX: usize = 32;
 
 impl Driver {
     /// All effects that wait.
@@ -57,7 +60,10 @@ impl Driver {
                 let text = limit_reached(&name, limit, action);
                 self.shared.news.tell(Level::Info, Some(id), code::SHARE_LIMIT_REACHED, text);
             }
-            Effect::NodeLimits { down, up } => self.engine.set_limits(down, up),
+            Effect::NodeLimits { down, up } => {
+                self.engine.set_limits(down, up);
+                self.shared.market.follow(&self.shared.settings.borrow());
+            }
         }
     }
 
@@ -100,6 +106,17 @@ impl Driver {
 
     /// Hands it to a thread that reads and opens what has to be.
     pub(super) fn start_loading(&mut self, id: InfoHash) {
+        if let Some(text) = self.twin_trouble(id) {
+            self.members.remove(&id);
+            self.tell_twin(id, &text);
+            let moment = self.clock.moment();
+            return self.catalog().report(id, Outcome::LoadFailed(text), moment);
+        }
+        if self.has_loaded_twin(id) {
+            self.members.insert(id, Member::Ending(Next::Load));
+            self.after_twins.insert(id);
+            return;
+        }
         let catalog = self.shared.read();
         let Some(torrent) = catalog.get(id) else {
             self.members.remove(&id);
@@ -115,13 +132,41 @@ impl Driver {
         drop(catalog);
         let peers = self.first_peers.remove(&id).unwrap_or_default();
         self.members.insert(id, Member::Loading { is_unwanted: false, is_seed_only });
+        let metainfo = self.fresh.remove(&id);
+        self.to_load.push(Load { id, record, metainfo, folder, peers, is_seed_only });
+    }
+
+    /// Hands what is to be loaded to threads, several torrents of a folder at a time: a thread that wakes
+    /// this one and a shard for each of a thousand has them do little else.
+    pub(super) fn load_all(&mut self) {
+        self.fresh.clear();
+        let waiting = std::mem::take(&mut self.to_load);
+        let share = self.shared.jobs.loads.share_of(waiting.len()).min(LOADS_AT_ONCE_MAX);
+        let mut some: Vec<Load> = Vec::new();
+        for next in waiting {
+            if !next.record.has_metainfo {
+                // A magnet's hosts are looked up, which may take as long as the network likes.
+                self.load_some(vec![next]);
+                continue;
+            }
+            // Another folder may lie on a drive that hangs.
+            if some.len() == share || some.first().is_some_and(|it| it.folder != next.folder) {
+                self.load_some(std::mem::take(&mut some));
+            }
+            some.push(next);
+        }
+        if !some.is_empty() {
+            self.load_some(some);
+        }
+    }
+
+    fn load_some(&self, some: Vec<Load>) {
         let (shared, engine) = (Arc::clone(&self.shared), Arc::clone(&self.engine));
         self.shared.jobs.loads.push(move || {
-            let what = Load { id, record, folder, peers, is_seed_only };
-            let result = load(&engine, &shared.store, &shared.roots(), what);
+            let loaded = load_all(&engine, &shared, some);
             // Not held any longer than this: the daemon waits for it when it ends.
             drop(engine);
-            drop(shared.send(Request::Loaded { id, result }));
+            drop(shared.send(Request::Loaded(loaded)));
         });
     }
 

@@ -5,7 +5,7 @@ use super::{BATCH_MAX, Driver};
 use crate::news::{Level, code};
 use crate::source::arrival;
 use crate::store::Kept;
-use piecework_catalog::{Command, Figures, Moment, Outcome};
+use piecework_catalog::{Command, Figures, Moment, Outcome, Record, Torrent};
 use piecework_metainfo::create::{Details, torrent_file};
 use piecework_metainfo::{Info, Magnet, PieceLayers};
 use piecework_node::{Event, Notice, Phase, Problem, TorrentKey, What};
@@ -41,7 +41,9 @@ impl Driver {
         let Some(id) = known.or_else(named) else { return };
         match event.what {
             What::Metadata { info, layers } => self.metadata(id, &info, layers.as_ref(), moment),
+            What::Layers { info, layers } => self.layers(id, &info, &layers),
             What::Ready { .. } => self.ready(id, event.key, moment),
+            What::Checked => self.catalog().report(id, Outcome::Checked, moment),
             What::Done => self.done(id, moment),
             What::Peer(verdict) => {
                 if verdict.is_ban {
@@ -77,11 +79,12 @@ impl Driver {
         }
         let magnet = torrent.record().magnet.as_deref().and_then(|it| it.parse::<Magnet>().ok());
         let has_priorities = !torrent.record().priorities.is_empty();
-        let details = Details {
-            trackers: torrent.record().trackers.clone().unwrap_or_default(),
-            ..Details::default()
-        };
+        let details = details(torrent.record());
         drop(catalog);
+        if let Some(first) = self.first_twin(id, info.hashes()) {
+            self.names.insert_all(first, info.hashes());
+            return self.stop_twin(id, moment);
+        }
         let kept = torrent_file(info, layers, &details)
             .map_or_else(|| Kept::Info(info.raw().to_vec()), Kept::Torrent);
         self.changes.metainfo.insert(id, kept);
@@ -89,6 +92,7 @@ impl Driver {
         let text = format!("the metadata of {} has come", info.name());
         self.shared.news.tell(Level::Info, Some(id), code::METADATA_ARRIVED, text);
         self.catalog().report(id, arrival(info, None), moment);
+        self.stop_twins(id, info.hashes(), moment);
         // What the link selects (BEP 53) is in no torrent file.
         let skipped = magnet.into_iter().filter(|_| !has_priorities).flat_map(|magnet| {
             let files = 0..u32::try_from(info.files().len()).unwrap_or(u32::MAX);
@@ -98,6 +102,17 @@ impl Driver {
         if !skipped.is_empty() {
             let set = self.catalog().command(Command::SetPriorities(id, skipped), moment);
             drop(set.inspect_err(|refusal| tracing::warn!(%refusal, "the link's files")));
+        }
+    }
+
+    /// From now on there is a torrent file of what came by a link.
+    fn layers(&mut self, id: InfoHash, info: &Info, layers: &PieceLayers) {
+        let catalog = self.shared.read();
+        let record = catalog.get(id).map(Torrent::record).filter(|record| record.has_metainfo);
+        let details = record.map(details);
+        drop(catalog);
+        if let Some(bytes) = details.and_then(|it| torrent_file(info, Some(layers), &it)) {
+            self.changes.metainfo.insert(id, Kept::Torrent(bytes));
         }
     }
 
@@ -136,6 +151,8 @@ impl Driver {
 
     fn problem(&mut self, id: InfoHash, problem: Problem, moment: Moment) {
         let Problem { is_fatal, text, .. } = problem;
+        // Both may have opened the same files.
+        let text = if is_fatal { self.twin_trouble(id).unwrap_or(text) } else { text };
         if !is_fatal {
             self.shared.news.tell(Level::Warning, Some(id), code::TORRENT_PROBLEM, text.clone());
             self.catalog().report(id, Outcome::Problem(text), moment);
@@ -158,6 +175,11 @@ impl Driver {
             return;
         }
         self.shared.set_key(id, None);
+        self.gone(id, moment);
+    }
+
+    /// Nothing of it is left in the engine.
+    pub(super) fn gone(&mut self, id: InfoHash, moment: Moment) {
         match self.members.get(&id).copied() {
             Some(Member::Ending(Next::Load)) => self.start_loading(id),
             Some(Member::Ending(next)) => {
@@ -198,6 +220,7 @@ impl Driver {
                 self.members.insert(id, Member::Running { key, is_seed_only });
                 self.ids.insert(key, id);
                 self.shared.set_key(id, Some(key));
+                self.shared.lane_counts(id);
                 if let Some(playback) = self.shared.positions.latest(id) {
                     self.engine.stream(key, Some(playback));
                 }
@@ -294,6 +317,11 @@ impl Driver {
             self.catalog().observe(id, translate(&figures), moment);
         }
     }
+}
+
+/// What a torrent file says besides the info dictionary.
+fn details(record: &Record) -> Details {
+    Details { trackers: record.trackers.clone().unwrap_or_default(), ..Details::default() }
 }
 
 /// The engine's figures in the catalog's words.

@@ -3,7 +3,7 @@
 use crate::source::info_hashes;
 use piecework_catalog::{Catalog, Record};
 use piecework_node::TorrentKey;
-use piecework_types::{InfoHash, InfoHashes};
+use piecework_types::{InfoHash, InfoHashes, Sha1Digest};
 use std::collections::BTreeMap;
 
 /// A torrent that is in the engine, or that something is done with.
@@ -43,6 +43,13 @@ pub(super) enum Next {
     Load,
 }
 
+/// All names of a torrent that its record knows.
+pub(super) fn names_of(record: &Record) -> impl Iterator<Item = InfoHash> + use<> {
+    let other = record.other_name.as_deref().and_then(|name| name.parse::<Sha1Digest>().ok());
+    let known = info_hashes(record);
+    known.into_iter().flat_map(|it| it.iter()).chain(other.map(|name| InfoHash(name.0)))
+}
+
 /// Other names of torrents than their id: hybrid ones have two.
 #[derive(Debug, Default)]
 pub(super) struct Names {
@@ -57,9 +64,8 @@ impl Names {
     }
 
     fn insert(&mut self, id: InfoHash, record: &Record) {
-        if let Some(info_hashes) = info_hashes(record) {
-            self.insert_all(id, info_hashes);
-        }
+        let others = names_of(record).filter(|name| *name != id);
+        self.ids.extend(others.map(|name| (name, id)));
     }
 
     pub(super) fn insert_all(&mut self, id: InfoHash, info_hashes: InfoHashes) {
@@ -72,11 +78,20 @@ impl Names {
         self.ids.retain(|_, id| catalog.get(*id).is_some());
     }
 
-    /// The torrent that has one of these names, if there is one.
+    /// The torrent that has this name besides its id.
+    pub(super) fn owner(&self, name: InfoHash) -> Option<InfoHash> {
+        self.ids.get(&name).copied().filter(|id| *id != name)
+    }
+
+    /// The torrent that has one of these names, if there is one. Of two it is the one whose metainfo is
+    /// known.
     pub(super) fn find(&self, catalog: &Catalog, info_hashes: InfoHashes) -> Option<InfoHash> {
-        let named = |name| {
-            if catalog.get(name).is_some() { Some(name) } else { self.ids.get(&name).copied() }
+        let named = |name| match catalog.get(name) {
+            Some(_) => Some(name),
+            None => self.ids.get(&name).copied(),
         };
-        info_hashes.iter().find_map(named)
+        let knows = |id: &InfoHash| catalog.get(*id).is_some_and(|it| it.record().has_metainfo);
+        let found = || info_hashes.iter().filter_map(named);
+        found().find(knows).or_else(|| found().next())
     }
 }

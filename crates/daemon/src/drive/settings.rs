@@ -34,6 +34,7 @@ impl Driver {
             Refusal::new(RefusalKind::Invalid, texts.join("; "))
         })?;
         let roots = roots(&settings)?;
+        self.shared.market.check(&settings)?;
         replace(&self.shared.overlay, settings.overlay().as_bytes()).map_err(|error| {
             let path = self.shared.overlay.display();
             let text = format!("cannot write {path}: {error}; is its drive full or read-only?");
@@ -41,6 +42,7 @@ impl Driver {
         })?;
         self.catalog().command(Command::SetRules(Box::new(settings.rules())), moment)?;
         self.shared.set_roots(roots);
+        self.shared.market.follow(&settings);
         self.shared.settings.send_replace(Arc::new(settings));
         Ok(needs_restart.into_iter().map(str::to_owned).collect())
     }

@@ -98,6 +98,16 @@ fn numbers(count: u32) -> Vec<String> {
 }
 
 #[test]
+fn a_record_comes_back_as_it_was_and_what_is_as_in_a_new_one_is_not_written() {
+    let (name, trackers) = ("a".to_owned(), Some(Vec::new()));
+    let record = Record { name, trackers, is_complete: true, queue: 7, ..Record::default() };
+    let bytes = encode(&record).unwrap();
+    let text = r#"{"v1":null,"name":"a","is_complete":true,"queue":7,"trackers":[]}"#;
+    assert_eq!(std::str::from_utf8(&bytes).unwrap(), text);
+    assert_eq!(decode::<Record>(&bytes).unwrap(), record);
+}
+
+#[test]
 fn what_was_committed_is_there_after_any_failed_write_and_what_failed_is_not() {
     // One more write is let through each time, until nothing fails any more.
     for writes in 0..10_000 {

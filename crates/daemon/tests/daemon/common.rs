@@ -40,7 +40,7 @@ impl Node {
         };
         let settings = Settings::read(&sources).unwrap();
         let (data_dir, overlay) = (path("daemon"), path("overlay.toml"));
-        let config = DaemonConfig { engine, data_dir, settings, overlay };
+        let config = DaemonConfig { engine, data_dir, settings, overlay, wallet: None };
         self.daemon = Some(Daemon::start(config).unwrap());
     }
 

@@ -113,6 +113,26 @@ fn what_a_rule_wants_is_added_as_it_says_and_once_although_the_daemon_restarts()
 }
 
 #[test]
+fn what_feeds_bring_is_stopped_where_new_torrents_are() {
+    let fixture = FixtureBuilder::file("film", 100_000).build();
+    let torrent = fixture.torrent().to_vec();
+    let server = Server::start(move |address, path| match path {
+        "/rss" => Some(feed_of("A film", &format!("http://{address}/film.torrent"))),
+        "/film.torrent" => Some(torrent.clone()),
+        _ => None,
+    });
+    let mut node = Node::start();
+    wait(node.handle().set(vec![("torrents.add_stopped".into(), "true".into())])).unwrap();
+    let rule = Rule { wants: "film".into(), ..Rule::default() };
+    wait(node.handle().change_feeds(move |feeds| feeds.set_rule("films", rule))).unwrap();
+    let url = format!("http://{}/rss", server.address);
+    wait(node.handle().change_feeds(move |feeds| feeds.set_feed("all", &url, 10))).unwrap();
+    node.wait_news("feed_taken");
+    assert!(node.record(fixture.info_hash()).is_stopped);
+    node.stop();
+}
+
+#[test]
 fn a_feed_that_is_none_is_told_once_without_its_address() {
     let server = Server::start(|_, _| Some(b"<html></html>".to_vec()));
     let mut node = Node::start();

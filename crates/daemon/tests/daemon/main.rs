@@ -7,3 +7,4 @@ mod import;
 mod life;
 mod moving;
 mod streaming;
+mod twins;

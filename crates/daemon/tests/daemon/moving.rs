@@ -168,12 +168,16 @@ fn what_is_dropped_into_the_watch_folder_is_added_once_it_is_whole() {
     assert_eq!(wait(node.handle().set(set)), Ok(Vec::new()));
     let (one, two) = (fixture(), FixtureBuilder::file("other", 10_000).build());
     fs::write(folder.join("one.torrent"), one.torrent()).unwrap();
+    let there = |_: &piecework_catalog::Torrent| true;
+    node.wait(one.info_hash(), "it is added", there);
+    assert!(!node.record(one.info_hash()).is_stopped);
+    let set = vec![("torrents.add_stopped".to_owned(), "true".to_owned())];
+    assert_eq!(wait(node.handle().set(set)), Ok(Vec::new()));
     fs::write(folder.join("two.magnet"), two.magnet(&[]).to_string()).unwrap();
     fs::write(folder.join("three.torrent"), "nothing").unwrap();
     fs::write(folder.join("notes.txt"), "left alone").unwrap();
-    let stopped = |_: &piecework_catalog::Torrent| true;
-    node.wait(one.info_hash(), "it is added", stopped);
-    node.wait(two.info_hash(), "it is added", stopped);
+    node.wait(two.info_hash(), "it is added", there);
+    assert!(node.record(two.info_hash()).is_stopped);
     node.wait_news("watch_failed");
     let names = || {
         let entries = fs::read_dir(&folder).unwrap();

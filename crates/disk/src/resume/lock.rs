@@ -8,8 +8,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::range::{LockFile, RangeLock};
-use super::{Record, ResumeError, replace};
+use super::later::{Later, Slot};
+use super::range::RangeLock;
+use super::{Record, ResumeError, ResumeStore};
 use crate::fault::{Action, LocalFault};
 use crate::storage::Storage;
 use crate::store::Totals;
@@ -24,7 +25,8 @@ pub struct ResumeLock {
 struct Held {
     _range: RangeLock,
     dir: PathBuf,
-    record: PathBuf,
+    record: Arc<Slot>,
+    later: Arc<Later>,
     hashes: InfoHashes,
     loaded: Mutex<Option<Loaded>>,
 }
@@ -43,22 +45,30 @@ pub(crate) fn file_stem(hashes: &InfoHashes, dir: &Path) -> String {
     format!("{}-{}", hashes.primary(), &folder[..16])
 }
 
+impl Drop for Held {
+    /// Before the lock goes.
+    fn drop(&mut self) {
+        self.record.settle_or_tell();
+    }
+}
+
 impl ResumeLock {
     pub(super) fn take(
-        state_dir: &Path,
-        locks: &Arc<LockFile>,
+        store: &ResumeStore,
         hashes: &InfoHashes,
         dir: &Path,
     ) -> Result<Self, ResumeError> {
+        let ResumeStore { dir: state_dir, locks, later } = store;
         let stem = file_stem(hashes, dir);
-        let fault = |error| ResumeError::Io { path: state_dir.to_owned(), error };
+        let fault = |error| ResumeError::Io { path: state_dir.clone(), error };
         let Some(range) = locks.lock(&stem).map_err(fault)? else {
             return Err(ResumeError::Held { pid: locks.holder(&stem), dir: dir.to_owned() });
         };
         let shared = Held {
             _range: range,
             dir: dir.to_owned(),
-            record: state_dir.join(format!("{stem}.resume")),
+            record: Arc::new(Slot::new(state_dir.join(format!("{stem}.resume")))),
+            later: Arc::clone(later),
             hashes: *hashes,
             loaded: Mutex::new(None),
         };
@@ -78,7 +88,13 @@ impl ResumeLock {
     }
 
     pub(super) fn record_path(&self) -> &Path {
-        &self.shared.record
+        self.shared.record.path()
+    }
+
+    /// Writes the record that waits, if one does.
+    pub(super) fn settle(&self) -> Result<(), ResumeError> {
+        let fault = |error| ResumeError::Io { path: self.record_path().to_owned(), error };
+        self.shared.record.settle().map_err(fault)
     }
 
     pub(super) fn remember(&self, loaded: Loaded) {
@@ -110,17 +126,18 @@ impl ResumeLock {
         self.lock().as_ref().map_or_else(|| Bitfield::new(0), |loaded| loaded.durable.clone())
     }
 
-    /// Replaces the record by one that says that all of the torrent is there and durable, and every file as
-    /// it should be now, on somebody's word. Only after [`ResumeStore::load`](super::ResumeStore::load).
+    /// Replaces the record, soon, by one that says that all of the torrent is there and durable, and every
+    /// file as it should be now, on somebody's word. Only after
+    /// [`ResumeStore::load`](super::ResumeStore::load).
     ///
     /// # Errors
-    /// When the state folder cannot be written.
+    /// When it is written at once, for want of a thread, and the state folder cannot be written.
     pub fn save_whole(&self, storage: &Storage) -> Result<(), LocalFault> {
         let storage = &storage.shared;
         let pieces = storage.info.grid().piece_count();
         let stamps: Vec<_> =
             (0..storage.info.files().len()).map(|file| storage.stamp(file)).collect();
-        self.save(&Record {
+        let record = Record {
             is_running: false,
             have: Bitfield::full(pieces),
             unknown: Bitfield::new(pieces),
@@ -128,14 +145,17 @@ impl ResumeLock {
             totals: self.totals(),
             files: &stamps,
             parts: storage.parts().stamp(),
-        })
+        };
+        let bytes = record.encode(&self.shared.hashes, &self.shared.dir);
+        let result = self.shared.later.write(&self.shared.record, bytes);
+        result.map_err(|error| LocalFault::new(Action::Write, self.record_path(), error))
     }
 
     /// Replaces the record.
     pub(crate) fn save(&self, record: &Record<'_>) -> Result<(), LocalFault> {
         let bytes = record.encode(&self.shared.hashes, &self.shared.dir);
-        replace(&self.shared.record, &bytes)
-            .map_err(|error| LocalFault::new(Action::Write, &self.shared.record, error))
+        let result = self.shared.record.write(&bytes);
+        result.map_err(|error| LocalFault::new(Action::Write, self.record_path(), error))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Loaded>> {

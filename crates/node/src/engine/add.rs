@@ -128,7 +128,7 @@ impl Adder<'_> {
             spec.source = Source::Magnet(Box::new(Magnet::new(info_hashes)));
         }
         let status = StatusCell::new(key, Arc::clone(self.board));
-        let loaded = Loaded { status: status.clone(), shard };
+        let loaded = Loaded { status: status.clone(), info_hashes, shard };
         self.torrents.lock().unwrap_or_else(PoisonError::into_inner).insert(key, loaded);
         let new = NewTorrent {
             key,

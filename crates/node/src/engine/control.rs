@@ -47,8 +47,8 @@ impl Engine {
         self.control(key, Control::EdgesFirst(edges_first));
     }
 
-    /// Hashes everything again, whatever is known of it. Peers are let go meanwhile; [`What::Ready`] tells
-    /// the end, and what is found missing is fetched again.
+    /// Hashes everything again, whatever is known of it. Peers are let go meanwhile; [`What::Checked`]
+    /// tells the end, and what is found missing is fetched again.
     pub fn recheck(&self, key: TorrentKey) {
         self.control(key, Control::Recheck);
     }
@@ -77,10 +77,12 @@ impl Engine {
         self.shards.iter().for_each(|(shard, _)| shard.send(Command::Ban { ip }));
     }
 
-    /// Refuses an address no longer. Torrents that know it as banned go on refusing it until they are loaded
-    /// anew.
+    /// Refuses an address no longer, in any torrent and whatever it was banned for. It is connected to as
+    /// soon as it is heard of again.
     pub fn lift_ban(&self, ip: IpAddr) {
+        let ip = ip.to_canonical();
         self.shared.bans.remove(ip);
+        self.shards.iter().for_each(|(shard, _)| shard.send(Command::LiftBan { ip }));
     }
 
     /// Hands the connected peers of a torrent to `reply`, on a thread that has sockets to serve: it must

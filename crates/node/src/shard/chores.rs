@@ -41,6 +41,7 @@ impl Shard {
         let mut torrent = Box::new(Torrent::new(new, &self.shared, now));
         let content = torrent.content.take();
         let is_asleep = !torrent.is_awake();
+        torrent.carry_pay(self.pay.carries(), now);
         self.torrents.insert(key, torrent);
         match (content, metadata) {
             (Some(content), _) => self.prepared(key, *content, now),
@@ -147,8 +148,12 @@ impl Shard {
         hashes: Vec<Sha256Digest>,
     ) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
-        if let Some(store) = &mut torrent.store {
+        if let (Some(store), Some(content)) = (&mut torrent.store, &torrent.content) {
             store.set_layer(root, &hashes);
+            if let Some(layers) = store.layers().filter(|layers| layers.is_complete()) {
+                let info = Arc::clone(&content.info);
+                return self.tell(key, What::Layers { info, layers });
+            }
         }
         let Some((info, layers)) = &mut torrent.wanted_layers else { return };
         if layers.insert(&root, hashes).is_ok() && layers.is_complete() {
@@ -245,6 +250,7 @@ impl Shard {
         torrent.order_edges(now);
         torrent.swarm.handle(Input::ContentReady(machine_content), now);
         self.introduce_web_seeds(key, now);
+        self.introduce_payers(key);
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         let has_slept = std::mem::take(&mut torrent.rest) == Rest::Waking;
         let was_complete = has_slept || torrent.is_known_complete;

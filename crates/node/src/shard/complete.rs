@@ -46,7 +46,11 @@ impl Shard {
                 // One that another took the place of may have ended just before.
                 torrent.checks_due = torrent.checks_due.saturating_sub(1);
                 if is_complete && torrent.checks_due == 0 {
+                    let was_asked_for = std::mem::take(&mut torrent.is_rechecking);
                     self.activate(key, have, now);
+                    if was_asked_for {
+                        self.tell(key, What::Checked);
+                    }
                 }
             }
             StoreEvent::FileMissing { path, pieces, .. } => {

@@ -110,6 +110,7 @@ impl Shard {
         let Some(store) = &mut torrent.store else { return };
         store.check_anew();
         torrent.checks_due += 1;
+        torrent.is_rechecking = true;
         torrent.checked = (0, store.have().len());
         torrent.publish(now);
     }
@@ -129,6 +130,13 @@ impl Shard {
             if !known.is_empty() {
                 torrent.publish(now);
             }
+        }
+    }
+
+    /// Nobody is refused any longer for being at this address.
+    pub(super) fn lift_ban(&mut self, ip: IpAddr, now: Time) {
+        for torrent in self.torrents.values_mut() {
+            torrent.dialer.handle(DialerInput::Lifted { ip }, now);
         }
     }
 

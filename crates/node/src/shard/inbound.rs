@@ -224,6 +224,7 @@ impl Shard {
         connection.stage = Stage::Open(slot);
         connection.opened_at = now;
         connection.half_open = None;
+        connection.called_as = (!connection.is_outgoing).then_some(theirs.info_hash);
         // Behind an encrypted handshake libtorrent takes BEP 52 at its word: only the names decide.
         let knows_v2 = match connection.is_encrypted {
             true => connection.is_upgraded,
@@ -315,12 +316,17 @@ impl Shard {
         }
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         if let Some(slot) = connection.slot() {
+            let counts = torrent.swarm.counts(slot);
             torrent.closed(slot);
             torrent.encrypted = torrent.encrypted.saturating_sub(connection.is_encrypted.into());
             if !matches!(ending, Ending::ByMachine { .. }) {
                 torrent.swarm.handle(Input::Disconnected { slot }, now);
             }
+            if let Some(line) = connection.pay.take() {
+                self.end_pay(id, &line, counts);
+            }
         }
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
         torrent.dialer_closed(&connection, ending, now);
         self.touch(key);
     }

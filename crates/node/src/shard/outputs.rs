@@ -94,8 +94,10 @@ impl Shard {
                 }
             }
             Output::SeenAs { from, ours } => self.shared.external.vote(Voter::Peer(from), ours),
-            // Nothing tells the machine to speak of payments.
-            Output::SpeaksPay { .. } | Output::PayReceived { .. } | Output::Counted { .. } => {}
+            Output::SpeaksPay { slot } => self.speaks_pay(key, slot, now),
+            Output::PayEnded { slot } => self.ends_pay(key, slot, now),
+            Output::PayReceived { slot, payload } => self.pay_received(key, slot, payload, now),
+            Output::Counted { slot } => self.counted(key, slot),
             Output::UploadQuotaWanted { bytes } => self.want_upload(key, Part::Open, bytes, now),
             Output::ReservedQuotaWanted { bytes } => {
                 self.want_upload(key, Part::Reserved, bytes, now);
@@ -115,6 +117,7 @@ impl Shard {
         if let Some(address) = self.connections.get(id).map(|it| it.address) {
             self.tell_verdict(key, address, reason, ban);
         }
+        self.sold_bad_data(id, reason);
         // Parting words (a last Reject, say) may still reach the peer.
         self.queue_gathered_blocks(id, now);
         self.flush(id, now);
@@ -164,6 +167,9 @@ impl Shard {
             return self.lost(id, &error.into(), now);
         }
         let (Some(slot), Some(bytes)) = (connection.slot(), connection.room()) else { return };
+        if connection.pay.as_ref().is_some_and(|line| line.is_held()) {
+            return;
+        }
         let key = connection.torrent;
         if let Some(torrent) = self.torrents.get_mut(&key) {
             torrent.swarm.handle(Input::Room { slot, bytes }, now);

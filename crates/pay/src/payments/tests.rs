@@ -116,6 +116,10 @@ impl Node {
                 let input = PaymentsInput::Till(TillInput::Facts { key, facts });
                 again(&mut self.payments, self.now, input);
             }
+            PaymentsOutput::Till(TillOutput::CountWanted { peer }) => {
+                let input = PaymentsInput::Till(TillInput::Counted { peer });
+                again(&mut self.payments, self.now, input);
+            }
             PaymentsOutput::Till(TillOutput::Serve { service, .. }) => self.service = Some(service),
             PaymentsOutput::Purse(PurseOutput::Buying { is_paid, .. }) => self.is_buying = is_paid,
             PaymentsOutput::Till(TillOutput::Cash(_))
@@ -126,8 +130,14 @@ impl Node {
     }
 
     fn connect(&mut self, is_initiator: bool) {
-        let connection =
-            Connection { peer: LINE, torrent: TORRENT, is_initiator, verified_bytes: 16 << 10 };
+        let connection = Connection {
+            peer: LINE,
+            torrent: TORRENT,
+            info_hash: TORRENT,
+            is_initiator,
+            verified_bytes: 16 << 10,
+            is_again: false,
+        };
         self.tell(PaymentsInput::Connected(connection));
     }
 
@@ -207,9 +217,15 @@ fn three_faults_end_the_trade_of_a_connection_and_the_machines_are_told() {
         );
     }
     assert_eq!(seller.payments.till().unwrap().buyers().count(), 0);
+    // The connection stays, and is served as all others are.
+    assert_eq!(seller.service, Some(Service::Free));
     // Whatever else is said there is not heard.
     serve(&mut seller, &mut buyer, 1 << 20);
     assert_eq!(seller.faults.len(), 3);
+
+    let (_, mut buyer) = trading();
+    (0..3).for_each(|_| buyer.hear(b"garbage".to_vec()));
+    assert!(!buyer.is_buying);
 }
 
 #[test]
@@ -264,13 +280,17 @@ fn where_both_buy_and_sell_a_refusal_is_for_the_trade_that_it_is_about() {
         };
         a.hear(bytes);
     };
-    // Words of a buyer, then one of a seller.
-    refuse(&mut a, RefusedCode::Disagree);
-    refuse(&mut a, RefusedCode::AskOverBid);
-    assert!(a.is_buying);
+    // A word of a seller, and one of a buyer.
     refuse(&mut a, RefusedCode::BadSignature);
     assert!(!a.is_buying);
     assert!(matches!(a.service, Some(Service::Paid { .. })));
+    let (mut a, mut b) = mutual();
+    let refused = Refused { code: RefusedCode::Disagree, text: String::new() };
+    let refused = b.payments.seal(LINE, &Message::Refused(refused));
+    let Some(PaymentsOutput::SendPayload { bytes, .. }) = refused else { panic!("not met") };
+    a.hear(bytes);
+    assert!(a.is_buying);
+    assert_eq!(a.service, Some(Service::Free));
 }
 
 #[test]
@@ -298,8 +318,10 @@ fn every_connection_has_a_key_of_its_own() {
         let connection = Connection {
             peer: PeerKey(peer),
             torrent: TORRENT,
+            info_hash: TORRENT,
             is_initiator: true,
             verified_bytes: 16 << 10,
+            is_again: false,
         };
         node.payments.handle(node.now, WALL, PaymentsInput::Connected(connection));
         let Some(PaymentsOutput::SendPayload { bytes, .. }) = node.payments.poll() else {

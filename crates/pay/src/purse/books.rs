@@ -4,6 +4,7 @@
 //! a live cheque still has. A budget is compared with that, so that it holds whatever happens. What was
 //! revealed up to the last crash is not known to the link: a record's `at_most` counts as committed.
 
+use super::deal::Left;
 use super::trade::Trade;
 use crate::{Links, Network, Purchase, Seed, SignedCheque, TorrentKey};
 use alloy_primitives::{Address, B256};
@@ -51,6 +52,8 @@ pub(super) struct Channel {
     is_live: bool,
     /// What it may be worth for what a crash has left unknown.
     doubt: u128,
+    /// What its last connection has left: what is owed, and what may be.
+    left: (u128, Left),
 }
 
 impl Channel {
@@ -63,6 +66,10 @@ impl Channel {
         let cheque = &self.purchase.signed.cheque;
         let live = if self.is_live { cheque.worth(cheque.links).unwrap_or(u128::MAX) } else { 0 };
         self.purchase.at_most.max(live)
+    }
+
+    pub(super) fn left(&self) -> (u128, Left) {
+        self.left
     }
 
     pub(super) fn is_live(&self) -> bool {
@@ -118,9 +125,11 @@ impl Books {
         let cheque = &purchase.signed.cheque;
         let (network, payee, number) = (purchase.network, cheque.payee, cheque.channel);
         let doubt = if purchase.at_most > purchase.value() { purchase.at_most } else { 0 };
+        // What was folded was paid before it ended.
+        let left = if cheque.links > 0 { Left::Forgotten } else { Left::UpTo(0) };
         self.put(
             ChannelKey { network, payee, number },
-            Channel { purchase, is_used: false, is_live: false, doubt },
+            Channel { purchase, is_used: false, is_live: false, doubt, left: (0, left) },
         );
     }
 
@@ -195,7 +204,8 @@ impl Books {
         let purchase =
             Purchase { network, torrent, signed, seed, revealed, at_most, delegation, day, before };
         let is_live = signed.cheque.links > 0;
-        let mut channel = Channel { purchase, is_used: true, is_live, doubt };
+        let left = (0, Left::UpTo(0));
+        let mut channel = Channel { purchase, is_used: true, is_live, doubt, left };
         channel.reach(0);
         self.put(key, channel);
     }
@@ -220,6 +230,13 @@ impl Books {
             (channel.is_live, channel.is_used) = (false, is_used);
             channel.purchase.at_most = channel.doubt.max(channel.value());
         });
+    }
+
+    /// Its connection broke, and has left this.
+    pub(super) fn leave(&mut self, key: &ChannelKey, left: (u128, Left)) {
+        if let Some(channel) = self.channels.get_mut(key) {
+            channel.left = left;
+        }
     }
 
     pub(super) fn torrent(&self, torrent: &TorrentKey) -> Sums {

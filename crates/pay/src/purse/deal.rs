@@ -10,6 +10,9 @@ use std::time::Duration;
 /// How long after a seller's count ours may lag: what came is told in batches.
 const STAT_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long a seller that speaks of a better cheque has to show it.
+const BETTER_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Bids whose answer is still awaited; of more the highest prices are remembered.
 const BIDS_MAX: usize = 8;
 
@@ -43,6 +46,12 @@ pub(super) struct Deal {
     pub(super) ask: Option<Ask>,
     /// The seller's answer to the opening has come.
     pub(super) is_accepted: bool,
+    /// The seller says that it knows a better cheque of ours: it has shown it by then, or the trade ends.
+    pub(super) better_by: Option<Time>,
+    /// It has shown one, and not yet said so.
+    pub(super) is_forewarned: bool,
+    /// What the connection before may have left beyond what is paid of it.
+    pub(super) rest: Left,
     /// What was promised when the price was last raised.
     pub(super) raised_at: Option<u64>,
     /// When a new cheque was last signed for a price that had moved.
@@ -62,16 +71,28 @@ pub(super) struct Deal {
     slack: u64,
 }
 
+/// What a connection that broke has left unpaid, beyond what we know to owe.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Left {
+    /// At most so much: bytes of a piece that is not verified, and what counts may differ by.
+    UpTo(u128),
+    /// A crash has made us forget: a first window at most.
+    Forgotten,
+}
+
 impl Deal {
-    pub(super) fn new(channel: ChannelKey, start: u128, window: u32) -> Self {
+    pub(super) fn new(channel: ChannelKey, start: u128, window: u32, bids: u32) -> Self {
         Self {
             channel,
             links: None,
             start,
             window,
-            bid: Bid::default(),
+            bid: Bid { number: bids, ..Bid::default() },
             ask: None,
             is_accepted: false,
+            better_by: None,
+            is_forewarned: false,
+            rest: Left::UpTo(0),
             raised_at: None,
             moved_at: None,
             sure: 0,
@@ -113,13 +134,14 @@ impl Deal {
         self.bid
     }
 
-    /// The seller's answer to a bid.
+    /// The seller's answer to a bid, when we have counted `count` bytes.
     ///
     /// # Errors
-    /// When it is more than was bid, or for what is billed already. Then the old price stays.
-    pub(super) fn hear_ask(&mut self, ask: Ask) -> Result<(), Breach> {
+    /// When it is more than was bid, or for what is counted already. Then the old price stays.
+    pub(super) fn hear_ask(&mut self, ask: Ask, count: u64) -> Result<(), Breach> {
         let price = if ask.paid { ask.price } else { Price::default() };
-        if price > self.bill.price() && ask.from < self.bill.bytes() {
+        let counted = count.max(self.bill.bytes());
+        if price > self.bill.least_price(ask.from, counted) {
             return Err(Breach::Retroactive);
         }
         let first = self.bids.iter().position(|(number, _)| *number == ask.bid).unwrap_or(0);
@@ -127,9 +149,21 @@ impl Deal {
         if price > self.bids.iter().map(|(_, price)| *price).max().unwrap_or_default() {
             return Err(Breach::OverBid);
         }
-        self.bill.set_price(ask.from, price);
+        self.bill.set_price(ask.from.max(count), price);
         self.ask = Some(ask);
         Ok(())
+    }
+
+    /// The seller says that it knows a better cheque: one answer of it is read that shows it.
+    pub(super) fn await_better(&mut self, now: Time) {
+        if !std::mem::take(&mut self.is_forewarned) && self.better_by.is_none() {
+            (self.better_by, self.is_accepted) = (Some(now + BETTER_PATIENCE), false);
+        }
+    }
+
+    /// It has shown one: before it spoke of it, or after that.
+    pub(super) fn show_better(&mut self) {
+        self.is_forewarned = self.better_by.take().is_none();
     }
 
     pub(super) fn hear_stat(&mut self, now: Time, bytes: u64) {
@@ -190,6 +224,26 @@ impl Deal {
         let mut bill = self.bill.clone();
         bill.reach(counts.bytes.saturating_sub(back).saturating_add(self.slack));
         bill.due().saturating_sub(value.saturating_sub(self.start))
+    }
+
+    /// What a connection that breaks now leaves: what is owed, and what may be owed beyond that when the
+    /// seller says so.
+    pub(super) fn left(
+        &self,
+        meeting: &Meeting,
+        counts: &Counts,
+        value: u128,
+        link_bytes: u32,
+    ) -> (u128, Left) {
+        let owed = self.owed(value);
+        let count = count_of(meeting, counts);
+        let differs = (count / 200).max(2 * u64::from(link_bytes));
+        let verified = self.bill.bytes().saturating_sub(self.slack);
+        let came = count.min(verified.saturating_add(meeting.verified_bytes.into()));
+        let mut bill = self.bill.clone();
+        bill.reach(came.saturating_add(differs));
+        let most = bill.due().saturating_sub(value.saturating_sub(self.start));
+        (owed, Left::UpTo(most.saturating_sub(owed)))
     }
 
     /// Whether the seller has ended the paid lane and all up to there is on the bill.

@@ -1,20 +1,28 @@
 //! What sellers say.
 
+use super::Purse;
 use super::bidding::BAR;
-use super::deal::Breach;
+use super::deal::{Breach, count_of};
 use super::trade::{Offer, Stage, is_sane};
-use super::{Purse, ROUND};
 use crate::{
     Accepted, Ask, CloseReason, LastCheque, MESSAGE_BYTES_MAX, Message, PeerKey, Refused,
-    RefusedCode, Terms,
+    RefusedCode, Terms, WriteId,
 };
 
 impl Purse {
     pub(super) fn hear_terms(&mut self, peer: PeerKey, terms: Terms, said: Vec<u8>) {
         let Some(trade) = self.trades.get_mut(&peer) else { return };
-        if !matches!(trade.stage, Stage::Met) || said.len() > MESSAGE_BYTES_MAX {
+        if said.len() > MESSAGE_BYTES_MAX || !trade.reads(&said) {
             return;
         }
+        trade.awaits_terms = false;
+        if trade.deal().is_some() {
+            // What was said under the terms before is answered with these.
+            trade.hush();
+            trade.supersede();
+            self.drop_deal(peer);
+        }
+        let Some(trade) = self.trades.get_mut(&peer) else { return };
         let ours = |network: &_| self.accounts.iter().position(|it| it.payer.network == *network);
         let mut common = terms.networks.iter().zip(0_u8..);
         let common = common.find_map(|(network, place)| Some((ours(network)?, place)));
@@ -37,20 +45,22 @@ impl Purse {
         match message {
             Message::Accepted(accepted) => self.hear_accepted(peer, &accepted),
             Message::Ask(ask) => self.hear_ask(peer, ask),
-            Message::Stat { bytes, .. } => {
+            Message::Stat { bytes, due } => {
                 let now = self.now;
                 if let Some(deal) = self.deal_mut(peer) {
                     deal.hear_stat(now, bytes);
+                    self.settle_rest(peer, due);
                     self.pay(peer);
                 }
             }
             // One of another channel ends what it buys of us.
-            Message::Close { channel, .. } => {
+            Message::Close { channel, reason } => {
                 if self.open(peer).is_some_and(|(_, deal)| deal.channel.number == channel) {
                     self.end(peer, CloseReason::Done);
                     // It says its terms again when it sells again.
                     if let Some(trade) = self.trades.get_mut(&peer) {
                         trade.offer = None;
+                        trade.awaits_terms |= reason == CloseReason::Off;
                     }
                 }
             }
@@ -118,20 +128,31 @@ impl Purse {
             return true;
         }
         // Nothing that we have sent on the lower cheque is worth anything to it.
-        if let Some(deal) = self.deal_mut(peer) {
+        let bid = self.deal_mut(peer).map(|deal| {
             deal.start = value;
-        }
+            deal.show_better();
+            deal.bid(deal.bid)
+        });
         self.go_on_from(peer, value);
+        // The seller has passed over the one behind the lower cheque.
+        if let Some(bid) = bid {
+            self.say(peer, WriteId::default(), Message::Bid(bid));
+        }
         true
     }
 
     fn hear_ask(&mut self, peer: PeerKey, ask: Ask) {
         // What came before is billed at the price before.
         self.pay(peer);
-        let Some(deal) = self.deal_mut(peer) else { return };
+        let Some(trade) = self.trades.get_mut(&peer) else { return };
+        let count = count_of(&trade.meeting, &trade.counts);
+        let Some(deal) = trade.deal_mut() else { return };
+        if ask.bid == 0 || ask.bid > deal.bid.number {
+            return;
+        }
         let was_paid = deal.is_paid();
         let is_first = deal.ask.is_none();
-        if let Err(breach) = deal.hear_ask(ask) {
+        if let Err(breach) = deal.hear_ask(ask, count) {
             self.break_off(peer, breach);
             return;
         }
@@ -148,24 +169,30 @@ impl Purse {
 
     fn hear_refused(&mut self, peer: PeerKey, refused: &Refused) {
         match refused.code {
-            // Its answer to the opening shows the better one.
-            RefusedCode::StaleCheque => {}
+            // Its answer to the opening shows the better one, before or after this.
+            RefusedCode::StaleCheque => {
+                let now = self.now;
+                self.deal_mut(peer).into_iter().for_each(|deal| deal.await_better(now));
+            }
             RefusedCode::WindowExceeded => self.pay(peer),
-            RefusedCode::AskOverBid => self.bar(peer, ROUND),
+            // A buyer's words.
+            RefusedCode::NoNetwork | RefusedCode::AskOverBid => {}
             RefusedCode::RateLimited | RefusedCode::ChainUnavailable => self.bar(peer, BAR),
-            RefusedCode::NoNetwork
-            | RefusedCode::BadSignature
+            RefusedCode::BadSignature
             | RefusedCode::Unfunded
             | RefusedCode::Bounced
             | RefusedCode::DelegationExpired
             | RefusedCode::WrongPayee
             | RefusedCode::Disagree
-            | RefusedCode::Other(_) => {
-                self.end(peer, CloseReason::Done);
-                if let Some(trade) = self.trades.get_mut(&peer) {
-                    trade.stage = Stage::Ended;
-                }
-            }
+            | RefusedCode::Other(_) => self.give_up(peer),
+        }
+    }
+
+    /// Pays what is owed and buys nothing more here.
+    pub(super) fn give_up(&mut self, peer: PeerKey) {
+        self.end(peer, CloseReason::Done);
+        if let Some(trade) = self.trades.get_mut(&peer) {
+            trade.stage = Stage::Ended;
         }
     }
 }

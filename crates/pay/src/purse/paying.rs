@@ -1,7 +1,7 @@
 //! Cheques and links: channels opened, continued and folded, and what is owed paid.
 
 use super::books::ChannelKey;
-use super::deal::{Deal, count_of, unit_of};
+use super::deal::{Deal, Left, count_of, unit_of};
 use super::trade::{Stage, Trade};
 use super::{Purse, ROUND};
 use crate::{
@@ -95,11 +95,18 @@ impl Purse {
     pub(super) fn begin(&mut self, peer: PeerKey, bid: Bid) {
         let Some(trade) = self.trades.get(&peer) else { return };
         let Some(offer) = &trade.offer else { return };
-        let (torrent, account) = (trade.meeting.torrent, &self.accounts[offer.account]);
+        let (torrent, place) = (trade.meeting.torrent, offer.account);
+        let account = &self.accounts[place];
         let (payee, epoch, window) = (offer.terms.payee, account.epoch(), offer.terms.window);
         let last = self.books.idle(&account.payer_key, payee, epoch, trade);
         let Some(key) = last.or_else(|| self.new_channel(peer)) else { return };
-        let start = self.books.channel(&key).map_or(0, |channel| channel.value());
+        let (value, (owed, left)) = self
+            .books
+            .channel(&key)
+            .map_or((0, (0, Left::UpTo(0))), |channel| (channel.value(), channel.left()));
+        // The first cheque pays what the connection before has left.
+        let room = self.room(&torrent, place).map_or(0, |(room, _)| room);
+        let start = value.saturating_add(owed.min(room).min(self.budget_left(&torrent)));
         let last = self.books.channel(&key).map(|channel| LastCheque {
             signed: channel.purchase.signed,
             number: channel.purchase.revealed,
@@ -108,7 +115,8 @@ impl Purse {
         let Some(trade) = self.trades.get_mut(&peer) else { return };
         let (meeting, Some(offer)) = (&trade.meeting, &trade.offer) else { return };
         let account = &self.accounts[offer.account];
-        let bind = Bind::new(&meeting.initiator, &meeting.responder, torrent, &offer.said);
+        let bind =
+            Bind::new(&meeting.initiator, &meeting.responder, meeting.info_hash, &offer.said);
         let open = Open {
             network: offer.network,
             payer: account.payer.account,
@@ -117,7 +125,8 @@ impl Purse {
             last,
             authority: account.bind(&bind),
         };
-        let mut deal = Box::new(Deal::new(key, start, window));
+        let mut deal = Box::new(Deal::new(key, start, window, trade.bids));
+        deal.rest = left;
         let bid = deal.bid(bid);
         trade.stage = Stage::Open(deal);
         trade.say(WriteId(self.last_write.0 + 1), Message::Open(Box::new(open)));
@@ -125,6 +134,28 @@ impl Purse {
         self.say(peer, WriteId::default(), Message::Bid(bid));
         if let Some(trade) = self.trades.get_mut(&peer) {
             trade.tell(true);
+        }
+    }
+
+    /// What the connection before has left by the seller's word, which comes before it answers a bid: within
+    /// what it can be, that is paid too.
+    pub(super) fn settle_rest(&mut self, peer: PeerKey, due: u128) {
+        let Some((trade, deal)) = self.open(peer) else { return };
+        let torrent = trade.meeting.torrent;
+        let wish = self.torrents.get(&torrent).and_then(|known| known.wish);
+        let most = match deal.rest {
+            Left::UpTo(most) => most,
+            Left::Forgotten => wish.map_or(0, |wish| wish.price_max.of(deal.window.into())),
+        };
+        let (key, is_early) = (deal.channel, deal.ask.is_none());
+        let payable = self.payable(trade).map_or(0, |(payable, _)| payable);
+        let amount = if is_early { due.min(most).min(payable) } else { 0 };
+        let value = self.books.channel(&key).map_or(0, |channel| channel.value());
+        let Some(deal) = self.deal_mut(peer) else { return };
+        deal.rest = Left::UpTo(0);
+        if amount > 0 {
+            deal.start = deal.start.saturating_add(amount);
+            self.go_on_from(peer, value.saturating_add(amount));
         }
     }
 
@@ -235,6 +266,9 @@ impl Purse {
         let Some(offer) = &trade.offer else { return };
         let link_bytes = offer.terms.link_bytes;
         let Stage::Open(deal) = &mut trade.stage else { return };
+        if deal.better_by.is_some_and(|by| by <= now) {
+            return self.give_up(peer);
+        }
         let judged = deal.judge(now, count_of(&meeting, &counts), link_bytes);
         deal.reach(&meeting, &counts, link_bytes);
         if let Err(breach) = judged {
@@ -391,11 +425,25 @@ impl Purse {
 
     /// Gives back what is not revealed; the channel can be gone on with.
     pub(super) fn drop_deal(&mut self, peer: PeerKey) {
-        let Some(key) = self.open(peer).map(|(_, deal)| deal.channel) else { return };
+        let Some((key, bids)) = self.open(peer).map(|(_, deal)| (deal.channel, deal.bid.number))
+        else {
+            return;
+        };
         self.books.settle(&key, false);
         self.record(peer, 0, false);
         if let Some(trade) = self.trades.get_mut(&peer) {
-            trade.stage = Stage::Met;
+            (trade.stage, trade.bids) = (Stage::Met, bids);
         }
+    }
+
+    /// The connection broke: what it leaves is paid on the next one.
+    pub(super) fn break_deal(&mut self, peer: PeerKey) {
+        let Some((trade, deal)) = self.open(peer) else { return };
+        let link_bytes = trade.offer.as_ref().map_or(0, |offer| offer.terms.link_bytes);
+        let (key, meeting, counts) = (deal.channel, trade.meeting, trade.counts);
+        let value = self.books.channel(&key).map_or(0, |channel| channel.value());
+        let left = deal.left(&meeting, &counts, value, link_bytes);
+        self.drop_deal(peer);
+        self.books.leave(&key, left);
     }
 }

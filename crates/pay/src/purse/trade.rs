@@ -68,6 +68,10 @@ pub(super) struct Trade {
     pub(super) barred_until: Time,
     /// Channels that were closed here: nothing more is bought on them on this connection.
     pub(super) closed: Vec<u64>,
+    /// The seller may say its terms: at first, and after it has stopped to sell.
+    pub(super) awaits_terms: bool,
+    /// The number of the last bid that was said on this connection.
+    pub(super) bids: u32,
     posts: VecDeque<(WriteId, Post)>,
 }
 
@@ -83,6 +87,8 @@ impl Trade {
             slow_rounds: 0,
             barred_until: Time::ZERO,
             closed: Vec::new(),
+            awaits_terms: true,
+            bids: 0,
             posts: VecDeque::new(),
         }
     }
@@ -153,6 +159,19 @@ impl Trade {
         self.posts.retain(|(_, post)| {
             !post.is(|it| matches!(it, Message::Cheque(_) | Message::Link { .. }))
         });
+    }
+
+    /// Whether these terms are to be read: those that were awaited, and others than an opening was made
+    /// under which has no answer. They have crossed it, and it is worth nothing.
+    pub(super) fn reads(&self, said: &[u8]) -> bool {
+        match &self.stage {
+            Stage::Met => self.awaits_terms,
+            Stage::Open(deal) => {
+                let is_unanswered = !deal.is_accepted && deal.ask.is_none();
+                is_unanswered && self.offer.as_ref().is_some_and(|offer| offer.said != said)
+            }
+            Stage::Ended => false,
+        }
     }
 
     /// No bid leaves that has not left; nothing at all if the opening has not. Answers whether that is so.

@@ -9,7 +9,8 @@ const NOW: Time = Time::ZERO;
 
 fn start(is_initiator: bool, buys: bool, sells: bool) -> Start {
     let secret = Zeroizing::new([1 + u8::from(is_initiator); 32]);
-    Start { is_initiator, info_hash: [7; 20], secret, buys, sells, offsets: true }
+    let (info_hash, offsets, is_again) = ([7; 20], true, false);
+    Start { is_initiator, info_hash, secret, buys, sells, offsets, is_again }
 }
 
 /// A buyer that opened the connection, and a seller.
@@ -98,6 +99,23 @@ fn nothing_sealed_is_taken_or_said_before_both_hellos() {
     let [mut buyer, _] = acquainted();
     let sealed = buyer.send(&link(1)).unwrap();
     assert_eq!(stranger.receive(&sealed, NOW), Err(PayFault::NoHello));
+}
+
+#[test]
+fn what_is_still_under_way_of_the_conversation_before_is_passed_over() {
+    let [_, mut before] = acquainted();
+    let again = Start { is_again: true, ..start(true, true, false) };
+    let mut buyer = Talk::new(again, NOW);
+    for _ in 0..3 * FAULTS_MAX {
+        let sealed = before.send(&Message::Stat { bytes: 1, due: 1 }).unwrap();
+        assert_eq!(buyer.receive(&sealed, NOW), Ok(Heard::Nothing));
+    }
+    let mut seller = Talk::new(start(false, false, true), NOW);
+    seller.receive(&buyer.hello(), NOW).unwrap();
+    assert!(matches!(buyer.receive(&seller.hello(), NOW), Ok(Heard::Met(_))));
+    // From its hello on the other side is held to its word.
+    let sealed = before.send(&Message::Stat { bytes: 1, due: 1 }).unwrap();
+    assert!(buyer.receive(&sealed, NOW).is_err());
 }
 
 #[test]

@@ -22,6 +22,7 @@ fn talk(all: &Value, side: &str, sells: bool) -> Talk {
         buys: true,
         sells,
         offsets: sells,
+        is_again: false,
     };
     let talk = Talk::new(start, Time::ZERO);
     assert_eq!(talk.hello(), bytes(&all[side], "hello"));

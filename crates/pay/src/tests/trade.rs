@@ -123,6 +123,7 @@ impl Line {
         let meeting = Meeting {
             peer: PEER,
             torrent: TORRENT,
+            info_hash: TORRENT,
             verified_bytes: 16 << 10,
             initiator: [11; 32],
             responder: [12; 32],
@@ -157,6 +158,9 @@ impl Line {
                 }
                 TillOutput::Write(write) => {
                     self.till.handle(self.now, self.wall(), TillInput::Written(write.id));
+                }
+                TillOutput::CountWanted { peer } => {
+                    self.till.handle(self.now, self.wall(), TillInput::Counted { peer });
                 }
                 TillOutput::Cash(_) => {}
             }

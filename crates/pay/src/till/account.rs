@@ -39,7 +39,7 @@ pub(super) struct Account {
     pub(super) earned: u64,
     /// The window that its last connection had reached.
     pub(super) remembered: u64,
-    /// Bytes that it left unpaid on connections that are gone.
+    /// Bytes that it left unpaid on connections that are gone, and has not paid since.
     pub(super) rest: u64,
     /// A cheque of it was not paid whole, and the chain was not asked since.
     pub(super) owes: bool,
@@ -54,16 +54,46 @@ pub(super) struct Shelf {
     held: Held,
     /// The connection that uses it.
     pub(super) peer: Option<PeerKey>,
+    /// What its connections before have left unpaid.
+    pub(super) rest: Rest,
     pub(super) facts: Option<(Facts, Time)>,
     /// What of its value is in the ledger.
     pub(super) entered: u128,
     /// What it was worth when it was given away to be cashed; nothing else is until that has ended.
     pub(super) cashing: Option<u128>,
+    /// That what has come meanwhile is cashed as soon as that has ended.
+    pub(super) cash_again: bool,
     /// Not cashed before, after it failed.
     pub(super) cash_from: Time,
 }
 
+/// What connections that are gone have left unpaid.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rest {
+    pub(super) bytes: u64,
+    pub(super) due: u128,
+}
+
 impl Account {
+    /// A connection of a channel is gone, and has left this unpaid.
+    pub(super) fn leave_rest(&mut self, channel: u64, left: Rest) {
+        self.rest = self.rest.saturating_add(left.bytes);
+        if let Some(Shelf { rest, .. }) = self.sales.get_mut(&channel) {
+            rest.bytes = rest.bytes.saturating_add(left.bytes);
+            rest.due = rest.due.saturating_add(left.due);
+        }
+    }
+
+    /// So much of what a channel has left unpaid is paid, at most all of it.
+    pub(super) fn pay_rest(&mut self, channel: u64, amount: u128) {
+        let Some(Shelf { rest, .. }) = self.sales.get_mut(&channel) else { return };
+        let amount = amount.min(rest.due);
+        let share = u128::from(rest.bytes).saturating_mul(amount).checked_div(rest.due);
+        let bytes = share.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(rest.bytes);
+        (rest.bytes, rest.due) = (rest.bytes.saturating_sub(bytes), rest.due - amount);
+        self.rest = self.rest.saturating_sub(bytes);
+    }
+
     /// What was revealed and is not cashed.
     pub(super) fn uncashed(&self) -> u128 {
         self.sales.values().fold(0, |sum, shelf| sum.saturating_add(shelf.uncashed()))
@@ -84,6 +114,7 @@ impl Account {
         self.defaults = self.defaults.saturating_add(1);
         self.banned_until = wall.saturating_add(seconds.min(BAN_SECONDS_MAX));
         (self.earned, self.remembered, self.rest) = (0, 0, 0);
+        self.sales.values_mut().for_each(|shelf| shelf.rest = Rest::default());
         let (defaults, banned_until) = (self.defaults, self.banned_until);
         Standing { network: key.network, account: key.payer, defaults, banned_until }
     }
@@ -137,9 +168,11 @@ impl Shelf {
             held: Held::resume(number, link, signed.cheque.links),
             sale,
             peer: None,
+            rest: Rest::default(),
             facts: None,
             entered,
             cashing: None,
+            cash_again: false,
             cash_from: Time::ZERO,
         }
     }
@@ -188,11 +221,13 @@ impl Shelf {
     pub(super) fn facts_key(&self) -> FactsKey {
         let cheque = &self.cheque().cheque;
         let separator = self.sale.network.domain().separator();
+        let delegate = self.delegate();
         FactsKey {
             network: self.sale.network,
             payer: cheque.payer,
             payee: cheque.payee,
-            delegation: self.delegate().map(|delegate| delegate.digest(&separator)),
+            delegation: delegate.map(|delegate| delegate.digest(&separator)),
+            valid_until: delegate.map_or(0, |delegate| delegate.valid_until),
             channel: cheque.channel,
         }
     }

@@ -1,7 +1,9 @@
 //! Bids, and the allocation of the uplink among them.
 
 use super::{ROUND, Till};
-use crate::{Ask, Bid, MarketBid, Message, PeerKey, Price, allocate};
+use crate::{Ask, Bid, MarketBid, Message, PeerKey, Price, TillOutput, allocate};
+use piecework_types::Time;
+use std::time::Duration;
 
 /// How far ahead of what is counted a first price begins at least, in bytes: what was sent since.
 const AHEAD_BYTES: u64 = 64 << 10;
@@ -12,14 +14,19 @@ const AHEAD_SHARE: u64 = 4;
 /// A rate that changes by less than such a part is not told.
 const RATE_SHARE: u64 = 32;
 
+/// From one allocation to the next at least: who comes and goes must not have all be told new prices.
+const SHARE_AFTER: Duration = Duration::from_secs(1);
+
 impl Till {
     pub(super) fn hear_bid(&mut self, peer: PeerKey, bid: Bid) {
         if let Some(opening) = self.opening_mut(peer) {
-            opening.bid = Some(bid);
+            // Without a cheque it is behind one that was refused.
+            opening.bid = opening.cheque.map(|_| bid);
             return;
         }
         let ask = self.asking.ask();
-        let Some(deal) = self.deal_mut(peer).filter(|deal| !deal.is_closed) else { return };
+        let deal = self.deal_mut(peer).filter(|deal| !deal.is_closed && !deal.is_offered);
+        let Some(deal) = deal else { return };
         deal.bid = bid;
         let is_served = deal.rate.is_some();
         if bid.price == Price::default() || bid.price < ask {
@@ -62,8 +69,10 @@ impl Till {
         rate > 0
     }
 
-    /// Every ten seconds: the load moves the ask, and all bids share the uplink anew.
+    /// Every ten seconds: the load moves the ask, each trade is looked after, and the uplink is shared out.
     pub(super) fn round(&mut self) {
+        // Whoever was not counted meanwhile is asked for anew.
+        self.uncounted.clear();
         let capacity = u128::from(self.paid_capacity()) * u128::from(ROUND.as_secs());
         let load = (u128::from(self.sold) * 1000).checked_div(capacity).unwrap_or(0);
         self.load_permille = u16::try_from(load).unwrap_or(u16::MAX);
@@ -74,6 +83,19 @@ impl Till {
         for peer in self.open_peers() {
             self.look_after(peer);
         }
+        self.share_out();
+    }
+
+    /// Somebody leaves what it had of the paid capacity: others need not wait for the next round.
+    pub(super) fn vacate(&mut self, rate: u64) {
+        self.given = self.given.saturating_sub(rate);
+        let at = self.now.max(self.shared_at + SHARE_AFTER);
+        self.share_at = self.share_at.min(at);
+    }
+
+    /// All bids share the uplink anew.
+    pub(super) fn share_out(&mut self) {
+        (self.shared_at, self.share_at) = (self.now, Time::NEVER);
         let bidders = self.open_peers().into_iter().filter(|peer| {
             let deal = self.trades.get(peer).and_then(|trade| trade.deal());
             deal.is_some_and(|deal| deal.is_bidding(self.now)) && self.is_creditworthy(*peer)
@@ -129,6 +151,14 @@ impl Till {
             self.ungranted.insert(peer);
             return;
         }
+        if before.is_none() && self.exact != Some(peer) {
+            // What was counted last may be a second old: at full speed more was sent since than any guess.
+            if self.uncounted.insert(peer, (rate, price)).is_none() {
+                self.outbox.push(TillOutput::CountWanted { peer });
+            }
+            return;
+        }
+        self.uncounted.remove(&peer);
         let Some(deal) = self.deal_mut(peer) else { return };
         let is_news = deal.answered != Some(deal.bid.number);
         let bytes = deal.bill.bytes();
@@ -175,6 +205,20 @@ impl Till {
             if !self.grant_idle(peer) && !is_answered {
                 self.answer_free(peer);
             }
+        }
+    }
+
+    /// The count of a peer is exact now: it gets what it was to have, if it still bids for that.
+    pub(super) fn counted(&mut self, peer: PeerKey) {
+        let Some((rate, price)) = self.uncounted.remove(&peer) else { return };
+        self.exact = Some(peer);
+        let Some(deal) = self.trades.get(&peer).and_then(|trade| trade.deal()) else { return };
+        let still_bids = deal.is_bidding(self.now) && deal.bid.price >= price;
+        let is_answered = deal.answered == Some(deal.bid.number);
+        if still_bids && deal.rate.is_none() && self.is_creditworthy(peer) {
+            self.apply(peer, rate, price);
+        } else if !is_answered {
+            self.answer_free(peer);
         }
     }
 

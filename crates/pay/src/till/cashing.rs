@@ -2,9 +2,10 @@
 //!
 //! At once: when an account is at its exposure, when a buyer is done, when an account or its bond leaves or
 //! a delegation is revoked. A day before a delegation, or a lock, ends. After three days, or twenty hours
-//! when we are often away. Else when it is worth it, and each payer once in ten minutes.
+//! when we are often away. Else when it is worth it, and each payer once in ten minutes; but what a lock
+//! covers is safe, and waits for the one cheque that its buyer folds at the end.
 
-use super::account::Shelf;
+use super::account::{Account, Shelf};
 use super::{AccountKey, Till};
 use crate::Facts;
 use std::time::Duration;
@@ -44,6 +45,16 @@ impl Till {
         self.outbox.push(crate::TillOutput::Cash(sale));
     }
 
+    /// The same, or as soon as an earlier cash-out of the channel has ended.
+    fn cash_at_once(&mut self, account: AccountKey, channel: u64) {
+        let payer = self.accounts.get_mut(&account);
+        let shelf = payer.and_then(|payer| payer.sales.get_mut(&channel));
+        if let Some(shelf) = shelf.filter(|shelf| shelf.cashing.is_some()) {
+            shelf.cash_again = true;
+        }
+        self.cash(account, channel);
+    }
+
     /// Cashes every channel of an account that is worth more than that costs.
     pub(super) fn cash_all(&mut self, account: AccountKey) {
         self.cash_worth(account, 1);
@@ -57,7 +68,7 @@ impl Till {
         let Some(payer) = self.accounts.get(&account) else { return };
         let worth = payer.sales.iter().filter(|(_, shelf)| is_worth(shelf, fees));
         for channel in worth.map(|(channel, _)| *channel).collect::<Vec<_>>() {
-            self.cash(account, channel);
+            self.cash_at_once(account, channel);
         }
     }
 
@@ -66,7 +77,7 @@ impl Till {
         let payer = self.accounts.get(&account);
         let shelf = payer.and_then(|payer| payer.sales.get(&channel));
         if shelf.is_some_and(|shelf| is_worth(shelf, OLD_FEES)) {
-            self.cash(account, channel);
+            self.cash_at_once(account, channel);
         }
     }
 
@@ -84,7 +95,8 @@ impl Till {
         for (key, payer) in &self.accounts {
             let is_apart = payer.cashed_at.is_none_or(|at| self.now.since(at) >= APART);
             for (channel, shelf) in payer.sales.iter().filter(|(_, shelf)| shelf.uncashed() > 0) {
-                let is_ripe = is_apart && shelf.facts.is_some() && is_worth(shelf, WORTH_FEES);
+                let is_worth = shelf.facts.is_some() && is_worth(shelf, WORTH_FEES);
+                let is_ripe = is_apart && is_worth && !self.is_locked(payer, shelf);
                 if is_ripe || self.is_urgent(shelf) {
                     due.push((*key, *channel));
                 }
@@ -93,6 +105,13 @@ impl Till {
         for (account, channel) in due {
             self.cash(account, channel);
         }
+    }
+
+    /// Whether a buyer that is still there has locked at least what waits.
+    fn is_locked(&self, payer: &Account, shelf: &Shelf) -> bool {
+        let soon = self.wall.saturating_add(AHEAD_SECONDS);
+        let covers = |facts: &Facts| facts.lock_until > soon && facts.lock >= payer.uncashed();
+        shelf.peer.is_some() && shelf.facts.is_some_and(|(facts, _)| covers(&facts))
     }
 
     fn is_urgent(&self, shelf: &Shelf) -> bool {
@@ -114,6 +133,7 @@ impl Till {
         let Some(payer) = self.accounts.get_mut(&account) else { return };
         let Some(shelf) = payer.sales.get_mut(&channel) else { return };
         let claimed = shelf.cashing.take();
+        let is_wanted = std::mem::take(&mut shelf.cash_again);
         let Some(paid) = paid else {
             shelf.cash_from = now + APART;
             return;
@@ -122,6 +142,7 @@ impl Till {
         shelf.sale.since = 0;
         shelf.note_value(wall);
         let has_bounced = claimed.is_some_and(|claimed| shelf.sale.paid < claimed);
+        let again = is_wanted && is_worth(shelf, 1);
         let key = shelf.facts_key();
         if has_bounced {
             shelf.cash_from = now + BOUNCED;
@@ -133,6 +154,8 @@ impl Till {
         }
         if has_bounced {
             self.ask_chain(key, None);
+        } else if again {
+            self.cash(account, channel);
         }
     }
 }

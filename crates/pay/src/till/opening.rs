@@ -1,18 +1,14 @@
-//! How a trade begins: terms, an opening, what the chain says of the account, and the first cheque.
+//! How a trade begins: an opening, what the chain says of the account, and the first cheque.
 
 use super::account::{Shelf, delegate_of, worth};
 use super::trade::{Deal, Opening, Stage, Trade};
 use super::{AccountKey, Till};
 use crate::exposure::{Exposure, Unworthy, exposure};
 use crate::{
-    Accepted, Authority, Bid, Bill, Bind, DELEGATION_SECONDS_MAX, Delegate, Facts, FactsKey,
-    LastCheque, Meeting, Message, Open, PeerKey, RefusedCode, SignedCheque, TillOutput, Typed,
-    Window, WriteId, first_window,
+    Accepted, Authority, Bid, Bill, Bind, CloseReason, Delegate, Facts, FactsKey, LastCheque,
+    Message, Open, PeerKey, RefusedCode, SignedCheque, Typed, Window, WriteId,
 };
 use piecework_types::Time;
-
-/// Openings on one connection at most: each costs up to three signatures to check.
-const OPENS_MAX: u8 = 8;
 
 /// Words worth nothing on one connection at most; behind the last nothing is read any more.
 pub(super) const FAULTS_MAX: u8 = 3;
@@ -30,68 +26,8 @@ pub(super) const NO_CHAIN: No = (RefusedCode::ChainUnavailable, "the chain does 
 const BAD: RefusedCode = RefusedCode::BadSignature;
 
 impl Till {
-    pub(super) fn meet(&mut self, meeting: Meeting) {
-        if self.trades.len() >= super::PEERS_MAX || self.trades.contains_key(&meeting.peer) {
-            return;
-        }
-        let first_window = first_window(self.config.link_bytes, meeting.verified_bytes);
-        let trade = Trade {
-            meeting,
-            first_window,
-            bind: None,
-            stage: Stage::Met,
-            counts: crate::Counts::default(),
-            opens: 0,
-            faults: 0,
-        };
-        self.trades.insert(meeting.peer, trade);
-        self.tell_terms(meeting.peer);
-    }
-
-    /// Says the terms, once on a connection: what an opening signs names them.
-    pub(super) fn tell_terms(&mut self, peer: PeerKey) {
-        let Some(trade) = self.trades.get(&peer).filter(|trade| trade.bind.is_none()) else {
-            return;
-        };
-        if !self.sells {
-            return;
-        }
-        let (meeting, first_window) = (trade.meeting, trade.first_window);
-        let message = Message::Terms(self.terms(first_window));
-        let Meeting { initiator, responder, torrent, .. } = meeting;
-        let bind = Bind::new(&initiator, &responder, torrent, &message.encode());
-        if let Some(trade) = self.trades.get_mut(&peer) {
-            trade.bind = Some(bind);
-        }
-        self.outbox.push(TillOutput::Send { peer, message });
-    }
-
-    pub(super) fn hear_open(&mut self, peer: PeerKey, open: &Open) {
-        if self.deal_mut(peer).is_some_and(|deal| deal.is_closed) {
-            // The trade before has ended; the next one may begin on the same connection.
-            self.end_deal(peer);
-        }
-        let Some(trade) = self.trades.get_mut(&peer) else { return };
-        trade.opens = trade.opens.saturating_add(1);
-        if matches!(trade.stage, Stage::Open(_)) || trade.opens > OPENS_MAX {
-            self.refuse(peer, RefusedCode::RateLimited, "opened already, or too often");
-            return;
-        }
-        let Some(bind) = trade.bind.filter(|_| self.sells) else { return };
-        match self.check_open(open, &bind) {
-            Ok(opening) => {
-                let channel = opening.open.last.map(|last| last.signed.cheque.channel);
-                self.stage(peer, Stage::Opening(Box::new(opening)));
-                if let Some(channel) = channel {
-                    self.ask_chain_first(peer, channel);
-                }
-            }
-            Err((code, text)) => self.fault(peer, code, text),
-        }
-    }
-
     /// All that can be said against an opening without the chain.
-    fn check_open(&self, open: &Open, bind: &Bind) -> Result<Opening, No> {
+    pub(super) fn check_open(&self, open: &Open, bind: &Bind) -> Result<Opening, No> {
         let network = self.config.networks.get(usize::from(open.network));
         let network = *network.ok_or((RefusedCode::NoNetwork, "no such network in the terms"))?;
         let account = AccountKey { network, payer: open.payer };
@@ -102,12 +38,6 @@ impl Till {
         let delegate = open.delegation.map(|word| delegate_of(&word, open.payer, network.token));
         let mut authority = Authority::Owner { payer: open.payer };
         if let (Some(delegate), Some(word)) = (delegate, open.delegation) {
-            if delegate.valid_until > self.wall.saturating_add(DELEGATION_SECONDS_MAX) {
-                return Err((
-                    RefusedCode::DelegationExpired,
-                    "the delegation is too long for the vault",
-                ));
-            }
             authority = Authority::session(delegate, &word.signature, &separator)
                 .map_err(|_| (BAD, "the delegation is not the payer's"))?;
         }
@@ -174,7 +104,7 @@ impl Till {
     }
 
     /// What the chain says of an opening's account: from memory, or asked.
-    fn ask_chain_first(&mut self, peer: PeerKey, channel: u64) {
+    pub(super) fn ask_chain_first(&mut self, peer: PeerKey, channel: u64) {
         let Some(opening) = self.opening_mut(peer) else { return };
         if opening.key.is_some() {
             return self.admit(peer);
@@ -183,7 +113,9 @@ impl Till {
         let separator = network.domain().separator();
         let delegation = opening.delegate.map(|delegate| delegate.digest(&separator));
         let account = opening.account;
-        let key = FactsKey { network, payer, payee: self.config.payee, delegation, channel };
+        let valid_until = opening.delegate.map_or(0, |delegate| delegate.valid_until);
+        let payee = self.config.payee;
+        let key = FactsKey { network, payer, payee, delegation, valid_until, channel };
         let shelf = self.accounts.get(&account).and_then(|it| it.sales.get(&channel));
         let known = shelf.filter(|shelf| shelf.facts_key() == key).and_then(|shelf| shelf.facts);
         let fresh = known.filter(|(_, at)| self.now.since(*at) < super::FACTS_FRESH);
@@ -215,8 +147,7 @@ impl Till {
 
     /// Accepts an opening when all is known of it.
     fn admit(&mut self, peer: PeerKey) {
-        let Some(Trade { stage: Stage::Opening(opening), meeting, .. }) = self.trades.get(&peer)
-        else {
+        let Some(Trade { stage: Stage::Opening(opening), .. }) = self.trades.get(&peer) else {
             return;
         };
         let (Some(key), Some((facts, at))) = (opening.key, opening.facts) else { return };
@@ -227,6 +158,11 @@ impl Till {
             self.turn_down(peer, no);
             return;
         }
+        self.hand_over(peer, &key);
+        let Some(Trade { stage: Stage::Opening(opening), meeting, .. }) = self.trades.get(&peer)
+        else {
+            return;
+        };
         let (account, cheque, bid) = (opening.account, opening.cheque, opening.bid);
         let (authority, torrent) = (opening.authority, meeting.torrent);
         let (offered, delegation) = (opening.open.last, opening.open.delegation);
@@ -248,25 +184,54 @@ impl Till {
         shelf.sale.torrent = torrent;
         (shelf.peer, shelf.facts) = (Some(peer), Some((facts, at)));
         shelf.note_value(self.wall);
-        let (start, remembered) = (shelf.value(), payer.remembered);
+        let (start, remembered) = (shelf.value().max(facts.claimed), payer.remembered);
         payer.trades.insert(peer);
-        payer.remember(last.signed.cheque.root);
+        if offered.is_some() || !is_known {
+            payer.remember(last.signed.cheque.root);
+        }
         let deal = self.deal(peer, account, key, authority, start, remembered);
         self.stage(peer, Stage::Open(Box::new(deal)));
         if is_better || !is_known {
             self.write_sale(peer);
         }
-        let first = cheque.filter(|signed| !is_known && unlinked(*signed) == last);
-        if let Some(deal) = self.deal_mut(peer) {
-            deal.has_cheque = first.is_some_and(|signed| signed.cheque.links > 0);
-        }
-        self.accept(peer);
-        if let Some(signed) = cheque.filter(|_| first.is_none()) {
-            self.hear_cheque(peer, signed);
+        match cheque {
+            // To an opening with its last cheque the answer is for that alone.
+            _ if offered.is_some() => {
+                self.accept(peer);
+                cheque.map(|signed| self.hear_cheque(peer, signed));
+            }
+            Some(signed) if is_known => {
+                if self.hear_cheque(peer, signed) {
+                    self.accept(peer);
+                }
+            }
+            // The channel was made of it.
+            _ => self.accept_first(peer, &last),
         }
         if let Some(bid) = bid {
             self.hear_bid(peer, bid);
         }
+    }
+
+    /// Accepts the cheque that a channel was made of.
+    fn accept_first(&mut self, peer: PeerKey, first: &LastCheque) {
+        if let Some(deal) = self.deal_mut(peer) {
+            deal.is_offered = false;
+            deal.has_cheque = first.signed.cheque.links > 0;
+        }
+        self.accept(peer);
+    }
+
+    /// Another connection that uses the channel gives it up: it is the same payer, whose last connection is
+    /// broken, be it that we have not noticed.
+    fn hand_over(&mut self, peer: PeerKey, key: &FactsKey) {
+        let account = AccountKey { network: key.network, payer: key.payer };
+        let shelf = self.accounts.get(&account).and_then(|it| it.sales.get(&key.channel));
+        let Some(before) = shelf.and_then(|shelf| shelf.peer).filter(|it| *it != peer) else {
+            return;
+        };
+        self.close(before, CloseReason::Done);
+        self.end_deal(before);
     }
 
     /// Whether a channel of an account fits, be it that another account or channel is forgotten for it.
@@ -301,6 +266,7 @@ impl Till {
             authority,
             key,
             start,
+            is_offered: true,
             has_cheque: false,
             limit: bill.bytes(),
             stated: bill.bytes(),
@@ -336,14 +302,15 @@ impl Till {
             return Err((RefusedCode::StaleCheque, "the vault has taken more on this channel"));
         }
         let Some(account) = account else { return Ok(()) };
-        if account.trades.len() >= super::account::TRADES_MAX {
-            return Err((RefusedCode::RateLimited, "too many connections of this account"));
-        }
-        if known.is_some_and(|shelf| shelf.peer.is_some()) {
-            return Err((BAD, "the channel is in use by a live connection"));
-        }
         if known.is_some_and(|shelf| shelf.facts_key() != *key) {
             return Err((BAD, "the channel is of another delegation"));
+        }
+        let is_used = known.is_some_and(|shelf| shelf.peer.is_some());
+        if is_used && last.is_none() {
+            return Err((BAD, "the channel is in use by a live connection"));
+        }
+        if account.trades.len() - usize::from(is_used) >= super::account::TRADES_MAX {
+            return Err((RefusedCode::RateLimited, "too many connections of this account"));
         }
         let seen = |it: SignedCheque| known.is_none() && account.has_seen(&it.cheque.root);
         if opening.cheque.is_some_and(seen) {
@@ -365,11 +332,17 @@ impl Till {
     }
 
     fn turn_down(&mut self, peer: PeerKey, (code, text): No) {
-        self.stage(peer, Stage::Met);
+        match self.opening_mut(peer) {
+            // A better cheque may follow: the opening stands.
+            Some(opening) if code == RefusedCode::StaleCheque => {
+                (opening.cheque, opening.bid) = (None, None);
+            }
+            _ => self.stage(peer, Stage::Met),
+        }
         self.refuse(peer, code, text);
     }
 
-    fn stage(&mut self, peer: PeerKey, stage: Stage) {
+    pub(super) fn stage(&mut self, peer: PeerKey, stage: Stage) {
         if let Some(trade) = self.trades.get_mut(&peer) {
             trade.stage = stage;
         }
@@ -401,8 +374,9 @@ pub(super) fn worthy(
             (RefusedCode::Unfunded, "the account was never funded")
         }
         Exposure::Refused(Unworthy::Owes) => OWES,
-        Exposure::Refused(Unworthy::Delegation) => {
-            (RefusedCode::DelegationExpired, "the delegation is revoked, used up or near its end")
-        }
+        Exposure::Refused(Unworthy::Delegation) => (
+            RefusedCode::DelegationExpired,
+            "the delegation is revoked, used up, near its end or too long",
+        ),
     })
 }

@@ -1,5 +1,6 @@
 //! What a buyer pays with: links, further cheques, and how both come to the drive and into the ledger.
 
+use super::account::Rest;
 use super::opening::{BARRED, No, unlinked};
 use super::trade::Stage;
 use super::{AccountKey, FLUSH, Till};
@@ -27,33 +28,47 @@ impl Till {
         self.got(peer, before);
     }
 
-    /// A further cheque of an open trade.
-    pub(super) fn hear_cheque(&mut self, peer: PeerKey, signed: SignedCheque) {
-        let Some((_, deal, shelf)) = self.parts(peer) else { return };
+    /// A further cheque of an open trade. Answers whether it is good, and news; if not, it has its answer.
+    pub(super) fn hear_cheque(&mut self, peer: PeerKey, signed: SignedCheque) -> bool {
+        let Some((_, deal, shelf)) = self.parts(peer) else { return false };
         if *shelf.cheque() == signed {
             // Said again: so is what we hold.
-            return self.accept(peer);
+            self.accept(peer);
+            return false;
         }
         let (account, channel, before) = (deal.account, deal.channel, self.paid(deal));
-        if signed.cheque.cumulative < shelf.value() && signed.cheque.channel == channel {
+        // What the vault has taken is the least that a channel can be worth.
+        let claimed = shelf.facts.map_or(0, |(facts, _)| facts.claimed);
+        let least = shelf.value().max(claimed);
+        if signed.cheque.cumulative < least && signed.cheque.channel == channel {
             self.refuse(peer, RefusedCode::StaleCheque, "a better cheque is known");
-            return self.accept(peer);
+            self.accept(peer);
+            return false;
         }
         if let Err((code, text)) = self.check_further(peer, &signed) {
-            return self.fault(peer, code, text);
+            self.fault(peer, code, text);
+            return false;
         }
-        let Some(payer) = self.accounts.get_mut(&account) else { return };
+        let Some(payer) = self.accounts.get_mut(&account) else { return false };
         payer.remember(signed.cheque.root);
         if let Some(shelf) = payer.sales.get_mut(&channel) {
             shelf.replace(unlinked(signed));
             shelf.note_value(self.wall);
         }
+        let mut is_first = false;
         if let Some(deal) = self.deal_mut(peer) {
             // A folded one cannot pay for anything more.
             deal.has_cheque = signed.cheque.links > 0;
+            is_first = std::mem::replace(&mut deal.is_offered, false);
         }
         self.write_sale(peer);
         self.got(peer, before);
+        let rest = self.parts(peer).map_or(0, |(_, _, shelf)| shelf.rest.due);
+        if is_first && rest > 0 {
+            // What the connection before has left can be paid now.
+            self.state(peer);
+        }
+        true
     }
 
     fn check_further(&self, peer: PeerKey, signed: &SignedCheque) -> Result<(), No> {
@@ -85,7 +100,29 @@ impl Till {
         if let Some(deal) = self.deal_mut(peer) {
             deal.window.pay(bytes, rate);
         }
+        let has_settled = self.settle_rest(peer);
         self.resume(peer);
+        if has_settled {
+            self.grant_idle(peer);
+        }
+    }
+
+    /// What is paid beyond all that was, or may be, served on a connection pays what those before it have
+    /// left. Answers whether it did.
+    pub(super) fn settle_rest(&mut self, peer: PeerKey) -> bool {
+        let Some((_, deal, shelf)) = self.parts(peer) else { return false };
+        let over = self.paid(deal).saturating_sub(deal.committed()).min(shelf.rest.due);
+        let (account, channel) = (deal.account, deal.channel);
+        if over == 0 {
+            return false;
+        }
+        if let Some(payer) = self.accounts.get_mut(&account) {
+            payer.pay_rest(channel, over);
+        }
+        if let Some(deal) = self.deal_mut(peer) {
+            deal.start = deal.start.saturating_add(over);
+        }
+        true
     }
 
     /// Writes a channel's cheque at once; what is said to the peer from now on waits for it.
@@ -174,14 +211,22 @@ impl Till {
     /// What a trade has come to is kept with its account; its connection is free for another one.
     pub(super) fn end_deal(&mut self, peer: PeerKey) {
         self.ungranted.remove(&peer);
+        self.uncounted.remove(&peer);
         self.paused.remove(&peer);
-        let rate = self.deal_mut(peer).and_then(|deal| deal.rate.take()).unwrap_or(0);
-        self.given = self.given.saturating_sub(rate);
+        let rate = self.deal_mut(peer).and_then(|deal| {
+            deal.limit = deal.bill.bytes();
+            deal.rate.take()
+        });
+        if let Some(rate) = rate {
+            self.vacate(rate);
+        }
+        self.settle_rest(peer);
         if let Some((trade, deal, _)) = self.parts(peer) {
             let (account, channel, paid) = (deal.account, deal.channel, self.paid(deal));
             let (window, first) = (deal.window.bytes(), trade.first_window);
             let covered = deal.bill.covered(paid).min(deal.bill.bytes());
-            let rest = deal.bill.priced(covered, deal.bill.bytes());
+            let bytes = deal.bill.priced(covered, deal.bill.bytes());
+            let rest = Rest { bytes, due: deal.owed(paid) };
             let is_dirty = deal.sold > 0;
             if is_dirty || self.unwritten.contains(&(account, channel)) {
                 self.write_channel((account, channel), false);
@@ -189,7 +234,7 @@ impl Till {
             if let Some(payer) = self.accounts.get_mut(&account) {
                 payer.trades.remove(&peer);
                 payer.remembered = window;
-                payer.rest = payer.rest.saturating_add(rest);
+                payer.leave_rest(channel, rest);
                 if payer.is_in_arrears(first) {
                     self.arrears.entry(account).or_insert((self.now, first));
                 }

@@ -64,10 +64,11 @@ impl Till {
         }
     }
 
-    /// Tells what was counted, and what of it is not paid.
+    /// Tells what was counted, and what is not paid of it and of what the connections before have left.
     pub(super) fn state(&mut self, peer: PeerKey) {
-        let Some((_, deal, _)) = self.parts(peer) else { return };
-        let (bytes, due) = (deal.bill.bytes(), deal.owed(self.paid(deal)));
+        let Some((_, deal, shelf)) = self.parts(peer) else { return };
+        let (bytes, owed) = (deal.bill.bytes(), deal.owed(self.paid(deal)));
+        let due = owed.saturating_add(shelf.rest.due);
         if let Some(deal) = self.deal_mut(peer) {
             deal.stated = bytes;
         }
@@ -236,7 +237,8 @@ impl Till {
         deal.barred_until = now + ROUND;
         // Who has used up its credit has to pay before it bids again.
         deal.is_suspended |= deal.pause.is_some();
-        self.given = self.given.saturating_sub(rate);
+        self.vacate(rate);
+        self.settle_rest(peer);
         self.serve(peer);
         self.answer_free(peer);
     }

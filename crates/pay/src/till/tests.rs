@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+mod again;
+mod answers;
 mod cashing;
 mod drive;
 mod opening;

@@ -3,7 +3,7 @@
 use super::AccountKey;
 use crate::{
     Authority, Bid, Bill, Bind, Counts, Delegate, Facts, FactsKey, Meeting, Open, Price,
-    SignedCheque, Window, WriteId,
+    SignedCheque, Terms, Window, WriteId,
 };
 use piecework_types::{BLOCK_BYTES, Time};
 
@@ -13,13 +13,25 @@ pub(super) struct Trade {
     pub(super) meeting: Meeting,
     /// Bytes on credit at first.
     pub(super) first_window: u64,
-    /// What an opening has to sign; none while no terms were said.
-    pub(super) bind: Option<Bind>,
+    /// The terms that hold; none while none were said.
+    pub(super) said: Option<Box<Said>>,
+    /// What an opening under the terms before had to sign: it may cross those that hold.
+    pub(super) before: Option<Bind>,
     pub(super) stage: Stage,
+    /// The last opening was refused: the cheque and the bid of its flight are passed over.
+    pub(super) is_refused: bool,
     pub(super) counts: Counts,
     /// Openings that came, and words that were worth nothing.
     pub(super) opens: u8,
     pub(super) faults: u8,
+}
+
+/// Terms as they were said.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) terms: Terms,
+    /// What an opening under them has to sign.
+    pub(super) bind: Bind,
 }
 
 /// How far a trade is.
@@ -57,6 +69,8 @@ pub(super) struct Deal {
     pub(super) key: FactsKey,
     /// What the channel was worth when this connection began.
     pub(super) start: u128,
+    /// No good cheque came on this connection: it can be opened anew, and no bid is answered.
+    pub(super) is_offered: bool,
     /// A cheque with a chain of its own came on this connection: before, there is no credit.
     pub(super) has_cheque: bool,
     pub(super) bill: Bill,
@@ -94,6 +108,13 @@ pub(super) struct Pause {
 }
 
 impl Trade {
+    /// The terms hold no more: they are said anew when there is something to sell again.
+    pub(super) fn retire_terms(&mut self) {
+        if let Some(said) = self.said.take() {
+            self.before = Some(said.bind);
+        }
+    }
+
     pub(super) fn deal(&self) -> Option<&Deal> {
         if let Stage::Open(deal) = &self.stage { Some(deal) } else { None }
     }

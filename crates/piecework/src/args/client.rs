@@ -1,6 +1,7 @@
 //! What a person can ask of a daemon that runs.
 
 use super::daemon::PlaceArg;
+use super::market::LaneArgs;
 use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::ArgValueCompleter;
 use piecework_settings::ByteRate;
@@ -56,6 +57,8 @@ pub(crate) struct AddArgs {
     /// Upload at most so many bytes a second.
     #[arg(long, value_name = "R")]
     pub(crate) limit_up: Option<ByteRate>,
+    #[command(flatten)]
+    pub(crate) lane: LaneArgs,
     #[command(flatten)]
     pub(crate) client: ClientArgs,
 }

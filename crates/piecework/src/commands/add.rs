@@ -26,7 +26,10 @@ enum Source {
 /// Runs the command.
 pub(crate) fn run(args: &AddArgs, out: Out) -> Result<(), Failure> {
     let options = options(args)?;
-    let client = Client::new(&args.client)?;
+    let client = match args.lane.lane {
+        Some(_) => Client::new_spending(&args.client)?,
+        None => Client::new(&args.client)?,
+    };
     let (mut batch, mut bytes, mut is_bad) = (Vec::new(), 0, false);
     for source in &args.sources {
         let source = match read(source) {
@@ -94,13 +97,17 @@ fn options(args: &AddArgs) -> Result<Value, Failure> {
         "category": args.category,
         "tags": args.tag,
         "save_path": save_path,
-        "is_stopped": args.stopped,
+        // Without the flag it is as the daemon's settings say.
+        "is_stopped": args.stopped.then_some(true),
         "at_top": args.top,
         "is_sequential": args.sequential,
         "is_trusted": args.trusted,
         "down_limit": args.limit_down.map(|rate| rate.0),
         "up_limit": args.limit_up.map(|rate| rate.0),
         "peers": peers,
+        "lane": args.lane.lane.map(|lane| json!({
+            "lane": lane.word(), "budget": args.lane.budget, "max_price": args.lane.max_price,
+        })),
     }))
 }
 
@@ -126,6 +133,10 @@ fn send(client: &Client, batch: &[Source], options: &Value, out: Out) -> Result<
             is_bad = true;
             continue;
         };
+        if let Some(detail) = result.pointer("/problem/detail").and_then(Value::as_str) {
+            out.problem(&format!("{shown}: added without its lane: {}", printable(detail)));
+            is_bad = true;
+        }
         let was_there = result.get("was_there") == Some(&Value::Bool(true));
         let name = client.get(&format!("/torrents/{id}"))?;
         let name = name.get("name").and_then(Value::as_str).unwrap_or_default();

@@ -248,7 +248,7 @@ impl Follow<'_> {
             What::WebSeed(verdict) => {
                 session::tell_web_seed(self.out, &version.progress, &label, verdict);
             }
-            What::Stopped => {}
+            What::Layers { .. } | What::Stopped | What::Checked => {}
         }
         Ok(())
     }

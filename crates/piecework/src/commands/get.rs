@@ -1,5 +1,7 @@
 //! `piecework get`: download one torrent.
 
+mod paid;
+
 use crate::args::{Common, GetArgs};
 use crate::failure::Failure;
 use crate::out::Out;
@@ -7,10 +9,12 @@ use crate::progress::Progress;
 use crate::session::{self, SHUTDOWN_AFTER};
 use crate::signals::Signals;
 use crate::source::{self, Loaded};
+use paid::Paid;
 use piecework_metainfo::Info;
 use piecework_node::{
     AddTorrent, Engine, Event, FilePriorities, Phase, Source, Status, TorrentKey, What,
 };
+use piecework_types::InfoHashes;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -29,9 +33,11 @@ pub(crate) fn run(args: &GetArgs, common: &Common, out: Out) -> Result<(), Failu
         refuse_nothing(priorities.as_ref(), metainfo.info())?;
     }
     peers.extend(session::magnet_peers(&loaded));
+    let bought = names(&loaded);
     let is_hopeless = is_hopeless(&loaded) && peers.is_empty() && args.net.no_dht;
     let (name, source) = named(loaded);
     let engine = session::start(common, &args.net, &signals)?;
+    let paid = Paid::open(&engine, &args.lane, bought, common, out)?;
     let mut spec = AddTorrent::new(source, args.dir.clone());
     spec.peers = peers;
     spec.web_seeds = web_seeds;
@@ -39,6 +45,7 @@ pub(crate) fn run(args: &GetArgs, common: &Common, out: Out) -> Result<(), Failu
     spec.is_sequential = args.sequential;
     spec.may_overwrite = args.overwrite;
     let key = engine.add(spec).map_err(Failure::new)?;
+    paid.iter().for_each(|paid| paid.begin(key));
     let give_up = match args.give_up {
         Some(seconds) => Some(Duration::from_secs(seconds)),
         None => is_hopeless.then_some(HOPELESS_AFTER),
@@ -58,7 +65,18 @@ pub(crate) fn run(args: &GetArgs, common: &Common, out: Out) -> Result<(), Failu
         progress.finish(&status);
     }
     engine.shutdown(SHUTDOWN_AFTER);
-    ended
+    paid.map_or(Ok(()), |paid| paid.tell(out)).and(ended)
+}
+
+/// What a torrent is called where money is counted, and how much it is, as far as that is known.
+fn names(loaded: &Loaded) -> (InfoHashes, Option<u64>) {
+    match loaded {
+        Loaded::Torrent(metainfo) => {
+            let info = metainfo.info();
+            (info.hashes(), Some(info.content_bytes()))
+        }
+        Loaded::Magnet(magnet) => (magnet.info_hashes, None),
+    }
 }
 
 /// A choice that leaves no file is a mistake, and no download that is complete at once.
@@ -182,7 +200,7 @@ impl Get {
             What::WebSeed(verdict) => {
                 session::tell_web_seed(self.out, progress, &label, verdict);
             }
-            What::Stopped => {}
+            What::Layers { .. } | What::Stopped | What::Checked => {}
         }
         Ok(())
     }

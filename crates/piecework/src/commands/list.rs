@@ -195,7 +195,7 @@ pub(super) fn percent(milli: u64) -> String {
     format!("{}.{} %", milli / 10, milli % 10)
 }
 
-pub(super) fn rate(bytes: u64) -> String {
+pub(crate) fn rate(bytes: u64) -> String {
     if bytes == 0 { "-".into() } else { format!("{}/s", human(bytes)) }
 }
 

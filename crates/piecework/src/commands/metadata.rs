@@ -79,7 +79,9 @@ fn fetch(
             Some(What::Problem(problem)) => progress.note(&problem.text),
             Some(What::Peer(verdict)) => session::tell_verdict(out, name, &verdict),
             Some(
-                What::Ready { .. }
+                What::Layers { .. }
+                | What::Ready { .. }
+                | What::Checked
                 | What::Done
                 | What::Recovered
                 | What::Stopped

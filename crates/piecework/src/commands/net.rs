@@ -1,12 +1,14 @@
 //! `piecework net`: whether peers can come in, why not, and what helps.
 //!
-//! Asks this machine and its gateway, nobody else. What is asked of the gateway is a mapping of another port
-//! for a minute, taken back at once: a node that runs is not disturbed.
+//! Asks this machine, its daemon if one runs, and its gateway, nobody else. What is asked of the gateway is
+//! a mapping of another port for a minute, taken back at once: a node that runs is not disturbed.
 
+use crate::args::client::ClientArgs;
 use crate::args::{NetReportArgs, PlaceArgs};
+use crate::client::Client;
 use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
-use crate::reachability::Facts;
+use crate::reachability::{Facts, Running};
 use crate::session;
 use piecework_gateway::{Grant, Method, Refusal, Site};
 use piecework_net::{Binding, Listeners, PortChoice};
@@ -27,9 +29,15 @@ pub(crate) fn run(args: &NetReportArgs, out: Out) -> Result<(), Failure> {
     let place = binding.place().map_err(Failure::new)?;
     let interfaces = piecework_net::interfaces().context("cannot list the network interfaces")?;
     let is_ours = |name: &str| place.as_ref().is_none_or(|place| place.interface == name);
-    let port = listen(session::port_choice(*port), &binding);
+    let running = running(&args.client)?;
+    let port = match &running {
+        // It has its port already: another that can be had would be about nobody.
+        Some(running) => Ok(running.port),
+        None => listen(session::port_choice(*port), &binding),
+    };
     let site = piecework_net::site(&binding);
     let facts = Facts {
+        running,
         firewalls: firewalls(port.as_ref().copied().unwrap_or_default()),
         interfaces: interfaces
             .into_iter()
@@ -42,6 +50,16 @@ pub(crate) fn run(args: &NetReportArgs, out: Out) -> Result<(), Failure> {
     };
     out.say(&facts.text(), &facts.object());
     Ok(())
+}
+
+/// What the daemon says, if one runs. One that was asked for by its address has to.
+fn running(args: &ClientArgs) -> Result<Option<Running>, Failure> {
+    let asked = Client::new(args).and_then(|client| client.get("/node"));
+    match asked {
+        Ok(node) => Ok(Running::read(&node)),
+        Err(failure) if args.url.is_some() => Err(failure),
+        Err(_) => Ok(None),
+    }
 }
 
 /// The port that peers would come to.

@@ -9,6 +9,7 @@ mod restore;
 pub(crate) use backup::run as backup;
 pub(crate) use restore::run as restore;
 
+use piecework_ledger::LEDGER_FILE;
 use std::path::{Component, Path};
 
 /// Names below the data folder that are put away. Downloads may lie beside them.
@@ -18,12 +19,18 @@ const STATE: &[&str] = &["wallet", "chain"];
 /// The entry of the settings file.
 const SETTINGS: &str = "settings";
 
-/// Files of a chain that `piecework chain backup` copies while it runs, or that it makes anew; and locks.
+/// Files of a chain that `piecework chain backup` copies while it runs, or that it makes anew; locks; and the
+/// ledger, of which a copy is put away that says that it is one.
 fn is_left_out(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_of_chain = path.starts_with("chain")
         && (name.starts_with("blocks.log") || name.starts_with("state.redb"));
-    is_of_chain || name == "lock" || name == "locks" || name.ends_with(".lock")
+    // The state folder has several files of locks: `locks`, `locks-1` and so on.
+    let is_locks = name.strip_prefix("locks").is_some_and(|rest| {
+        rest.is_empty() || rest.strip_prefix('-').is_some_and(|number| number.parse::<u8>().is_ok())
+    });
+    let is_of_ledger = name.starts_with(LEDGER_FILE);
+    is_of_chain || is_of_ledger || is_locks || name == "lock" || name.ends_with(".lock")
 }
 
 /// Whether an entry may become a file: below its folder, whatever the backup says.
@@ -55,8 +62,19 @@ mod tests {
         for name in ["chain/blocks.log", "chain/blocks.log.new", "chain/state.redb", "chain/lock"] {
             assert!(is_left_out(Path::new(name)), "{name}");
         }
-        assert!(is_left_out(Path::new("resume/locks")));
-        for name in ["chain/network.json", "chain/sealer.json", "wallet/keystore.json"] {
+        for name in ["ledger.db", "ledger.db-wal", "ledger.db.7.backup"] {
+            assert!(is_left_out(Path::new(name)), "{name}");
+        }
+        for name in ["resume/locks", "locks-1", "locks-63"] {
+            assert!(is_left_out(Path::new(name)), "{name}");
+        }
+        for name in [
+            "locks-of-mine",
+            "locksmith",
+            "chain/network.json",
+            "chain/sealer.json",
+            "wallet/keystore.json",
+        ] {
             assert!(!is_left_out(Path::new(name)), "{name}");
         }
     }

@@ -144,8 +144,13 @@ fn take(event: &Event, out: Out, progress: &Progress) {
         What::Problem(problem) => progress.note(&problem.text),
         What::Recovered => progress.note("the storage can be read again"),
         What::Peer(verdict) => session::tell_verdict(out, &label, verdict),
-        // Seeds fetch nothing.
-        What::WebSeed(_) | What::Metadata { .. } | What::Done | What::Stopped => {}
+        // Seeds fetch nothing, and nobody asks them for a check.
+        What::WebSeed(_)
+        | What::Metadata { .. }
+        | What::Layers { .. }
+        | What::Checked
+        | What::Done
+        | What::Stopped => {}
     }
 }
 

@@ -3,26 +3,30 @@
 use crate::args::Common;
 use crate::args::daemon::UpArgs;
 use crate::client::Door;
+use crate::commands::trades;
 use crate::failure::{Context, Failure};
 use crate::folders::{Folders, shown};
 use crate::layers;
 use crate::out::{Out, note};
+use crate::session::state_dir;
 use crate::signals::Signals;
-use crate::up::{Lock, Log, Notify, engine, sockets};
-use piecework_access::{Limits, Scopes};
-use piecework_api::{AccessGate, FirstSecrets, Outside, Parts};
+use crate::up::{Lock, Log, Notify, engine, keep_lean, sockets};
+use piecework_access::{Limits, Scope, Scopes};
+use piecework_api::{AccessGate, FirstSecrets, OpenTrades, Outside, Parts};
 use piecework_daemon::{Daemon, DaemonConfig, Handle};
 use piecework_settings::Settings;
+use piecework_wallet::WalletFolder;
 use serde_json::json;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
+use zeroize::Zeroizing;
 
 /// Threads that answer requests.
 const THREADS: usize = 2;
@@ -34,6 +38,8 @@ const SLOW_START: Duration = Duration::from_secs(1);
 const STOP_MAX: Duration = Duration::from_secs(4);
 /// What the API's key of this machine's clients is called.
 const KEY_NAME: &str = "command line";
+/// The same for the key that may spend.
+const SPENDING_KEY_NAME: &str = "command line, to spend";
 
 /// Runs the command.
 pub(crate) fn run(args: &UpArgs, common: &Common, out: Out) -> Result<(), Failure> {
@@ -47,22 +53,30 @@ pub(crate) fn run(args: &UpArgs, common: &Common, out: Out) -> Result<(), Failur
     let sockets = sockets::listen(&settings.api().listen)?;
     let (gate, first) = AccessGate::open(&folders.data, &settings.api().hosts, Limits::default())
         .map_err(Failure::new)?;
-    let url = open_door(&sockets, &gate, first.as_ref(), &folders)?;
+    // A machine without a home has no wallet.
+    let state = state_dir(common).ok();
+    let can_trade = state.as_ref().is_some_and(|state| WalletFolder::of(state).is_taken());
+    let url = open_door(&sockets, &gate, first.as_ref(), &folders, can_trade)?;
     if let Some(first) = &first {
-        tell_first(first, &folders, out)?;
+        tell_first(first, &url, &folders, out)?;
     }
     let config = DaemonConfig {
         engine: engine::config(&settings, &folders.data.join("resume"), out)?,
         data_dir: folders.data.clone(),
         overlay: folders.overlay(),
         settings: settings.clone(),
+        wallet: state.clone(),
     };
     let daemon = telling_if_slow(|| Daemon::start(config)).map_err(Failure::new)?;
     let handle = daemon.handle();
     let runtime = runtime()?;
     let status = tell_ready(&handle, &url, &folders, out);
     notify.ready(&status);
-    let served = runtime.block_on(serve(&handle, gate, sockets, &signals, &notify, &log));
+    let trades = Arc::new(move || match &state {
+        Some(state) => trades::open(state).map_err(|failure| failure.text),
+        None => Ok(None),
+    });
+    let served = runtime.block_on(serve(&handle, gate, sockets, &signals, &notify, &log, trades));
     notify.stopping();
     if signals.status().is_some() && !out.is_json() {
         note("ending: trackers are told, what is verified is written down");
@@ -126,6 +140,7 @@ async fn serve(
     signals: &Signals,
     notify: &Notify,
     log: &Log,
+    trades: Arc<OpenTrades>,
 ) -> Result<(), Failure> {
     let listeners: Result<Vec<_>, _> =
         sockets.into_iter().map(tokio::net::TcpListener::from_std).collect();
@@ -139,11 +154,13 @@ async fn serve(
         daemon: handle.clone(),
         gate: Arc::clone(&gate),
         log_level: log.for_api(),
+        trades,
     });
     let transmission = piecework_transmission::router(handle.clone(), Arc::clone(&gate));
     let router = router
         .merge(piecework_qbittorrent::router(handle.clone(), Arc::clone(&gate)))
-        .merge(transmission.context("the system has no randomness")?);
+        .merge(transmission.context("the system has no randomness")?)
+        .fallback_service(piecework_web::router(web_root(&settings)));
     let came = Arc::new(tokio::sync::Notify::new());
     let waker = Arc::clone(&came);
     signals.wake(move || waker.notify_one())?;
@@ -158,7 +175,13 @@ async fn serve(
             served.context("the API has ended")
         }
         () = look_after(handle, notify, log) => Ok(()),
+        () = keep_lean() => Ok(()),
     }
+}
+
+/// The folder that takes the place of our web app.
+fn web_root(settings: &Settings) -> Option<PathBuf> {
+    settings.api().web_root.as_ref().map(|folder| PathBuf::from(&folder.0))
 }
 
 /// Follows the settings of the log, and tells the service manager that the daemon is alive. Never returns.
@@ -201,29 +224,50 @@ fn open_door(
     gate: &AccessGate,
     first: Option<&FirstSecrets>,
     folders: &Folders,
+    can_trade: bool,
 ) -> Result<String, Failure> {
     let path = folders.door();
     let doing = format!("cannot write {}", path.display());
     let socket = sockets.first().ok_or_else(|| Failure::new("api.listen names no address"))?;
     let url = sockets::url(socket.local_addr().context("cannot listen")?);
-    let known = Door::read(&path).map(|door| door.key).filter(|key| gate.key(key).is_some());
-    let key = match (first, known) {
-        (_, Some(key)) => key,
-        (Some(first), None) => first.key.reveal().to_owned().into(),
-        (None, None) => {
-            let (_, key) = gate.create_key(KEY_NAME, Scopes::CONTROL).map_err(Failure::new)?;
-            key.reveal().to_owned().into()
-        }
+    let (known, known_spending) = match Door::read(&path) {
+        Some(door) => (Some(door.key), door.spending_key),
+        None => (None, None),
     };
-    Door { url: url.clone(), key }.write(&path).context(doing)?;
+    let key = match (first, known) {
+        (Some(first), None) => first.key.reveal().to_owned().into(),
+        (_, known) => own_key(gate, known, KEY_NAME, Scopes::CONTROL)?,
+    };
+    let may_spend = Scopes::from_iter([Scope::Control, Scope::Spend]);
+    let spending_key = can_trade
+        .then(|| own_key(gate, known_spending, SPENDING_KEY_NAME, may_spend))
+        .transpose()?;
+    Door { url: url.clone(), key, spending_key }.write(&path).context(doing)?;
     Ok(url)
+}
+
+/// The key that clients of this machine know, if it still counts, or a new one in its place.
+fn own_key(
+    gate: &AccessGate,
+    known: Option<Zeroizing<String>>,
+    name: &str,
+    scopes: Scopes,
+) -> Result<Zeroizing<String>, Failure> {
+    if let Some(key) = known.filter(|key| gate.key(key).is_some()) {
+        return Ok(key);
+    }
+    for lost in gate.keys().iter().filter(|key| key.name == name) {
+        gate.delete_key(lost.id).map_err(Failure::new)?;
+    }
+    let (_, key) = gate.create_key(name, scopes).map_err(Failure::new)?;
+    Ok(key.reveal().to_owned().into())
 }
 
 /// What was made at the first start, once: on a terminal, else in a file for its owner alone, as what a
 /// daemon prints is kept by whoever started it.
-fn tell_first(first: &FirstSecrets, folders: &Folders, out: Out) -> Result<(), Failure> {
+fn tell_first(first: &FirstSecrets, url: &str, folders: &Folders, out: Out) -> Result<(), Failure> {
     let text = format!(
-        "user      {}\npassword  {}\nAPI key   {}\n",
+        "open      {url}/ in a browser and log in there\nuser      {}\npassword  {}\nAPI key   {}\n",
         first.user,
         first.password.reveal(),
         first.key.reveal()
@@ -239,7 +283,7 @@ fn tell_first(first: &FirstSecrets, folders: &Folders, out: Out) -> Result<(), F
     file.and_then(|mut file| file.write_all(text.as_bytes())).context(doing)?;
     out.say(
         &format!(
-            "First start: password and API key are in {}; read it, then delete it.",
+            "First start: password and API key are in {}; read it, then delete it. Log in at {url}/",
             path.display()
         ),
         &json!({ "event": "first_start", "user": first.user, "file": shown(&path) }),

@@ -4,11 +4,10 @@ mod cheque;
 mod delegate;
 mod exit;
 mod lock;
-mod promises;
 mod status;
-mod written;
 
 use crate::args::Common;
+use crate::args::spend::SpendArgs;
 use crate::args::vault::{AmountArgs, RevokeArgs, TokenArgs, VaultCommand};
 use crate::failure::{Context, Failure};
 use crate::out::Out;
@@ -34,6 +33,16 @@ pub(crate) fn run(command: &VaultCommand, common: &Common, out: Out) -> Result<(
         VaultCommand::Recover => status::recover(purse, out),
         VaultCommand::Status(args) => status::show(args, purse, out),
     }
+}
+
+/// Entrusts this node with so much of the preferred token, and so much of the bond; see [`delegate`].
+pub(crate) fn entrust(
+    purse: &Purse,
+    amounts: (&str, Option<&str>),
+    spend: &SpendArgs,
+    out: Out,
+) -> Result<(), Failure> {
+    delegate::entrust(purse, &purse.preferred(None)?, amounts, spend, out)
 }
 
 fn fund(args: &AmountArgs, purse: &Purse, out: Out, is_bond: bool) -> Result<(), Failure> {

@@ -44,6 +44,9 @@ impl Client {
                     self.demand_asked_for(&logs, &wanted, (at, until))?;
                     found.extend(logs);
                     at = until.saturating_add(1);
+                    if let Some(told) = &self.searched {
+                        told(at - from, to.saturating_sub(from).saturating_add(1));
+                    }
                 }
                 Err(SettleError::Rpc(error)) if span > 1 && is_too_much(&error.fault) => span /= 2,
                 Err(error) => return Err(error),

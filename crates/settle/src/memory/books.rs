@@ -78,7 +78,11 @@ impl Books {
     /// What was promised and paid on a cheque's channel.
     #[must_use]
     pub fn channel(&self, cheque: &Cheque) -> ChannelState {
-        self.channels.get(&key(cheque)).copied().unwrap_or_default()
+        self.channel_of(key(cheque))
+    }
+
+    pub(super) fn channel_of(&self, key: ChannelKey) -> ChannelState {
+        self.channels.get(&key).copied().unwrap_or_default()
     }
 
     /// What a delegation has used up.

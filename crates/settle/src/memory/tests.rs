@@ -1,4 +1,5 @@
 use super::*;
+use crate::vault::VaultEvent;
 use piecework_pay::{Domain, Key, Typed};
 
 const TOKEN: Address = Address::repeat_byte(9);
@@ -52,8 +53,8 @@ fn who_watches_hears_what_happened_since_and_not_twice() {
     let claim = claim(&payer, &payee, money.info().domain, 12);
     money.cash(&claim).unwrap();
     let heard = money.watch().unwrap();
-    assert!(matches!(heard[0], VaultEvent::Paid { amount: 10, .. }));
-    assert!(matches!(heard[1], VaultEvent::Bounced { missing: 2, burnt: 5, .. }));
+    assert!(matches!(heard[0].event, VaultEvent::Paid { amount: 10, .. }));
+    assert!(matches!(heard[1].event, VaultEvent::Bounced { missing: 2, burnt: 5, .. }));
     assert_eq!(heard.len(), 2);
     assert_eq!(money.watch().unwrap(), []);
 }

@@ -24,6 +24,7 @@ fn network() -> Network {
             symbol: "PCE".into(),
             decimals: 6,
         }],
+        money: Money::Test,
     }
 }
 
@@ -39,6 +40,34 @@ fn what_is_written_is_read_again() {
     assert_eq!(Network::parse(&network.write().unwrap()), Ok(network.clone()));
     assert!(network.write().unwrap().contains("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"));
     assert_eq!(network.token(network.tokens[0].address).unwrap().symbol, "PCE");
+}
+
+#[test]
+fn money_is_test_money_unless_the_file_says_otherwise() {
+    assert!(!network().write().unwrap().contains("money"));
+    assert!(changed(|_| ()).unwrap().is_test_money());
+    let real = changed(|file| file["money"] = json!("real")).unwrap();
+    assert!(!real.is_test_money());
+    assert_eq!(Network::parse(&real.write().unwrap()), Ok(real));
+    assert!(changed(|file| file["money"] = json!("gold")).is_err());
+}
+
+#[test]
+fn a_payment_is_in_this_money_only_if_all_of_it_agrees() {
+    let network = network();
+    let token = network.tokens[0].address;
+    let vault = network.vault.address;
+    let payment =
+        piecework_pay::Network { chain_id: network.chain_id, vault, token, genesis: [7; 8] };
+    assert_eq!(network.entry(&payment), Some(&network.tokens[0]));
+    for other in [
+        piecework_pay::Network { chain_id: 1, ..payment },
+        piecework_pay::Network { vault: token, ..payment },
+        piecework_pay::Network { token: vault, ..payment },
+        piecework_pay::Network { genesis: [8; 8], ..payment },
+    ] {
+        assert_eq!(network.entry(&other), None);
+    }
 }
 
 #[test]
@@ -105,4 +134,18 @@ fn a_mistyped_digit_of_an_address_is_noticed_by_its_checksum() {
         assert!(parse_address(bad).is_err(), "{bad}");
         assert!(changed(|file| file["vault"]["address"] = json!(bad)).is_err());
     }
+}
+
+#[test]
+fn a_state_folder_has_no_network_or_its_own_and_what_is_none_is_told_by_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(Network::pinned(folder.path()), Ok(None));
+    let path = folder.path().join(NETWORK_FILE);
+    std::fs::write(&path, network().write().unwrap()).unwrap();
+    assert_eq!(Network::pinned(folder.path()), Ok(Some(network())));
+    std::fs::write(&path, [0xff]).unwrap();
+    assert!(matches!(Network::pinned(folder.path()), Err(NetworkFault::File { .. })));
+    std::fs::write(&path, " ".repeat(NETWORK_BYTES_MAX + 9)).unwrap();
+    let most = NETWORK_BYTES_MAX + 1;
+    assert_eq!(Network::pinned(folder.path()), Err(NetworkFault::TooLong { got_bytes: most }));
 }

@@ -37,6 +37,38 @@ pub(super) fn read(received: &Received, id: u64) -> Result<Value, RpcFault> {
     }
 }
 
+/// Reads the results of `count` questions that were asked at once, the first of which was `first`, in the
+/// order of the questions.
+pub(super) fn read_all(
+    received: &Received,
+    first: u64,
+    count: usize,
+) -> Result<Vec<Value>, RpcFault> {
+    let parsed = serde_json::from_slice::<Value>(&received.body);
+    let is_whole = !received.is_cut && received.status != TOO_MANY_REQUESTS;
+    let Ok(Value::Array(answers)) = parsed.map(|it| if is_whole { it } else { Value::Null }) else {
+        // One answer to all of it: a refusal, or no answer at all.
+        let fault = RpcFault::NotAnAnswer { what: "it is no list, though several were asked" };
+        return read(received, first).and(Err(fault));
+    };
+    let mut results: Vec<Option<Value>> = vec![None; count];
+    for answer in answers {
+        let Value::Object(answer) = answer else {
+            return Err(RpcFault::NotAnAnswer { what: "one of it is not an object" });
+        };
+        let id = answer.get("id").and_then(Value::as_u64);
+        let place = id.and_then(|id| usize::try_from(id.checked_sub(first)?).ok());
+        let Some(place) = place.filter(|&place| place < count) else {
+            // Either one that could not be read, which says why, or somebody else's.
+            result(answer, received, first)?;
+            return Err(RpcFault::NotAnAnswer { what: "it answers what was not asked" });
+        };
+        results[place] = Some(result(answer, received, first + place as u64)?);
+    }
+    let missing = RpcFault::NotAnAnswer { what: "it leaves a question out" };
+    results.into_iter().collect::<Option<_>>().ok_or(missing)
+}
+
 fn result(mut answer: Map<String, Value>, received: &Received, id: u64) -> Result<Value, RpcFault> {
     if answer.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
         return Err(RpcFault::NotAnAnswer { what: "it names no version 2.0" });

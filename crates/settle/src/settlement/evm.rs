@@ -1,18 +1,22 @@
 //! Money on a chain, through its servers.
 
-use super::{Funds, Info, Settlement, Ticket};
+use super::{Cost, Funds, Info, Means, Settlement, Ticket};
 use crate::client::Client;
 use crate::error::SettleError;
 use crate::outbox::{Outbox, Progress};
 use crate::plan::{Plan, Step};
 use crate::seen::SeenFile;
-use crate::vault::{Cashed, ChannelState, Claim, DelegationState, VaultEvent};
+use crate::vault::{Answer, Cashed, ChannelState, Claim, DelegationState, Happened, Question};
 use alloy_primitives::{Address, B256, U256};
 use piecework_pay::{Cheque, Signer};
 use std::collections::BTreeMap;
 
 /// Blocks that one call of [`Settlement::watch`] looks at.
 const WATCHED_MAX: u64 = 50_000;
+
+/// Gas of a session key's first cheque on a channel, and of the links of half a cheque of usual length: what
+/// was measured of the contract, rounded up.
+const CHEQUE_GAS: u64 = 140_000 + 512 * 100;
 
 /// One account on a chain. Nothing is believed of the chain or sent to it unless it still has the block that
 /// was seen last.
@@ -88,8 +92,31 @@ impl Settlement for Evm {
         Info { domain: self.client.domain(), genesis, confirmations }
     }
 
+    fn account(&self) -> Address {
+        self.signer.address()
+    }
+
     fn now(&self) -> Result<u64, SettleError> {
         self.client.now()
+    }
+
+    fn statements(&self, questions: &[Question]) -> Result<Vec<Answer>, SettleError> {
+        self.chain()?.statements(questions)
+    }
+
+    fn means(&self) -> Result<Means, SettleError> {
+        let chain = self.chain()?;
+        let coin = chain.coin(self.signer.address())?;
+        let cheque_fee = U256::from(chain.fees()?.likely()) * U256::from(CHEQUE_GAS);
+        Ok(Means { coin, cheque_fee })
+    }
+
+    fn cost(&self, happened: &Happened) -> Result<Cost, SettleError> {
+        let chain = self.chain()?;
+        let is_ours = chain.sender(happened.transaction)? == Some(self.signer.address());
+        let receipt = if is_ours { chain.receipt(happened.transaction)? } else { None };
+        let fee = receipt.map_or(U256::ZERO, |receipt| receipt.fee);
+        Ok(Cost { fee, at: chain.block_time(happened.block)? })
     }
 
     fn verify_funds(
@@ -147,13 +174,34 @@ impl Settlement for Evm {
         Ok(Some(self.client.cashed(&receipt)))
     }
 
-    fn watch(&mut self) -> Result<Vec<VaultEvent>, SettleError> {
+    fn hurry(&mut self, ticket: Ticket) -> Result<bool, SettleError> {
+        let is_in_block = match self.outbox.hash(ticket.0) {
+            Some(hash) => self.chain()?.receipt(hash)?.is_some(),
+            None => return Err(SettleError::NotSent(ticket.0)),
+        };
+        Ok(!is_in_block && self.outbox.replace(&self.client, self.signer.as_ref(), ticket.0)?)
+    }
+
+    fn is_busy(&self) -> Result<bool, SettleError> {
+        let (chain, account) = (self.chain()?, self.signer.address());
+        Ok(self.steps.is_empty() && chain.nonce(account, true)? > chain.nonce(account, false)?)
+    }
+
+    fn watch(&mut self) -> Result<Vec<Happened>, SettleError> {
         let last = counted(self.chain()?)?.min(self.next_block.saturating_add(WATCHED_MAX - 1));
         if last < self.next_block {
             return Ok(Vec::new());
         }
-        let events = self.client.vault_events(None, (self.next_block, last))?;
+        let happened = self.client.vault_history(None, (self.next_block, last))?;
         self.next_block = last.saturating_add(1);
-        Ok(events)
+        Ok(happened)
+    }
+
+    fn watched(&self) -> u64 {
+        self.next_block
+    }
+
+    fn watch_from(&mut self, place: u64) {
+        self.next_block = place;
     }
 }

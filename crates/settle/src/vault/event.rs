@@ -133,6 +133,17 @@ pub enum VaultEvent {
     },
 }
 
+/// An event with its place on the chain.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Happened {
+    /// What.
+    pub event: VaultEvent,
+    /// The block's height.
+    pub block: u64,
+    /// The transaction.
+    pub transaction: B256,
+}
+
 /// What a call that cashes did.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Cashed {
@@ -208,12 +219,28 @@ impl Client {
         account: Option<Address>,
         blocks: (u64, u64),
     ) -> Result<Vec<VaultEvent>, SettleError> {
+        Ok(self.vault_history(account, blocks)?.into_iter().map(|it| it.event).collect())
+    }
+
+    /// The same, each with its block and its transaction.
+    ///
+    /// # Errors
+    /// As for [`Self::vault_events`].
+    pub fn vault_history(
+        &self,
+        account: Option<Address>,
+        blocks: (u64, u64),
+    ) -> Result<Vec<Happened>, SettleError> {
         let events: Vec<_> = Vault::VaultEvents::SELECTORS.iter().map(B256::from).collect();
         // A skipped cheque names no account, so it is not found by one.
         let indexed = account.map(|account| Some(account.into_word()));
         let indexed: Vec<_> = indexed.into_iter().collect();
         let logs = self.logs(self.network().vault.address, &events, &indexed, blocks)?;
-        Ok(logs.iter().filter_map(VaultEvent::read).collect())
+        let happened = |log: &Log| {
+            let event = VaultEvent::read(log)?;
+            Some(Happened { event, block: log.block, transaction: log.transaction })
+        };
+        Ok(logs.iter().filter_map(happened).collect())
     }
 
     /// What the Vault told in a transaction.

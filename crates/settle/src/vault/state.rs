@@ -137,19 +137,7 @@ impl Client {
     pub fn account(&self, payer: Address, token: Address) -> Result<Account, SettleError> {
         let vault = self.network().vault.address;
         let it = self.settled(vault, &Vault::accountCall { payer, token })?;
-        Ok(Account {
-            free: it.free,
-            bond: it.bond,
-            exit_amount: it.exitAmount,
-            exit_at: it.exitAt.to(),
-            bond_exit_at: it.bondExitAt.to(),
-            epoch: it.epoch.to(),
-            bounces: it.bounces,
-            owed: it.owed,
-            total_paid: it.totalPaid.to(),
-            void_until: it.voidUntil.to(),
-            voiding_until: it.voidingUntil.to(),
-        })
+        Ok(account(&it))
     }
 
     /// What a payer has reserved for a payee.
@@ -164,7 +152,7 @@ impl Client {
     ) -> Result<Lock, SettleError> {
         let vault = self.network().vault.address;
         let it = self.settled(vault, &Vault::lockOfCall { payer, payee, token })?;
-        Ok(Lock { amount: it.amount, until: it.until, nonce: it.nonce })
+        Ok(lock(&it))
     }
 
     /// What was promised and paid on a cheque's channel.
@@ -176,7 +164,7 @@ impl Client {
         let Cheque { payer, payee, token, epoch, channel: channel_, .. } = *cheque;
         let it =
             self.settled(vault, &Vault::channelCall { payer, payee, token, epoch, channel_ })?;
-        Ok(ChannelState { claimed: it.claimed, paid: it.paid })
+        Ok(channel(&it))
     }
 
     /// What a delegation, named by its digest, has used up.
@@ -186,7 +174,7 @@ impl Client {
     pub fn delegation(&self, owner: Address, digest: B256) -> Result<DelegationState, SettleError> {
         let vault = self.network().vault.address;
         let it = self.settled(vault, &Vault::delegationCall { owner, digest })?;
-        Ok(DelegationState { spent: it.spent, revoked_at: it.revokedAt.to(), burnt: it.burnt })
+        Ok(delegation(&it))
     }
 
     /// What was credited to a payee and not taken out, smallest units.
@@ -196,4 +184,32 @@ impl Client {
     pub fn credit(&self, payee: Address, token: Address) -> Result<U256, SettleError> {
         self.settled(self.network().vault.address, &Vault::creditCall { payee, token })
     }
+}
+
+pub(super) fn account(it: &abi::Account) -> Account {
+    Account {
+        free: it.free,
+        bond: it.bond,
+        exit_amount: it.exitAmount,
+        exit_at: it.exitAt.to(),
+        bond_exit_at: it.bondExitAt.to(),
+        epoch: it.epoch.to(),
+        bounces: it.bounces,
+        owed: it.owed,
+        total_paid: it.totalPaid.to(),
+        void_until: it.voidUntil.to(),
+        voiding_until: it.voidingUntil.to(),
+    }
+}
+
+pub(super) fn lock(it: &abi::Lock) -> Lock {
+    Lock { amount: it.amount, until: it.until, nonce: it.nonce }
+}
+
+pub(super) fn channel(it: &abi::Channel) -> ChannelState {
+    ChannelState { claimed: it.claimed, paid: it.paid }
+}
+
+pub(super) fn delegation(it: &abi::Delegation) -> DelegationState {
+    DelegationState { spent: it.spent, revoked_at: it.revokedAt.to(), burnt: it.burnt }
 }

@@ -1,12 +1,14 @@
 //! A chain to test against, its money, and the contracts on it.
 
+use alloy_primitives::Address;
 use alloy_primitives::{B256, U256};
+use piecework_chain::contracts::Contract;
 use piecework_chain::genesis::Genesis;
 use piecework_pay::Key;
 use piecework_rpc::{Server, Settings};
 use piecework_settle::{
-    Client, Deployment, DeploymentNames, Network, NewToken, Outbox, Patience, Plan, Receipt, Rpc,
-    SettleError, TokenEntry, Waiting,
+    Client, CreationCodes, Deployment, DeploymentNames, Network, NewToken, Outbox, Patience, Plan,
+    Receipt, Rpc, SettleError, TokenEntry, Waiting,
 };
 use serde_json::{Value, json};
 use std::net::TcpListener;
@@ -117,7 +119,8 @@ impl Ours {
     /// A copy of the chain as it is now, which goes on by itself.
     pub(crate) fn copy(&self) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        piecework_chain::chain::Chain::copy(self.folder.path(), folder.path()).unwrap();
+        piecework_chain::chain::Chain::copy(self.folder.path(), folder.path(), &mut |_, _| {})
+            .unwrap();
         let chain = piecework_chain::chain::Chain::open(folder.path()).unwrap();
         Self::serve(chain, folder)
     }
@@ -217,19 +220,26 @@ impl Home {
     }
 }
 
-pub(crate) fn names() -> DeploymentNames {
-    DeploymentNames {
+/// What of the contracts is on a chain, and what `from` would have to put there.
+pub(crate) fn survey(chain: &dyn Chain, from: Address) -> Deployment {
+    let names = DeploymentNames {
         network: "test".into(),
         coin: "ETH".into(),
         hardfork: "prague".into(),
         confirmations: 0,
-    }
+    };
+    let codes = CreationCodes {
+        vault: Contract::Vault.creation_code(),
+        assets: Contract::Assets.creation_code(),
+        wrapped: Contract::Wrapped.creation_code(),
+    };
+    Deployment::survey(vec![chain.url()], names, codes, from, QUICK).unwrap()
 }
 
 /// Puts the contracts on a chain; the network file is written and read on the way.
 pub(crate) fn deploy(chain: &dyn Chain, key: &Key) -> Network {
     let from = key.address();
-    let deployment = Deployment::survey(vec![chain.url()], names(), from, QUICK).unwrap();
+    let deployment = survey(chain, from);
     let plan = deployment.plan(from).unwrap();
     carry_out(deployment.client(), key, &plan).unwrap();
     Network::parse(&deployment.network().unwrap().write().unwrap()).unwrap()

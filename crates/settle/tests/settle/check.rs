@@ -5,7 +5,8 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_sol_types::{SolCall, SolValue, sol};
 use piecework_pay::Domain;
 use piecework_settle::{
-    CheckFault, Checked, Coin, Contract, Format, Network, Patience, Rpc, TokenEntry, Trust, check,
+    CheckFault, Checked, Coin, Contract, Format, Money, Network, Patience, Rpc, TokenEntry, Trust,
+    check,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -42,6 +43,7 @@ pub(crate) fn network() -> Network {
         vault: contract(VAULT),
         assets: contract(ASSETS),
         tokens: vec![TokenEntry { address, code_hash, name, symbol, decimals: 6 }],
+        money: Money::Test,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The crate against servers: such that misbehave on command, and whole chains.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod batch;
 mod check;
 mod logs;
 mod node;

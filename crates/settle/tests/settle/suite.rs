@@ -1,9 +1,9 @@
 //! One suite for every chain: what the client promises has to hold on anvil and on ours alike.
 
-use crate::chain::{Anvil, Chain, Home, Ours, QUICK, names, person};
+use crate::chain::{Anvil, Chain, Home, Ours, QUICK, person, survey};
 use alloy_primitives::{Address, B256, U256};
 use piecework_pay::{Cheque, Delegate, Domain, Key, Links, Typed};
-use piecework_settle::{Claim, Client, Deployment, NewToken, SettleError, Trust, VaultEvent};
+use piecework_settle::{Claim, Client, NewToken, SettleError, Trust, VaultEvent};
 
 const DAY: u64 = 24 * 3600;
 /// One whole token.
@@ -27,7 +27,7 @@ fn contracts_come_to_a_chain_once_and_their_network_file_is_true() {
         assert_eq!(home.client.coin(network.vault.address).unwrap(), U256::ZERO);
 
         let from = home.rich.address();
-        let again = Deployment::survey(vec![chain.url()], names(), from, QUICK).unwrap();
+        let again = survey(chain, from);
         assert_eq!(again.vault(), network.vault.address);
         assert_eq!(again.plan(from).unwrap().steps.len(), 0, "what is there is used");
     });

@@ -8,6 +8,7 @@ use piecework_settle::{
     Client, Network, Outbox, Patience, Progress, RpcFault, SettleError, Trust, Waiting,
 };
 use serde_json::json;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 const COIN: u128 = 1_000_000_000_000_000_000;
@@ -297,13 +298,18 @@ fn stretches_of_blocks_are_halved_until_a_server_answers() {
     let proxy = Proxy::before(&anvil.url());
     let mut network = home.client.network().clone();
     network.rpc = vec![proxy.url()];
-    let client = Client::connect(network, QUICK).unwrap().0;
+    let mut client = Client::connect(network, QUICK).unwrap().0;
+    let (told, heard) = channel();
+    client.tell_searches(move |done, all| told.send((done, all)).unwrap());
     let refuse =
         r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"range too large"}}"#;
     (0..3).for_each(|_| proxy.fail_at("eth_getLogs", Fault::Body(refuse.into())));
     let rich = home.rich.address();
-    let history = client.history(home.token.address, rich, (0, client.height().unwrap())).unwrap();
+    let last = client.height().unwrap();
+    let history = client.history(home.token.address, rich, (0, last)).unwrap();
     assert_eq!(history.len(), 1, "the supply");
+    let all = last + 1;
+    assert_eq!(heard.try_iter().collect::<Vec<_>>(), [(all, all); 2], "what went out and came in");
     assert!(proxy.count("eth_getLogs") > 4);
 }
 

@@ -16,6 +16,9 @@ const WINDOW: Duration = Duration::from_secs(1);
 /// What a window may lack or have too much: blocks do not end with it.
 const SLACK_BYTES: u64 = 2 * BLOCK_BYTES as u64;
 
+/// What a reserve may lack beside that, in hundredths of its rate.
+const LACK_PERCENT: u64 = 3;
+
 /// A part of the uplink that a node keeps for a peer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ReserveSpec {
@@ -39,7 +42,8 @@ struct Window {
 }
 
 /// In each second in which somebody without a reserve waits for a block all the time, they get their share
-/// of the limit together; nobody with a reserve gets more than its rate, or than it has in all.
+/// of the limit together; who has a reserve gets its rate in each second in which it waits for a block all
+/// the time, and never more than that, or than it has in all.
 pub(super) struct Reserves {
     specs: Vec<(Vec<ReserveSpec>, Option<UploadLimit>)>,
     windows: BTreeMap<NodeId, Window>,
@@ -65,6 +69,22 @@ impl Reserves {
         }
         Ok(())
     }
+
+    /// What a reserve got in a window.
+    fn close_reserve(
+        &self,
+        end: EndId,
+        &ReserveSpec { rate, until, .. }: &ReserveSpec,
+        (bytes, waited): (u64, bool),
+    ) -> Result<(), String> {
+        let sent = self.sent.get(&end).copied().unwrap_or(0);
+        let lasts = sent + u64::from(BLOCK_BYTES) <= until;
+        let lacks = bytes + SLACK_BYTES < rate - rate * LACK_PERCENT / 100;
+        if bytes > rate + SLACK_BYTES || (waited && lasts && lacks) {
+            return Err(format!("a reserve of {rate} bytes a second got {bytes} in one"));
+        }
+        Ok(())
+    }
 }
 
 /// Whether the peer at this end could be sent a block.
@@ -87,14 +107,13 @@ impl Checker for Reserves {
             && let Some(window) = self.windows.remove(&scene.node)
         {
             self.close(&window, limit)?;
-            for (end, (bytes, _)) in &window.reserved {
-                let rate =
-                    facts.end(*end).and_then(|end| reserve_of(end.peer)).map_or(0, |it| it.rate);
-                if *bytes > rate + SLACK_BYTES {
-                    return Err(format!("a reserve of {rate} bytes a second got {bytes} in one"));
+            for (end, got) in &window.reserved {
+                if let Some(reserve) = facts.end(*end).and_then(|end| reserve_of(end.peer)) {
+                    self.close_reserve(*end, reserve, *got)?;
                 }
             }
         }
+        let is_new = !self.windows.contains_key(&scene.node);
         let window = self.windows.entry(scene.node).or_insert_with(|| Window {
             ends_at: scene.now + WINDOW,
             open_bytes: 0,
@@ -107,7 +126,10 @@ impl Checker for Reserves {
         for (end, known) in ends {
             match reserve_of(known.peer) {
                 None => open_waits |= is_waiting(known),
-                Some(_) => window.reserved.entry(end).or_insert((0, true)).1 &= is_waiting(known),
+                Some(_) => {
+                    let (_, waited) = window.reserved.entry(end).or_insert((0, is_new));
+                    *waited &= is_waiting(known);
+                }
             }
             if let Seen::BlockSent { end: to, block } = seen
                 && *to == end

@@ -61,7 +61,10 @@ impl Client {
             }
             Output::UploadQuotaWanted { bytes } => self.quota_wanted = bytes,
             Output::ReservedQuotaWanted { bytes } => self.reserved_wanted = bytes,
-            Output::SpeaksPay { .. } | Output::PayReceived { .. } | Output::Counted { .. } => {}
+            Output::SpeaksPay { .. }
+            | Output::PayEnded { .. }
+            | Output::PayReceived { .. }
+            | Output::Counted { .. } => {}
             Output::LayerReceived { .. } | Output::SeenAs { .. } | Output::NodeTold { .. } => {}
         }
     }

@@ -2,8 +2,9 @@
 
 use super::plan::Cheat;
 use piecework_pay::{
-    Ask, Connection, Heard, Meeting, Message, Met, PaymentsInput, PaymentsOutput, PeerKey, Price,
-    Purse, PurseInput, PurseOutput, Start, Talk, Till, TillInput, TillOutput,
+    Address, Ask, B256, Cheque, Connection, Heard, Key, Meeting, Message, Met, Network,
+    PaymentsInput, PaymentsOutput, PeerKey, Price, Purse, PurseInput, PurseOutput, SignedCheque,
+    Start, Talk, Till, TillInput, TillOutput, Typed,
 };
 use piecework_types::{Rng, Time};
 use std::collections::{BTreeMap, VecDeque};
@@ -19,10 +20,18 @@ pub(super) struct Cheater {
     opening: Vec<Message>,
     opened_at: Option<PeerKey>,
     ask: Option<Ask>,
+    /// Of the account, and the root that was shown honestly.
+    key: Option<Key>,
+    root: Option<B256>,
 }
 
 impl Cheater {
-    pub(super) fn new(cheat: Cheat, till: Option<Till>, purse: Option<Purse>, seed: u64) -> Self {
+    pub(super) fn new(
+        cheat: Cheat,
+        (till, purse): (Option<Till>, Option<Purse>),
+        key: Option<Key>,
+        seed: u64,
+    ) -> Self {
         Self {
             cheat,
             till,
@@ -33,6 +42,8 @@ impl Cheater {
             opening: Vec::new(),
             opened_at: None,
             ask: None,
+            key,
+            root: None,
         }
     }
 
@@ -71,10 +82,11 @@ impl Cheater {
     fn connect(&mut self, now: Time, connection: Connection) {
         let mut secret = [0; 32];
         secret.iter_mut().for_each(|byte| *byte = self.rng.next_u64() as u8);
-        let Connection { peer, torrent, is_initiator, .. } = connection;
+        let Connection { peer, info_hash, is_initiator, .. } = connection;
         let (buys, sells) = (self.purse.is_some(), self.till.is_some());
         let secret = secret.into();
-        let start = Start { is_initiator, info_hash: torrent, secret, buys, sells, offsets: false };
+        let (offsets, is_again) = (false, false);
+        let start = Start { is_initiator, info_hash, secret, buys, sells, offsets, is_again };
         let talk = Talk::new(start, now);
         self.out.push_back(PaymentsOutput::SendPayload { peer, bytes: talk.hello() });
         self.talks.insert(peer, (talk, connection, None));
@@ -88,6 +100,7 @@ impl Cheater {
                 let meeting = Meeting {
                     peer,
                     torrent: connection.torrent,
+                    info_hash: connection.info_hash,
                     verified_bytes: connection.verified_bytes,
                     initiator: heard.initiator,
                     responder: heard.responder,
@@ -173,7 +186,18 @@ impl Cheater {
             (Cheat::LinkBeyondEnd, Message::Link { number, link }) => {
                 vec![Message::Link { number: number + 4096, link: *link }]
             }
+            (Cheat::LowersCheques, Message::Cheque(signed)) if is_more => {
+                let (cheque, separator) = (signed.cheque, super::network().domain().separator());
+                let lower = Cheque { cumulative: cheque.cumulative / 2, ..cheque };
+                let signature = self.key.as_ref().map(|key| key.sign(&lower.digest(&separator)));
+                let lower = signature.map(|signature| SignedCheque { cheque: lower, signature });
+                lower.map(Message::Cheque).into_iter().collect()
+            }
             (Cheat::ReplaysOpen, _) => self.replay(peer, message),
+            (Cheat::ReplaysCheques, Message::Cheque(signed)) => {
+                let replayed = self.replay_cheque(peer, *signed);
+                replayed.map(Message::Cheque).into_iter().collect()
+            }
             (Cheat::InflatesStat, Message::Stat { bytes, due }) => {
                 vec![Message::Stat { bytes: bytes + bytes / 2, due: *due }]
             }
@@ -190,6 +214,30 @@ impl Cheater {
             }
             _ => vec![message],
         }
+    }
+
+    /// On the first line honest, on each other one worth something elsewhere only.
+    fn replay_cheque(&mut self, peer: PeerKey, signed: SignedCheque) -> Option<SignedCheque> {
+        let (cheque, own) = (signed.cheque, super::network());
+        let other_vault = Network { vault: Address::new([8; 20]), ..own };
+        let (network, cheque) = match peer.0 & 0xffff_ffff {
+            0 => {
+                self.root = Some(cheque.root);
+                return Some(signed);
+            }
+            1 => (Network { chain_id: own.chain_id + 1, ..own }, cheque),
+            2 => (other_vault, cheque),
+            // Signed for the channel that it names no more.
+            3 => {
+                let cheque = Cheque { channel: cheque.channel ^ 1, ..cheque };
+                return Some(SignedCheque { cheque, ..signed });
+            }
+            // Of the account's life on a chain that was wiped since.
+            4 => (own, Cheque { epoch: cheque.epoch - 1, ..cheque }),
+            _ => (own, Cheque { root: self.root?, ..cheque }),
+        };
+        let digest = cheque.digest(&network.domain().separator());
+        Some(SignedCheque { cheque, signature: self.key.as_ref()?.sign(&digest) })
     }
 
     fn replay(&mut self, peer: PeerKey, message: Message) -> Vec<Message> {

@@ -27,6 +27,25 @@ pub enum Cheat {
     InflatesStat,
     /// A seller that asks a fifth more for what was sent already.
     RetroactiveAsk,
+    /// A seller that asks ten times what others do.
+    Gouges,
+    /// A seller that gives an eighth of what it says.
+    Throttles,
+    /// A seller that bills every fourth block although it was cancelled in time.
+    IgnoresCancels,
+    /// A buyer whose further cheques are worth half of what it has promised before.
+    LowersCheques,
+    /// A buyer whose cheque is one of another chain, vault, channel or time, or whose root was shown.
+    ReplaysCheques,
+}
+
+/// A session key that signs for an account: one a account.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionSpec {
+    /// What it may spend.
+    pub max_amount: u128,
+    /// What of the bond burns for its bounces at most.
+    pub bond_at_risk: u128,
 }
 
 /// What a node does.
@@ -59,6 +78,8 @@ pub struct SeatSpec {
     pub cheat: Option<Cheat>,
     /// Its clock is ahead by so many seconds.
     pub clock_ahead: i64,
+    /// A buyer that has no more than a session key.
+    pub session: Option<SessionSpec>,
 }
 
 /// An account in the vault.
@@ -96,6 +117,12 @@ pub enum MarketAction {
     Exit(u8),
     /// The deposit of an account was never made.
     Reorg(u8),
+    /// An account revokes its delegations.
+    Revoke(u8),
+    /// To cash a cheque costs so much from now on.
+    Fee(u128),
+    /// The chain answers no question any more.
+    Silence,
 }
 
 /// A whole run.
@@ -107,6 +134,8 @@ pub struct MarketPlan {
     pub lines: Vec<LineSpec>,
     /// The accounts of buyers, by number.
     pub funds: Vec<Fund>,
+    /// What accounts have reserved for sellers.
+    pub locks: Vec<(u8, usize, u128)>,
     /// What happens when, in order of time.
     pub actions: Vec<(Time, MarketAction)>,
     /// Bytes of a piece; 16 KiB is a v2 torrent.

@@ -2,16 +2,19 @@
 
 use super::cheat::Cheater;
 use super::drive::{Drive, Writer};
-use super::plan::{Role, SeatSpec};
+use super::plan::{Cheat, Role, SeatSpec, SessionSpec};
 use super::{FLOOR, LINK_BYTES, LINKS_MAX, network};
 use piecework_pay::{
-    Address, Key, Payer, Payments, PaymentsConfig, PaymentsInput, PaymentsOutput, Purse,
-    PurseConfig, Record, Till, TillConfig,
+    Address, Delegate, Delegation, Key, Payer, Payments, PaymentsConfig, PaymentsInput,
+    PaymentsOutput, Purse, PurseConfig, Record, Till, TillConfig, Typed,
 };
 use piecework_types::{Rng, Time};
 
 /// Seconds since 1970 when a run begins.
 pub(super) const WALL: u64 = 1_795_305_600;
+
+/// How long a session key may sign.
+const SESSION_SECONDS: u64 = 6 * 24 * 3600;
 
 /// The whole of a node's payments, honest or not.
 pub(super) enum Machine {
@@ -98,6 +101,34 @@ fn account_key(account: u8) -> Option<Key> {
     Key::new(&[account.saturating_add(1); 32]).ok()
 }
 
+/// The session key of an account, and the account's word for it.
+fn session(account: u8, spec: SessionSpec) -> Option<(Key, Delegation)> {
+    let (owner, key) = (account_key(account)?, Key::new(&[account.saturating_add(101); 32]).ok()?);
+    let SessionSpec { max_amount, bond_at_risk } = spec;
+    let delegate = Delegate {
+        owner: owner.address(),
+        session: key.address(),
+        token: network().token,
+        max_amount,
+        bond_at_risk,
+        valid_until: WALL + SESSION_SECONDS,
+    };
+    let signature = owner.sign(&delegate.digest(&network().domain().separator()));
+    let Delegate { session, valid_until, .. } = delegate;
+    Some((key, Delegation { session, max_amount, bond_at_risk, valid_until, signature }))
+}
+
+fn payer(account: u8, spec: &SeatSpec) -> Option<Payer> {
+    let owner = account_key(account)?;
+    let address = owner.address();
+    let (key, delegation) = match spec.session {
+        Some(spec) => session(account, spec).map(|(key, word)| (key, Some(word)))?,
+        None => (owner, None),
+    };
+    let (network, elsewhere, quiet_until) = (network(), 0, 0);
+    Some(Payer { network, account: address, key, delegation, elsewhere, quiet_until })
+}
+
 fn payee(number: usize) -> Address {
     let mut bytes = [0x50; 20];
     bytes[..8].copy_from_slice(&(number as u64).to_be_bytes());
@@ -111,7 +142,7 @@ fn machine(number: usize, spec: &SeatSpec, records: &[Record], rng: &mut Rng) ->
             let mut machine = Till::new(TillConfig {
                 networks: vec![network()],
                 payee: payee(number),
-                floor: FLOOR,
+                floor: if spec.cheat == Some(Cheat::Gouges) { FLOOR.percent(1000) } else { FLOOR },
                 link_bytes: LINK_BYTES,
                 links_max: LINKS_MAX,
                 free_permille: super::FREE_PERMILLE,
@@ -120,15 +151,8 @@ fn machine(number: usize, spec: &SeatSpec, records: &[Record], rng: &mut Rng) ->
             till = Some(machine);
         }
         Role::Buys { account, .. } => {
-            let payers = account_key(account).map(|key| Payer {
-                network: network(),
-                account: key.address(),
-                key,
-                delegation: None,
-                elsewhere: 0,
-                quiet_until: 0,
-            });
-            let config = PurseConfig { payers: payers.into_iter().collect(), day_max: u128::MAX };
+            let payers = payer(account, spec).into_iter().collect();
+            let config = PurseConfig { payers, day_max: u128::MAX };
             let mut machine = Purse::new(config, entropy(rng));
             machine.restore(records.iter().cloned());
             purse = Some(machine);
@@ -136,7 +160,14 @@ fn machine(number: usize, spec: &SeatSpec, records: &[Record], rng: &mut Rng) ->
     }
     let entropy = entropy(rng);
     match spec.cheat {
-        Some(cheat) => Machine::Cheat(Box::new(Cheater::new(cheat, till, purse, rng.next_u64()))),
+        Some(cheat) => {
+            let key = match spec.role {
+                Role::Buys { account, .. } => account_key(account),
+                Role::Sells { .. } => None,
+            };
+            let cheater = Cheater::new(cheat, (till, purse), key, rng.next_u64());
+            Machine::Cheat(Box::new(cheater))
+        }
         None => {
             let config = PaymentsConfig { till, purse, offsets: false, entropy };
             Machine::Honest(Box::new(Payments::new(config)))

@@ -4,18 +4,21 @@
 
 mod checks;
 mod flow;
+mod line;
 
 use super::chain::Chain;
 use super::drive::Writer;
 use super::plan::{Cheat, LineSpec, MarketAction, MarketPlan, Role};
 use super::seat::{Seat, account_address, chain_wall};
-use super::{FLOOR, MarketLine, MarketReport, TORRENT, network};
+use super::{FLOOR, MarketReport, TORRENT, network};
 use crate::checkers::Violation;
 use crate::origin::mix;
 use crate::plant::Plant;
 use crate::report::Report;
+pub(super) use line::Line;
+use line::Parcel;
 use piecework_pay::{
-    Connection, FactsKey, Lane, PaymentsInput, PaymentsOutput, PeerKey, PurseInput, PurseOutput,
+    Address, Connection, FactsKey, Lane, PaymentsInput, PaymentsOutput, PurseInput, PurseOutput,
     Sale, Service, TillInput, TillOutput, Wish,
 };
 use piecework_types::{Rng, Time};
@@ -31,30 +34,6 @@ const AWAY: Duration = Duration::from_secs(1);
 const STOPS: Duration = Duration::from_secs(20);
 /// The time before they stop in which shares are measured.
 const LATE: Duration = Duration::from_secs(10);
-
-/// What is on a line.
-enum Parcel {
-    ToSeller(Vec<u8>),
-    ToBuyer(Vec<u8>),
-    Bytes(u64),
-}
-
-/// A connection.
-pub(super) struct Line {
-    pub(super) spec: LineSpec,
-    /// How often it was made.
-    pub(super) generation: u32,
-    is_up: bool,
-    service: Service,
-    sent: u64,
-    came: u64,
-    verified: u64,
-    /// Bytes that it may be sent, times a million.
-    credit: u128,
-    is_corrupt_told: bool,
-    parcels: VecDeque<(Time, Parcel)>,
-    pub(super) report: MarketLine,
-}
 
 /// What ends later.
 enum Job {
@@ -89,23 +68,14 @@ impl MarketWorld {
         let mut seats: Vec<_> = seats.map(|(at, spec)| Seat::new(at, spec, &mut rng)).collect();
         let loses_entries = plan.plant == Some(Plant::LosesEntries);
         seats.iter_mut().for_each(|seat| seat.drive.loses_entries = loses_entries);
-        let line = |spec: &LineSpec| Line {
-            spec: *spec,
-            generation: 0,
-            is_up: false,
-            service: Service::Free,
-            sent: 0,
-            came: 0,
-            verified: 0,
-            credit: 0,
-            is_corrupt_told: false,
-            parcels: VecDeque::new(),
-            report: MarketLine::default(),
-        };
-        let lines = plan.lines.iter().map(line).collect();
+        let lines = plan.lines.iter().map(Line::new).collect();
         let mut chain = Chain::default();
         for (account, fund) in (0..).zip(&plan.funds) {
             chain.fund(account_address(account), *fund, chain_wall(Time::ZERO));
+        }
+        for (account, seller, amount) in &plan.locks {
+            let payee = seats.get(*seller).map(Seat::payee).unwrap_or_default();
+            chain.lock(account_address(*account), payee, *amount);
         }
         chain.pays_twice = plan.plant == Some(Plant::VaultPaysTwice);
         let exposure = (0..plan.funds.len() as u8).map(|it| chain.exposure(&account_address(it)));
@@ -226,15 +196,18 @@ impl MarketWorld {
 
     fn connect(&mut self, number: usize) {
         let line = &mut self.lines[number];
-        line.generation += 1;
-        line.is_up = true;
-        line.service = Service::Free;
-        (line.sent, line.came, line.verified, line.credit) = (0, 0, 0, 0);
-        line.is_corrupt_told = false;
+        line.begin(self.now);
         let (peer, LineSpec { seller, buyer, .. }) = (line.key(number), line.spec);
         for (seat, is_initiator) in [(buyer, true), (seller, false)] {
             let verified_bytes = self.plan.piece_bytes;
-            let connection = Connection { peer, torrent: TORRENT, is_initiator, verified_bytes };
+            let connection = Connection {
+                peer,
+                torrent: TORRENT,
+                info_hash: TORRENT,
+                is_initiator,
+                verified_bytes,
+                is_again: false,
+            };
             self.tell(seat, PaymentsInput::Connected(connection));
         }
     }
@@ -279,12 +252,16 @@ impl MarketWorld {
                 MarketAction::Exit(account) => {
                     let payer = account_address(account);
                     self.chain.request_exit(&payer);
-                    for seat in 0..self.seats.len() {
-                        let network = network();
-                        self.tell(seat, PaymentsInput::Till(TillInput::Exiting { network, payer }));
-                    }
+                    self.tell_exiting(payer);
                 }
                 MarketAction::Reorg(account) => self.chain.reorg(&account_address(account)),
+                MarketAction::Fee(more) => self.chain.fee_more = more,
+                MarketAction::Silence => self.chain.is_silent = true,
+                MarketAction::Revoke(account) => {
+                    let payer = account_address(account);
+                    self.chain.revoke(payer);
+                    self.tell_exiting(payer);
+                }
             }
         }
         if !self.has_stopped && self.now + STOPS >= self.plan.ends {
@@ -292,6 +269,13 @@ impl MarketWorld {
             for seat in 0..self.seats.len() {
                 self.tell(seat, PaymentsInput::Purse(PurseInput::Forget(TORRENT)));
             }
+        }
+    }
+
+    fn tell_exiting(&mut self, payer: Address) {
+        for seat in 0..self.seats.len() {
+            let network = network();
+            self.tell(seat, PaymentsInput::Till(TillInput::Exiting { network, payer }));
         }
     }
 
@@ -304,7 +288,8 @@ impl MarketWorld {
             }
             match job {
                 Job::Facts(seat, key) => {
-                    let facts = Some(self.chain.facts(key.payer, Some(&key), chain_wall(self.now)));
+                    let facts = self.chain.facts(key.payer, Some(&key), chain_wall(self.now));
+                    let facts = Some(facts).filter(|_| !self.chain.is_silent);
                     self.tell(seat, PaymentsInput::Till(TillInput::Facts { key, facts }));
                 }
                 Job::Cash(seat, sale) => {
@@ -354,6 +339,9 @@ impl MarketWorld {
             PaymentsOutput::Till(TillOutput::FactsWanted(key)) => {
                 self.jobs.push_back((now + ANSWERS, Job::Facts(seat, key)));
             }
+            PaymentsOutput::Till(TillOutput::CountWanted { peer }) => {
+                self.tell(seat, PaymentsInput::Till(TillInput::Counted { peer }));
+            }
             PaymentsOutput::Till(TillOutput::Cash(sale)) => {
                 self.jobs.push_back((now + self.plan.block_time, Job::Cash(seat, sale)));
             }
@@ -366,12 +354,5 @@ impl MarketWorld {
             // Of no concern to the lines; messages of the machines pass as payloads.
             PaymentsOutput::Purse(_) | PaymentsOutput::Till(TillOutput::Send { .. }) => {}
         }
-    }
-}
-
-impl Line {
-    /// No two connections have the same name.
-    fn key(&self, number: usize) -> PeerKey {
-        PeerKey(u64::from(self.generation) << 32 | number as u64)
     }
 }

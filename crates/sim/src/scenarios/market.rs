@@ -44,12 +44,12 @@ pub(super) const RICH: Fund = Fund { free: 1 << 60, bond: 1 << 60, is_final: tru
 pub(super) const LIVE: Lane = Lane::Live { rate: MIB };
 
 pub(super) const fn seller(cheat: Option<Cheat>) -> SeatSpec {
-    SeatSpec { role: Role::Sells { uplink: UPLINK }, cheat, clock_ahead: 0 }
+    SeatSpec { role: Role::Sells { uplink: UPLINK }, cheat, clock_ahead: 0, session: None }
 }
 
 pub(super) const fn buyer(lane: Lane, budget: u128, account: u8, cheat: Option<Cheat>) -> SeatSpec {
     let role = Role::Buys { lane, budget, price_percent: 100, account };
-    SeatSpec { role, cheat, clock_ahead: 0 }
+    SeatSpec { role, cheat, clock_ahead: 0, session: None }
 }
 
 /// A market without lines.
@@ -63,6 +63,7 @@ pub(super) fn market(
         seats,
         lines: Vec::new(),
         funds,
+        locks: Vec::new(),
         actions: Vec::new(),
         piece_bytes: if rng.chance(1, 2) { BLOCK_BYTES } else { 1 << (18 + rng.below(4)) },
         has_free_lane: false,

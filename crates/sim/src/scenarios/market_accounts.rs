@@ -1,9 +1,10 @@
 //! Accounts that are worth less than they seem: emptied, leaving, never funded, bounced, never there.
 
-use super::market::{LIVE, buyer, come, join, market, scenario, seller};
+use super::market::{LIVE, RICH, buyer, come, join, market, scenario, seller};
 use crate::market::{Cheat, Fund, MarketAction, MarketPlan};
 use crate::report::Report;
 use crate::scenario::Scenario;
+use piecework_pay::Lane;
 use piecework_types::{Rng, Time};
 
 pub(crate) const DRAIN_32: Scenario = scenario(
@@ -39,6 +40,20 @@ pub(crate) const REORGED_DEPOSIT: Scenario = scenario(
     "a deposit that was never made costs a seller U at most",
     |rng| acted(Fund { is_final: false, ..FUND }, MarketAction::Reorg(0), rng),
     judge_loss,
+);
+
+pub(crate) const SILENT_CHAIN: Scenario = scenario(
+    "silent_chain",
+    "a chain that does not answer for twenty minutes ends all credit, and until then nothing stops",
+    silent,
+    judge_silent,
+);
+
+pub(crate) const DEAR_CHAIN: Scenario = scenario(
+    "dear_chain",
+    "while cashing costs more than there is to cash, it waits",
+    dear,
+    judge_dear,
 );
 
 pub(crate) const UNFUNDED: Scenario = scenario(
@@ -91,6 +106,37 @@ fn acted(fund: Fund, action: MarketAction, rng: &mut Rng) -> MarketPlan {
     join(&mut plan, 0, 1, rng);
     plan.actions.push((Time::from_micros(5_000_000 + rng.below(30_000_000)), action));
     plan
+}
+
+fn silent(rng: &mut Rng) -> MarketPlan {
+    let mut plan = acted(RICH, MarketAction::Silence, rng);
+    plan.ends = Time::from_micros(1_400_000_000);
+    // Little in each second, as there are many.
+    plan.seats[1] = buyer(Lane::Live { rate: 128 << 10 }, 1 << 40, 0, Some(Cheat::BelievesItself));
+    plan
+}
+
+fn judge_silent(report: &Report) -> Result<(), String> {
+    let market = come(report)?;
+    let line = &market.lines[0];
+    // Over 1,200 s at 0.16 MiB a second, then none.
+    let is_good = line.paid_sent > 150 << 20 && line.late_allocated == 0 && line.paid == line.held;
+    if is_good && market.defaults == 0 { Ok(()) } else { Err(format!("{market:?}")) }
+}
+
+fn dear(rng: &mut Rng) -> MarketPlan {
+    let mut plan = acted(RICH, MarketAction::Fee(1 << 36), rng);
+    // Before the first minute, in which nothing is cashed.
+    plan.actions[0].0 = Time::from_micros(1);
+    plan
+}
+
+fn judge_dear(report: &Report) -> Result<(), String> {
+    let market = come(report)?;
+    let line = &market.lines[0];
+    // One transaction, of the reckoning at the end.
+    let is_good = line.paid == line.held && line.held > 80 << 20 && market.cashes == 1;
+    if is_good { Ok(()) } else { Err(format!("{market:?}")) }
 }
 
 fn judge_exit(report: &Report) -> Result<(), String> {

@@ -41,6 +41,13 @@ pub(crate) const LINK_BEYOND_END: Scenario = scenario(
     worthless,
 );
 
+pub(crate) const LOWER_CHEQUE: Scenario = scenario(
+    "lower_cheque",
+    "a cheque that is worth less than the one before takes nothing back",
+    |rng| by_buyer(Cheat::LowersCheques, rng),
+    judge_lower,
+);
+
 pub(crate) const REPLAYED_OPEN: Scenario = scenario(
     "replayed_open",
     "an opening that was made on another connection opens nothing",
@@ -105,6 +112,14 @@ fn worthless(report: &Report) -> Result<(), String> {
     let market = come(report)?;
     let line = &market.lines[0];
     let is_good = line.loss() <= FIRST_WINDOW && line.held == 0 && line.paid_sent > 0;
+    if is_good { Ok(()) } else { Err(format!("{market:?}")) }
+}
+
+/// The cheque that it folds at the end is worth half: what was revealed before counts.
+fn judge_lower(report: &Report) -> Result<(), String> {
+    let market = come(report)?;
+    let line = &market.lines[0];
+    let is_good = line.held > 100 << 20 && line.paid == line.held && line.loss() <= FIRST_WINDOW;
     if is_good { Ok(()) } else { Err(format!("{market:?}")) }
 }
 

@@ -26,6 +26,14 @@ impl BanKey {
             Scope::Machine | Scope::Link | Scope::Site | Scope::Provider => Self::Endpoint(address),
         }
     }
+
+    /// The address, of whatever port.
+    pub const fn ip(&self) -> IpAddr {
+        match self {
+            Self::Ip(ip) => *ip,
+            Self::Endpoint(address) => address.ip(),
+        }
+    }
 }
 
 /// The one form of an endpoint: IPv4 unwrapped from IPv6, no flow label.

@@ -146,6 +146,23 @@ fn a_ban_covers_every_port_of_a_public_address_and_outlives_its_connection() {
 }
 
 #[test]
+fn a_ban_that_is_lifted_refuses_no_port_of_its_address_and_no_other_is_lifted_with_it() {
+    let mut dialer = dialer(200, 100);
+    let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    for address in [peer(1), peer(2), local(1), local(2)] {
+        dialer.handle(DialerInput::Banned { address }, Time::ZERO);
+    }
+    let wrapped = "::ffff:127.0.0.1".parse().unwrap();
+    for ip in [peer(1).ip(), wrapped] {
+        dialer.handle(DialerInput::Lifted { ip }, Time::ZERO);
+    }
+    assert!(dialer.accepts(SocketAddr::new(peer(1).ip(), 7_000)) && !dialer.accepts(peer(2)));
+    learn(&mut dialer, local(1), Source::Given);
+    learn(&mut dialer, local(2), Source::Given);
+    assert_eq!(dials(&mut dialer), [local(1), local(2)]);
+}
+
+#[test]
 fn one_bad_peer_on_loopback_does_not_ban_the_others() {
     let mut dialer = dialer(200, 100);
     let local = |port| SocketAddr::from(([127, 0, 0, 1], port));

@@ -52,6 +52,11 @@ impl Work {
         self.wake();
     }
 
+    /// The reader is elsewhere now: what was urgent need not be.
+    pub(crate) const fn forget_urgent(&mut self) {
+        (self.urgent, self.nothing_urgent_at) = (None, 0);
+    }
+
     pub(super) const fn is_idle_until(&self, generation: u64) -> bool {
         self.nothing_at == generation
     }
@@ -102,9 +107,7 @@ impl Picker {
 
     /// Whether the next block should be an urgent one: always while the reader has little in store.
     pub(super) fn prefers_urgent(&mut self) -> bool {
-        let Some(stream) = self.stream else { return false };
-        let pieces = stream.pieces(&self.grid, self.now).map(PieceIndex::trusted);
-        let Some(next) = pieces.into_iter().find(|&piece| self.wants(piece)) else { return false };
+        let (Some(stream), Some(next)) = (self.stream, self.needed_first()) else { return false };
         let is_near = stream.deadline(&self.grid, next) <= self.now + NEAR;
         is_near || self.rng.chance(URGENT_OF_TEN, 10)
     }
@@ -280,7 +283,9 @@ impl Picker {
             None => self.rarity.is_open(piece),
             Some(partial) if partial.is_untouched() => partial.rights.admits(asker.slot),
             Some(partial) => {
-                partial.missing() > 0 && partial.rights.admits(asker.slot) && !asker.is_alone
+                let is_its_own = partial.rights == Rights::Alone(asker.slot);
+                let may = partial.rights.admits(asker.slot) && (!asker.is_alone || is_its_own);
+                may && partial.missing() > 0
             }
         }
     }

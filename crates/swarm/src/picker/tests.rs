@@ -257,6 +257,23 @@ fn a_reader_with_nothing_in_store_gets_the_next_pieces_in_order() {
 }
 
 #[test]
+fn one_whose_pieces_are_its_alone_ends_an_urgent_piece_before_the_next_and_others_leave_it() {
+    let mut picker = picker(20, 2);
+    let all = Bitfield::full(20);
+    picker.peer_joined(&all);
+    picker.set_stream(Some(StreamWindow { position: 0, bitrate_bytes: u64::from(BLOCK) }));
+    let (alone, mut work) = (Asker { is_alone: true, ..asker(0, &all) }, Work::default());
+    let first = picker.pick(&alone, &mut work).expect("a block");
+    assert_eq!(pick_pieces(&mut picker, &asker(1, &all), &mut Work::default(), 2), [1, 1]);
+    let other = Asker { slot: PeerSlot(2), ..alone };
+    assert_eq!(pick_pieces(&mut picker, &other, &mut Work::default(), 2), [2, 2]);
+    assert_eq!(pick_pieces(&mut picker, &alone, &mut work, 3), [0, 3, 3]);
+    // What it was asked for and is taken back is for nobody else either.
+    picker.release(first);
+    assert_eq!(pick_pieces(&mut picker, &alone, &mut Work::default(), 1), [0]);
+}
+
+#[test]
 fn a_busy_peer_leaves_the_most_urgent_pieces_to_others() {
     let mut picker = picker(20, 1);
     let all = Bitfield::full(20);

@@ -180,7 +180,9 @@ impl Swarm {
     pub(super) fn drop_if_useless(&mut self, slot: PeerSlot) {
         let is_useless = self.is_upload_only()
             && self.peers.get(slot).is_some_and(|peer| peer.is_done() && peer.useful == 0);
-        if is_useless {
+        if !is_useless {
+            self.peers.get_mut(slot).into_iter().for_each(|peer| peer.lingers_until = None);
+        } else if !self.lingers(slot) {
             self.drop_peer(slot, DropReason::SeedToSeed);
         }
     }

@@ -182,6 +182,7 @@ impl Swarm {
             Output::Send { slot: to, .. }
             | Output::SendBlock { slot: to, .. }
             | Output::SpeaksPay { slot: to }
+            | Output::PayEnded { slot: to }
             | Output::PayReceived { slot: to, .. }
             | Output::Counted { slot: to }
             | Output::Disconnect { slot: to, .. } => *to != slot,

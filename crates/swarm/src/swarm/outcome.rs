@@ -22,7 +22,7 @@ impl Swarm {
         if !picker.verified(piece, &mut origins) {
             return;
         }
-        if self.sole_peers > 0 {
+        if self.config.carries_pay {
             self.count_verified(piece, &origins);
         }
         if self.smart_ban.waits_for(piece) {

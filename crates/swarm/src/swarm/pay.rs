@@ -10,11 +10,17 @@ use crate::picker::{Origin, Speed};
 use crate::uplink::Reserve;
 use piecework_types::{Block, PeerSlot, PieceIndex};
 use piecework_wire::extension::Extension;
+use std::time::Duration;
 
-/// Payload of a connection that may be paid for, since its start.
+/// How long a peer that was traded with stays although neither side wants a piece any more: for the last
+/// payment.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// Payload of a connection that may be paid for, with a reserve and without; what went by before both sides
+/// spoke of payments is in it, so that both come to the same.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct PeerCounts {
-    /// Bytes that we sent and that count for a reserve.
+    /// Bytes that we sent.
     pub sent: u64,
     /// Bytes of blocks that we asked for and that came.
     pub came: u64,
@@ -38,19 +44,35 @@ impl Swarm {
                 self.send_extension_handshake(slot);
                 self.notice_pay(slot);
             }
-            if let Some(peer) = self.peers.get_mut(slot).filter(|_| !carries) {
-                peer.speaks_pay = false;
-            }
         }
     }
 
-    /// Says once of each peer that both sides speak of payments.
+    /// Says once of each peer that both sides speak of payments, and once that it does no longer.
     pub(super) fn notice_pay(&mut self, slot: PeerSlot) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let speaks = self.config.carries_pay && peer.extensions.get(Extension::Pay).is_some();
-        if speaks && !std::mem::replace(&mut peer.speaks_pay, true) {
-            self.outputs.push_back(Output::SpeaksPay { slot });
+        match (std::mem::replace(&mut peer.speaks_pay, speaks), speaks) {
+            (false, true) => {
+                // Each side counts from the connection's start, or what is under way when they begin to speak
+                // would be counted by one of them. Nothing of it has a price, so nobody minds whether it is
+                // verified.
+                let (sent, came) = (peer.up.total(), peer.down.total());
+                (peer.counts.came, peer.counts.verified) = (came, came);
+                self.uplink.count(slot, sent.saturating_sub(self.uplink.counted(slot)));
+                self.outputs.push_back(Output::SpeaksPay { slot });
+            }
+            (true, false) => self.outputs.push_back(Output::PayEnded { slot }),
+            (true, true) | (false, false) => {}
         }
+    }
+
+    /// Whether a peer that neither side wants anything of may still have a payment under way.
+    pub(super) fn lingers(&mut self, slot: PeerSlot) -> bool {
+        let now = self.now;
+        let Some(peer) = self.peers.get_mut(slot).filter(|peer| peer.has_traded) else {
+            return false;
+        };
+        *peer.lingers_until.get_or_insert(now + LAST_WORDS) > now
     }
 
     pub(super) fn pay_received(&mut self, slot: PeerSlot, payload: &[u8]) {
@@ -62,6 +84,7 @@ impl Swarm {
     pub(super) fn reserve(&mut self, slot: PeerSlot, reserve: Option<Reserve>) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let was_reserved = std::mem::replace(&mut peer.is_reserved, reserve.is_some());
+        peer.has_traded |= reserve.is_some();
         let interested = peer.is_interested && reserve.is_none();
         self.uplink.set_reserve(slot, reserve, self.now);
         self.report_at(slot);
@@ -79,6 +102,7 @@ impl Swarm {
             return;
         }
         peer.work.clear();
+        peer.has_traded |= is_sole;
         match is_sole {
             true => self.sole_peers += 1,
             false => {
@@ -103,9 +127,9 @@ impl Swarm {
         if peer.allowed_to_it.contains(&block.piece) {
             return;
         }
-        let report_at = peer.report_at;
+        let (report_at, is_reserved) = (peer.report_at, peer.is_reserved);
         self.uplink.count(slot, block.length.into());
-        if self.uplink.counted(slot) >= report_at {
+        if is_reserved && self.uplink.counted(slot) >= report_at {
             self.report_at(slot);
             self.outputs.push_back(Output::Counted { slot });
         }

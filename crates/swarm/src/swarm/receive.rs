@@ -156,7 +156,8 @@ impl Swarm {
         // A piece that it allowed and now refuses would be asked again at once, for ever.
         peer.allowed_to_us.retain(|piece| *piece != block.piece);
         if standing == Standing::Cancelled {
-            return;
+            // It has room for another one.
+            return self.ask_later(slot);
         }
         // It would refuse again at once: others first.
         peer.is_paused = !peer.is_choking;

@@ -39,6 +39,7 @@ impl Swarm {
         self.measure_link();
         self.tell_rarity();
         self.tell_of_peers();
+        self.catch_up_with_reader();
         self.duplicate_late_blocks();
         if self.is_end_game {
             self.ask_everybody();
@@ -70,6 +71,9 @@ impl Swarm {
         if self.now.since(peer.received_at) >= IDLE {
             return self.drop_peer(slot, DropReason::Idle);
         }
+        if peer.lingers_until.is_some_and(|until| until <= self.now) {
+            return self.drop_if_useless(slot);
+        }
         let is_quiet = self.now.since(peer.sent_at) >= KEEP_ALIVE;
         let is_overdue = peer.requests.snubbed_at().is_some_and(|at| at <= self.now);
         let was_paused = std::mem::take(&mut peer.is_paused);
@@ -94,11 +98,11 @@ impl Swarm {
         let (Some(peer), Some(picker)) = (self.peers.get_mut(slot), &mut self.picker) else {
             return false;
         };
-        if peer.hello.fast {
-            return false;
-        }
         let before = peer.requests.len();
-        peer.requests.forget_overlooked(self.now, |block| picker.release(block));
+        peer.requests.forget_cancelled(peer.hello.fast, self.now);
+        if !peer.hello.fast {
+            peer.requests.forget_overlooked(self.now, |block| picker.release(block));
+        }
         let forgotten = before - peer.requests.len();
         self.asked_count -= u64::from(forgotten);
         forgotten > 0

@@ -101,8 +101,12 @@ impl Swarm {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         peer.up.add(bytes, self.now);
         peer.sent_at = self.now;
-        if peer.is_reserved {
-            return self.count_sent(slot, block);
+        let is_reserved = peer.is_reserved;
+        if is_reserved || peer.speaks_pay {
+            self.count_sent(slot, block);
+        }
+        if is_reserved {
+            return;
         }
         self.choker(ChokerInput::Sent { slot, bytes });
     }

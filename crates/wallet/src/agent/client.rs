@@ -15,7 +15,7 @@ const ANSWER_AFTER: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Agent {
     file: PathBuf,
-    address: Address,
+    pub(super) address: Address,
     left: Duration,
 }
 

@@ -91,6 +91,21 @@ fn a_day_has_its_own_limit_and_the_next_one_a_new_one() {
 }
 
 #[test]
+fn a_days_limit_that_is_raised_counts_at_once() {
+    let mut desk = Desk::with(day_of(1_000));
+    desk.put(PurseInput::Buy(true));
+    desk.put(PurseInput::Want(wish(Lane::Fast)));
+    desk.meets(1, 100);
+    desk.gives(1, 100, 0);
+    delivers(&mut desk, 1, 100);
+    desk.passes(20);
+    assert_eq!(desk.holds().last(), Some(&Some(Hold::Day)));
+    desk.put(PurseInput::DayMax(100_000));
+    desk.passes(20);
+    assert_eq!(desk.holds().last(), Some(&None));
+}
+
+#[test]
 fn a_days_limit_outlives_a_restart() {
     let mut desk = Desk::paid(Lane::Fast);
     delivers(&mut desk, 1, 10);

@@ -118,6 +118,57 @@ fn a_better_cheque_of_ours_is_adopted_when_we_have_lost_the_last_of_it() {
     assert_eq!((desk.claimable(), desk.view().spent), (275, 275));
 }
 
+/// A purse that has forgotten what it paid beyond 25, at an opening; what the seller has to show.
+fn forgetful() -> (Desk, Message) {
+    let mut desk = Desk::paid(Lane::Fast);
+    desk.came(1, LINK, LINK);
+    let old = desk.drive.clone();
+    desk.came(1, 9 * LINK, 9 * LINK);
+    let till = desk.tills.values().next().unwrap().clone();
+    desk.drive = old;
+    desk.crashes(config(), [2; 32]);
+    desk.put(PurseInput::Buy(true));
+    desk.put(PurseInput::Want(wish(Lane::Fast)));
+    desk.offers(Desk::meeting(2), terms(1, 100));
+    (desk, accepted(till.signed.cheque.channel, Some(till.last())))
+}
+
+#[test]
+fn who_speaks_of_a_better_cheque_and_shows_none_is_left_after_five_seconds() {
+    let stale = || Message::Refused(Refused { code: RefusedCode::StaleCheque, text: "".into() });
+    let is_left = |desk: &Desk| desk.names(2).contains(&"close");
+    // Whatever it says besides: an answer that shows nothing better is none.
+    for shows_old in [false, true] {
+        let (mut desk, _) = forgetful();
+        let channel = desk.cheque(2).channel;
+        desk.hears(2, accepted(channel, None));
+        desk.hears(2, stale());
+        if shows_old {
+            desk.hears(2, accepted(channel, None));
+        }
+        desk.passes(4);
+        assert!(!is_left(&desk));
+        // Said again it changes nothing.
+        desk.hears(2, stale());
+        desk.passes(2);
+        assert!(is_left(&desk));
+        assert_eq!(desk.cheque(2).cumulative, 25);
+    }
+    // Before or after its word: a better one was shown.
+    for shows_first in [true, false] {
+        let (mut desk, shown) = forgetful();
+        let words = if shows_first { [shown, stale()] } else { [stale(), shown] };
+        words.into_iter().for_each(|word| desk.hears(2, word));
+        desk.passes(20);
+        assert!(!is_left(&desk));
+        assert_eq!(desk.cheque(2).cumulative, 225);
+        // A second time it has nothing better.
+        desk.hears(2, stale());
+        desk.passes(6);
+        assert!(is_left(&desk));
+    }
+}
+
 #[test]
 fn a_better_cheque_that_we_have_not_signed_or_whose_link_is_wrong_is_not_adopted() {
     let mut desk = Desk::paid(Lane::Fast);
@@ -193,4 +244,98 @@ fn terms_that_nobody_can_buy_under_are_not_opened() {
     assert_eq!(desk.refusals(1), [RefusedCode::NoNetwork]);
     desk.offers(Desk::meeting(9), Terms { networks: vec![foreign, network()], ..terms(9, 100) });
     assert_eq!(opening(&desk, 9).network, 1);
+}
+
+#[test]
+fn what_a_connection_left_is_paid_by_the_first_cheque_of_the_next() {
+    let mut desk = Desk::paid(Lane::Fast);
+    desk.came(1, 3 * LINK + LINK / 5, 3 * LINK + LINK / 5);
+    assert_eq!(desk.claimable(), 75);
+    desk.put(PurseInput::Left { peer: PeerKey(1) });
+    desk.offers(Desk::meeting(2), terms(1, 100));
+    assert_eq!((desk.cheque(2).cumulative, desk.view().spent), (80, 80));
+    // It was for the last one: here nothing is paid yet.
+    desk.gives(2, 100, 0);
+    desk.came(2, LINK, LINK);
+    assert_eq!(desk.claimable(), 105);
+}
+
+#[test]
+fn what_the_seller_says_was_left_is_paid_as_far_as_it_can_be() {
+    let meeting = |peer| Meeting { verified_bytes: 1 << 20, ..Desk::meeting(peer) };
+    // A third of a piece came, and counts may differ by two links.
+    for (due, paid) in [(0, 0), (20, 20), (1_000, 33 + 50)] {
+        let mut desk = Desk::buying(Lane::Fast);
+        let terms = Terms { window: 2 << 20, ..terms(1, 100) };
+        desk.offers(meeting(1), terms.clone());
+        desk.gives(1, 100, 0);
+        desk.came(1, MIB / 100 * 33, 0);
+        desk.put(PurseInput::Left { peer: PeerKey(1) });
+        desk.offers(meeting(2), terms);
+        desk.hears(2, Message::Stat { bytes: 0, due });
+        assert_eq!((desk.cheque(2).cumulative, desk.claimable()), (paid, paid));
+        // Once, and before the seller has answered a bid.
+        desk.hears(2, Message::Stat { bytes: 0, due: 40 });
+        desk.gives(2, 100, 0);
+        desk.hears(2, Message::Stat { bytes: 0, due: 40 });
+        assert_eq!(desk.claimable(), paid);
+    }
+}
+
+#[test]
+fn after_a_crash_a_first_window_at_most_is_paid_on_the_sellers_word() {
+    for (due, paid) in [(300, 300), (1 << 40, 5_000)] {
+        let mut desk = Desk::paid(Lane::Fast);
+        desk.came(1, 2 * LINK, 2 * LINK);
+        desk.crashes(config(), [2; 32]);
+        desk.put(PurseInput::Buy(true));
+        desk.put(PurseInput::Want(wish(Lane::Fast)));
+        desk.offers(Desk::meeting(2), terms(1, 100));
+        let start = desk.cheque(2).cumulative;
+        desk.hears(2, Message::Stat { bytes: 0, due });
+        assert_eq!(desk.cheque(2).cumulative, start + paid);
+        desk.gives(2, 100, 0);
+        desk.came(2, LINK, LINK);
+        assert_eq!(desk.cheque(2).cumulative, start + paid);
+    }
+}
+
+#[test]
+fn terms_that_cross_an_opening_are_opened_under_at_once_and_others_passed_over() {
+    let mut desk = Desk::buying(Lane::Fast);
+    desk.meets(1, 100);
+    let (first, peer) = (desk.cheque(1), PeerKey(1));
+    let told =
+        |ask, said: &[u8]| PurseInput::Terms { peer, terms: terms(1, ask), said: said.to_vec() };
+    // The same again is no news.
+    desk.put(told(100, b"said"));
+    assert_eq!(desk.names(1), ["open", "cheque", "bid"]);
+    desk.put(told(120, b"said anew"));
+    assert_eq!(desk.names(1), ["open", "cheque", "bid", "open", "cheque", "bid"]);
+    let second = desk.cheque(1);
+    assert_eq!((second.channel, desk.bid(1).unwrap().number), (first.channel, 2));
+    assert_ne!(second.root, first.root);
+    // After an answer they are not looked at.
+    desk.gives(1, 120, 0);
+    desk.put(told(90, b"said too late"));
+    assert_eq!(desk.names(1).len(), 6);
+    desk.hears(1, Message::Close { channel: second.channel, reason: CloseReason::Off });
+    let said = desk.names(1).len();
+    desk.put(told(110, b"sells again"));
+    assert_eq!(desk.names(1)[said..], ["open", "cheque", "bid"]);
+}
+
+#[test]
+fn an_ask_for_no_bid_of_ours_is_passed_over() {
+    let mut desk = Desk::buying(Lane::Fast);
+    desk.meets(1, 100);
+    for bid in [0, 2] {
+        let ask = Ask { price: price(100), bid, paid: true, rate: MIB, from: 0 };
+        desk.hears(1, Message::Ask(ask));
+    }
+    desk.came(1, 4 * LINK, 4 * LINK);
+    assert_eq!(desk.claimable(), 0);
+    desk.gives(1, 100, 4 * LINK);
+    desk.came(1, 8 * LINK, 8 * LINK);
+    assert_eq!(desk.claimable(), 100);
 }

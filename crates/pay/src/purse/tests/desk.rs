@@ -259,6 +259,7 @@ impl Desk {
         Meeting {
             peer: PeerKey(peer),
             torrent: TORRENT,
+            info_hash: TORRENT,
             verified_bytes: 16 << 10,
             initiator: [peer as u8; 32],
             responder: [99; 32],

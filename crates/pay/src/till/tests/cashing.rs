@@ -40,6 +40,45 @@ fn a_channel_is_cashed_when_it_is_worth_25_fees_and_its_payer_once_in_ten_minute
 }
 
 #[test]
+fn what_a_lock_covers_waits_for_the_end_while_its_buyer_is_there() {
+    let locked = |facts: &mut Facts| (facts.lock, facts.lock_until) = (12 * UNIT, WALL + 99 * HOUR);
+    let (mut shop, mut buyer) = paid(12, locked);
+    shop.seconds(1200);
+    assert_eq!(shop.cashed, []);
+    let fold = buyer.next_cheque(12 * UNIT);
+    shop.hear(buyer.peer, Message::Cheque(fold));
+    shop.hear(buyer.peer, Message::Close { channel: buyer.channel, reason: CloseReason::Done });
+    assert_eq!(shop.cashed.iter().map(|sale| sale.last.signed).collect::<Vec<_>>(), [fold]);
+
+    let (mut shop, mut buyer) = paid(12, locked);
+    buyer.pay(&mut shop, 1);
+    shop.seconds(60);
+    assert_eq!(shop.cashed.len(), 1, "more is paid than the lock covers");
+
+    let (mut shop, buyer) = paid(12, locked);
+    shop.tell(TillInput::Left { peer: buyer.peer });
+    shop.seconds(60);
+    assert_eq!(shop.cashed.len(), 1, "the buyer has gone without a word");
+}
+
+#[test]
+fn what_comes_while_a_channel_is_cashed_is_cashed_after_it_when_the_buyer_is_done() {
+    let (mut shop, mut buyer) = paid(10, |_| ());
+    shop.seconds(60);
+    assert_eq!(shop.cashed.len(), 1);
+    buyer.pay(&mut shop, 5);
+    let closed = Message::Close { channel: buyer.channel, reason: CloseReason::Done };
+    shop.hear(buyer.peer, closed);
+    assert_eq!(shop.cashed.len(), 1, "one at a time");
+    outcome(&mut shop, &buyer, Some(10 * UNIT));
+    assert_eq!(shop.cashed.len(), 2);
+    assert_eq!(shop.cashed[1].last, buyer.last());
+    outcome(&mut shop, &buyer, Some(15 * UNIT));
+    shop.seconds(1200);
+    assert_eq!(shop.cashed.len(), 2);
+}
+
+#[test]
 fn what_fails_is_tried_again_after_ten_minutes() {
     let (mut shop, buyer) = paid(10, |_| ());
     shop.seconds(60);

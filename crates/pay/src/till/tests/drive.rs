@@ -44,6 +44,35 @@ fn no_price_holds_for_what_was_sent_while_the_first_cheque_was_on_its_way_to_the
 }
 
 #[test]
+fn a_first_price_waits_for_the_exact_count_and_holds_for_nothing_that_was_sent_before() {
+    // However long the chain has taken, and whatever was sent meanwhile.
+    let mut shop = Shop::open();
+    (shop.counts, shop.chain) = (false, false);
+    let buyer = Buyer::new(10, 1);
+    buyer.come(&mut shop);
+    shop.seconds(3);
+    let key = *shop.asked.last().unwrap();
+    shop.tell(TillInput::Facts { key, facts: Some(facts()) });
+    assert!(!shop.said.iter().any(|(_, message)| matches!(message, Message::Ask(_))));
+    shop.serve(buyer.peer, 100 << 20);
+    shop.tell(TillInput::Counted { peer: buyer.peer });
+    let ask = shop.last_ask(buyer.peer);
+    assert!(ask.paid && ask.from > 100 << 20, "{ask:?}");
+    // Who bids no more, or is gone, when it is counted gets nothing.
+    for leaves in [true, false] {
+        let other = Buyer::new(11 + u8::from(leaves), 2 + u64::from(leaves));
+        shop.chain = true;
+        other.come(&mut shop);
+        match leaves {
+            true => shop.tell(TillInput::Left { peer: other.peer }),
+            false => other.bid(&mut shop, 0, 0, 2),
+        }
+        shop.tell(TillInput::Counted { peer: other.peer });
+        assert_eq!(shop.limit(other.peer), None);
+    }
+}
+
+#[test]
 fn the_free_lane_begins_at_once_however_slow_the_drive_is() {
     let mut shop = Shop::open();
     let mut buyer = Buyer::new(10, 1);

@@ -318,12 +318,51 @@ fn every_ten_seconds_all_bids_share_the_uplink_and_a_price_holds_from_behind_the
     // What was given before costs what was said before.
     shop.serve(one.peer, limit);
     assert_eq!(shop.till.buyers().next().unwrap().owed, price(1000).of(FIRST));
-    // One leaves: the other has the rest at the next allocation, at the ask.
+    // One leaves: the other has the rest.
     shop.tell(TillInput::Left { peer: two.peer });
     let mut one = one;
     one.pay(&mut shop, 2);
     shop.seconds(10);
     assert_eq!(shop.till.price(), price(1333));
+}
+
+#[test]
+fn what_a_buyer_leaves_goes_to_those_who_wait_within_a_second_whatever_the_price_was() {
+    for leaves_connection in [true, false] {
+        let mut shop = Shop::open();
+        let (fast, medium) = (Buyer::new(10, 1), Buyer::new(11, 2));
+        fast.enter(&mut shop);
+        medium.enter(&mut shop);
+        let bid = |per_mib, spend| Bid { price: price(per_mib), spend, rate: 0, number: 1 };
+        shop.hear(fast.peer, Message::Bid(bid(50_000, 200_000)));
+        shop.hear(medium.peer, Message::Bid(bid(2_000, 8_000)));
+        shop.seconds(10);
+        // All of it goes to the one that bids more, at a price that the other does not pay.
+        assert_eq!(shop.last_ask(fast.peer).rate, 6 * MIB);
+        assert!(!shop.last_ask(medium.peer).paid && shop.till.price() > price(2_000));
+        shop.pass(Duration::from_millis(1_500));
+        match leaves_connection {
+            true => shop.tell(TillInput::Left { peer: fast.peer }),
+            false => fast.bid(&mut shop, 0, 0, 2),
+        }
+        let ask = shop.last_ask(medium.peer);
+        assert_eq!((ask.paid, ask.price, ask.rate), (true, price(1_333), 6 * MIB));
+    }
+}
+
+#[test]
+fn buyers_that_come_and_go_all_the_time_have_the_uplink_shared_out_once_a_second_at_most() {
+    let mut shop = Shop::open();
+    let mut shared = std::collections::BTreeSet::new();
+    for number in 0..100 {
+        let goes = Buyer::new(11, number);
+        goes.come(&mut shop);
+        assert!(shop.limit(goes.peer).is_some(), "what is idle is given at once");
+        shop.pass(Duration::from_millis(50));
+        shop.tell(TillInput::Left { peer: goes.peer });
+        shared.insert(shop.till.shared_at);
+    }
+    assert!((4..=6).contains(&shared.len()), "{} times in five seconds", shared.len());
 }
 
 #[test]
@@ -353,6 +392,23 @@ fn a_busy_uplink_raises_the_ask_and_the_floor_is_the_users() {
     assert!(shop.till.ask() > price(1000));
     shop.tell(TillInput::Floor(price(5000)));
     assert_eq!(shop.till.ask(), price(5000));
+}
+
+#[test]
+fn a_new_free_share_is_in_the_next_terms_and_has_a_least() {
+    let mut shop = Shop::open();
+    let told = |shop: &mut Shop, number| {
+        shop.meet(number);
+        shop.heard().into_iter().find_map(|message| match message {
+            Message::Terms(terms) => Some(terms.free_permille),
+            _ => None,
+        })
+    };
+    assert_eq!(told(&mut shop, 1), Some(250));
+    shop.tell(TillInput::FreePermille(500));
+    assert_eq!(told(&mut shop, 2), Some(500));
+    shop.tell(TillInput::FreePermille(0));
+    assert_eq!(told(&mut shop, 3), Some(FREE_PERMILLE_MIN));
 }
 
 #[test]

@@ -54,6 +54,8 @@ pub(super) struct Shop {
     /// Whether the drive, and the chain, answer at once.
     pub(super) drive: bool,
     pub(super) chain: bool,
+    /// Whether counts are told at once.
+    pub(super) counts: bool,
     pub(super) said: Vec<(PeerKey, Message)>,
     pub(super) service: BTreeMap<PeerKey, Service>,
     pub(super) asked: Vec<FactsKey>,
@@ -76,6 +78,7 @@ impl Shop {
             facts: Some(facts()),
             drive: true,
             chain: true,
+            counts: true,
             said: Vec::new(),
             service: BTreeMap::new(),
             asked: Vec::new(),
@@ -99,6 +102,11 @@ impl Shop {
                 TillOutput::Send { peer, message } => self.said.push((peer, message)),
                 TillOutput::Serve { peer, service } => drop(self.service.insert(peer, service)),
                 TillOutput::Cash(sale) => self.cashed.push(*sale),
+                TillOutput::CountWanted { peer } => {
+                    if self.counts {
+                        self.till.handle(self.now, self.wall, TillInput::Counted { peer });
+                    }
+                }
                 TillOutput::Write(write) => {
                     self.records.push(write.record);
                     self.last_write = write.id;
@@ -203,6 +211,7 @@ pub(super) fn meeting(number: u64) -> Meeting {
     Meeting {
         peer: PeerKey(number),
         torrent: TORRENT,
+        info_hash: TORRENT,
         verified_bytes: 16 << 10,
         initiator: [1; 32],
         responder: [u8::try_from(number % 256).unwrap(); 32],
@@ -273,8 +282,8 @@ impl Buyer {
         let to_us = |(peer, _): &&(PeerKey, Message)| *peer == self.peer;
         let mut terms = shop.said.iter().filter(to_us).map(|(_, message)| message);
         let terms = terms.rfind(|message| matches!(message, Message::Terms(_))).unwrap();
-        let Meeting { initiator, responder, torrent, .. } = meeting(self.peer.0);
-        let bind = Bind::new(&initiator, &responder, torrent, &terms.encode());
+        let Meeting { initiator, responder, info_hash, .. } = meeting(self.peer.0);
+        let bind = Bind::new(&initiator, &responder, info_hash, &terms.encode());
         Open {
             network: 0,
             payer: self.owner.address(),

@@ -6,7 +6,8 @@ use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
 use crate::purse::{carry_out, owner};
 use crate::session::state_dir;
-use piecework_settle::{Deployment, DeploymentNames, Patience};
+use piecework_chain::contracts::Contract;
+use piecework_settle::{CreationCodes, Deployment, DeploymentNames, Patience};
 use piecework_wallet::WalletFolder;
 use serde_json::json;
 use std::fs::OpenOptions;
@@ -22,7 +23,12 @@ pub(super) fn run(args: &DeployArgs, common: &Common, out: Out) -> Result<(), Fa
         hardfork: args.hardfork.clone(),
         confirmations: args.confirmations,
     };
-    let deployment = Deployment::survey(args.rpc.clone(), names, from, Patience::default())
+    let codes = CreationCodes {
+        vault: Contract::Vault.creation_code(),
+        assets: Contract::Assets.creation_code(),
+        wrapped: Contract::Wrapped.creation_code(),
+    };
+    let deployment = Deployment::survey(args.rpc.clone(), names, codes, from, Patience::default())
         .map_err(Failure::new)?;
     let plan = deployment.plan(from).map_err(Failure::new)?;
     // Opened first: what was paid for must not be lost for want of a file.

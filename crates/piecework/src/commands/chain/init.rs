@@ -14,7 +14,7 @@ use piecework_chain::contracts::FirstAsset;
 use piecework_chain::execute::Outcome;
 use piecework_chain::genesis::{CHAIN_IDS, Genesis};
 use piecework_chain::quota::Quota;
-use piecework_settle::{COIN_DECIMALS, Coin, Contract, Format, Network, TokenEntry};
+use piecework_settle::{COIN_DECIMALS, Coin, Contract, Format, Money, Network, TokenEntry};
 use piecework_wallet::{WalletFolder, parse_address, random, write_over};
 use serde_json::json;
 use std::io;
@@ -168,6 +168,7 @@ fn network(args: &InitArgs, genesis: &Genesis) -> Result<Network, Failure> {
             token(face, &args.token_name, &args.token, args.token_decimals)?,
             token(placed.wrapped, "Wrapped coin", "WCOIN", COIN_DECIMALS)?,
         ],
+        money: Money::Test,
     })
 }
 

@@ -4,7 +4,7 @@ use crate::args::Common;
 use crate::args::chain::JoinArgs;
 use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
-use crate::purse::{Purse, agree, amount, demand_free_to_join, pin, read_network, trust};
+use crate::purse::{Purse, agree, amount, demand_free_to_join, pin, trust};
 use crate::session::state_dir;
 use piecework_net::Binding;
 use piecework_settle::{Client, NETWORK_BYTES_MAX, Network, Patience};
@@ -59,7 +59,7 @@ fn load(from: &str) -> Result<Network, Failure> {
         String::from_utf8(bytes).context("the network file is no UTF-8")?
     } else {
         let missing = || Failure::new(format!("there is no network file {from}"));
-        read_network(Path::new(from))?.ok_or_else(missing)?
+        Network::text(Path::new(from)).map_err(Failure::new)?.ok_or_else(missing)?
     };
     Network::parse(&text).map_err(Failure::new)
 }

@@ -1,5 +1,6 @@
 //! `piecework chain run`: seal blocks and serve them until a signal.
 
+use super::backup::open;
 use super::share::served_at;
 use crate::args::chain::RunArgs;
 use crate::failure::Failure;
@@ -26,7 +27,7 @@ pub(super) fn run(args: &RunArgs, state: &Path, folder: &Path, out: Out) -> Resu
     if !out.is_json() {
         note("opening the chain; after a crash its last blocks are executed again");
     }
-    let chain = Arc::new(Chain::open(folder).map_err(Failure::new)?);
+    let chain = Arc::new(open(folder, out)?);
     let settings = Settings {
         listen: args.rpc,
         hosts: args.host.clone(),

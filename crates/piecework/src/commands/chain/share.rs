@@ -4,7 +4,7 @@ use super::init::NETWORK;
 use crate::args::chain::ShareArgs;
 use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
-use crate::purse::{pin, pinned, read_network};
+use crate::purse::{pin, pinned};
 use piecework_chain::chain::Chain;
 use piecework_settle::Network;
 use piecework_wallet::write_over;
@@ -47,7 +47,7 @@ pub(super) fn own(folder: &Path) -> Result<Option<Network>, Failure> {
     if !Chain::is_in(folder) {
         return Ok(None);
     }
-    let text = read_network(&folder.join(NETWORK))?;
+    let text = Network::text(&folder.join(NETWORK)).map_err(Failure::new)?;
     text.map(|text| Network::parse(&text).map_err(Failure::new)).transpose()
 }
 

@@ -9,6 +9,7 @@ use crate::folders::Folders;
 use crate::out::Out;
 use crate::session::state_dir;
 use crate::up::Lock;
+use piecework_ledger::{LEDGER_FILE, Ledger};
 use piecework_wallet::{ArchiveWriter, Cost, place_new};
 use serde_json::json;
 use std::fs::{self, File, OpenOptions};
@@ -22,8 +23,9 @@ const DEPTH_MAX: usize = 16;
 /// Runs the command.
 pub(crate) fn run(args: &SafeArgs, common: &Common, out: Out) -> Result<(), Failure> {
     let folders = Folders::of(&args.place)?;
-    let entries = entries(&folders, &state_dir(common)?)?;
-    if entries.is_empty() {
+    let state = state_dir(common)?;
+    let mut entries = entries(&folders, &state)?;
+    if entries.is_empty() && !state.join(LEDGER_FILE).exists() {
         return Err(Failure::new(format!(
             "nothing to back up in {}: give the daemon's folder with --data-dir",
             folders.data.display()
@@ -37,6 +39,10 @@ pub(crate) fn run(args: &SafeArgs, common: &Common, out: Out) -> Result<(), Fail
             "{} is already there: move it away first",
             file.display()
         )));
+    }
+    let ledger = LedgerCopy::make(&state)?;
+    if let Some(LedgerCopy(path)) = &ledger {
+        entries.push(Entry { name: format!("state/{LEDGER_FILE}"), path: path.clone() });
     }
     let password = new_password(&args.password, "Password for the backup: ")?;
     let name = file.file_name().ok_or_else(|| Failure::usage("the backup needs a name"))?;
@@ -68,6 +74,27 @@ pub(crate) fn run(args: &SafeArgs, common: &Common, out: Out) -> Result<(), Fail
         &json!({ "event": "backed_up", "file": file, "files": count, "bytes": bytes }),
     );
     Ok(())
+}
+
+/// The ledger as it is now, in a file that does not outlive the command. Put back, it says so, and nothing is
+/// bought until what was promised in between is settled.
+struct LedgerCopy(PathBuf);
+
+impl LedgerCopy {
+    fn make(state: &Path) -> Result<Option<Self>, Failure> {
+        let ledger = Ledger::open_to_read(&state.join(LEDGER_FILE)).map_err(Failure::new)?;
+        let Some(ledger) = ledger else { return Ok(None) };
+        let path = state.join(format!("{LEDGER_FILE}.{}.backup", std::process::id()));
+        drop(fs::remove_file(&path));
+        ledger.copy_to(&path).map_err(Failure::new)?;
+        Ok(Some(Self(path)))
+    }
+}
+
+impl Drop for LedgerCopy {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.0));
+    }
 }
 
 /// A file to put away, under its name in the backup.

@@ -10,6 +10,7 @@ use crate::failure::{Context, Failure};
 use crate::folders::Folders;
 use crate::out::Out;
 use crate::session::state_dir;
+use piecework_ledger::LEDGER_FILE;
 use piecework_wallet::{ArchiveFault, ArchiveReader};
 use serde_json::json;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -101,7 +102,16 @@ fn moves(
     if staging.join(SETTINGS).is_file() {
         moves.push((staging.join(SETTINGS), folders.settings.clone()));
     }
-    if let Some((_, there)) = moves.iter().find(|(_, to)| to.symlink_metadata().is_ok()) {
+    let is_there = |path: &Path| path.symlink_metadata().is_ok();
+    let log = state.join(format!("{LEDGER_FILE}-wal"));
+    let brings_ledger = moves.iter().any(|(_, to)| to.ends_with(LEDGER_FILE));
+    if brings_ledger && is_there(&log) {
+        return Err(Failure::new(format!(
+            "{} is left of another ledger: move it away first, nothing was restored",
+            log.display()
+        )));
+    }
+    if let Some((_, there)) = moves.iter().find(|(_, to)| is_there(to)) {
         return Err(Failure::new(format!(
             "{} is already there and is not replaced: move it away first, nothing was restored",
             there.display()

@@ -1,12 +1,11 @@
 //! `piecework vault cheque`, `cash` and `repay`.
 
-use super::promises::{Taking, demand_room};
-use super::written::Written;
 use crate::args::vault::{CashArgs, ChequeArgs};
 use crate::failure::{Context, Failure};
 use crate::out::Out;
 use crate::purse::{Purse, address, agree, amount};
 use alloy_primitives::{B256, U256};
+use piecework_cashier::{Taking, Written};
 use piecework_pay::{Cheque, Typed};
 use piecework_settle::{CHEQUE_FILE_BYTES_MAX, ChequeFile, Claim, format_amount};
 use piecework_wallet::random;
@@ -19,8 +18,9 @@ use std::path::Path;
 pub(super) fn write(args: &ChequeArgs, purse: &Purse, out: Out) -> Result<(), Failure> {
     let (payer, token) = (purse.owner()?, purse.preferred(args.of.token.as_deref())?);
     let (payee, cumulative) = (address(&args.payee)?, amount(&args.amount, token.decimals)?);
-    let mut written = Written::open(purse)?;
-    let account = demand_room(purse, &token, &mut written, Taking::More(cumulative))?;
+    let mut written = Written::open(&purse.wallet).map_err(Failure::new)?;
+    let account = purse.demand_room_beside(&token, Taking::More(cumulative), &mut written);
+    let account = account.map_err(Failure::new)?;
     if account.epoch == 0 {
         return Err(Failure::new("the account was never funded: `piecework vault deposit` first"));
     }
@@ -49,7 +49,7 @@ pub(super) fn write(args: &ChequeArgs, purse: &Purse, out: Out) -> Result<(), Fa
     let claim = Claim { cheque, count: 0, link: B256::ZERO, signature, delegation: None };
     let file = ChequeFile { domain, claim };
     let text = file.to_json();
-    written.add(file)?;
+    written.add(file).map_err(Failure::new)?;
     match &args.output {
         None => out.say(&text.to_string(), &text),
         Some(path) => {

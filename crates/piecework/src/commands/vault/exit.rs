@@ -1,11 +1,10 @@
 //! `piecework vault exit` and `bond-exit`: asked for first, taken after the wait.
 
-use super::promises::{Taking, demand_room};
-use super::written::Written;
 use crate::args::vault::{ExitArgs, TokenArgs};
 use crate::failure::Failure;
 use crate::out::Out;
 use crate::purse::{Purse, amount};
+use piecework_cashier::Taking;
 
 /// Asks for free money back, or takes what was asked for.
 pub(super) fn exit(args: &ExitArgs, purse: &Purse, out: Out) -> Result<(), Failure> {
@@ -13,7 +12,7 @@ pub(super) fn exit(args: &ExitArgs, purse: &Purse, out: Out) -> Result<(), Failu
     let plan = match &args.amount {
         Some(text) => {
             let amount = amount(text, token.decimals)?;
-            demand_room(purse, &token, &mut Written::open(purse)?, Taking::Exit(amount))?;
+            purse.demand_room(&token, Taking::Exit(amount)).map_err(Failure::new)?;
             purse.client.request_exit(owner, &token, amount)
         }
         None => purse.client.exit(owner, &token),

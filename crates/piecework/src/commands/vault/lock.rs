@@ -1,12 +1,11 @@
 //! `piecework vault lock` and `close-lock`.
 
-use super::promises::{Taking, demand_room};
-use super::written::Written;
 use crate::args::vault::{CloseLockArgs, LockArgs};
 use crate::failure::{Context, Failure};
 use crate::out::Out;
 use crate::purse::{Purse, address, amount};
 use alloy_primitives::hex;
+use piecework_cashier::Taking;
 use piecework_pay::Signature;
 use serde_json::json;
 
@@ -16,7 +15,7 @@ const DAY_SECONDS: u64 = 24 * 3600;
 pub(super) fn lock(args: &LockArgs, purse: &Purse, out: Out) -> Result<(), Failure> {
     let token = purse.preferred(args.of.token.as_deref())?;
     let (payee, amount) = (address(&args.payee)?, amount(&args.amount, token.decimals)?);
-    demand_room(purse, &token, &mut Written::open(purse)?, Taking::More(amount))?;
+    purse.demand_room(&token, Taking::More(amount)).map_err(Failure::new)?;
     let until = purse.client.now().map_err(Failure::new)?.saturating_add(args.days * DAY_SECONDS);
     let plan =
         purse.client.lock(purse.owner()?, &token, payee, (amount, until)).map_err(Failure::new)?;

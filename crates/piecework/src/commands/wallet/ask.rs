@@ -5,7 +5,7 @@ use crate::failure::{Context, Failure};
 use crate::out::Out;
 use crate::terminal::{Echo, Terminal};
 use piecework_pay::{Key, Signer};
-use piecework_wallet::{Agent, Keystore, Password, WalletFolder};
+use piecework_wallet::{Agent, Keystore, PASSWORD_CHARS_MIN, Password, WalletFolder};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -13,8 +13,6 @@ use zeroize::Zeroizing;
 
 /// How often a person may be wrong before a command gives up.
 pub(super) const TRIES_MAX: usize = 3;
-/// Characters of a password at least: the file may be tried for years.
-const PASSWORD_CHARS_MIN: usize = 8;
 /// Bytes of a file with a secret at most.
 const SECRET_BYTES_MAX: usize = 4096;
 
@@ -23,15 +21,14 @@ const REMEDY: &str = "give --password-file FILE";
 /// A password for something new, typed twice.
 pub(crate) fn new_password(args: &PasswordArgs, question: &str) -> Result<Password, Failure> {
     let short = format!("a password has at least {PASSWORD_CHARS_MIN} characters");
-    let is_long = |password: &Password| password.char_count() >= PASSWORD_CHARS_MIN;
     if let Some(file) = &args.password_file {
         let password = read_password(file)?;
-        return if is_long(&password) { Ok(password) } else { Err(Failure::new(short)) };
+        return if password.is_long() { Ok(password) } else { Err(Failure::new(short)) };
     }
     let mut terminal = Terminal::open(REMEDY)?;
     for _ in 0..TRIES_MAX {
         let password = typed(&mut terminal, question)?;
-        if !is_long(&password) {
+        if !password.is_long() {
             terminal.say(&format!("{short}.\n"))?;
         } else if typed(&mut terminal, "The same again: ")? == password {
             return Ok(password);
@@ -87,20 +84,13 @@ pub(crate) fn signer(
 /// The agent of a wallet, while it is unlocked. With one that is of no use the wallet counts as locked, and
 /// why is told.
 pub(super) fn agent(folder: &WalletFolder, keystore: &Keystore, out: Out) -> Option<Agent> {
-    let agent = match Agent::find(folder) {
-        Ok(agent) => agent?,
+    match Agent::of(folder, keystore) {
+        Ok(agent) => agent,
         Err(fault) => {
             out.problem(&fault.to_string());
-            return None;
+            None
         }
-    };
-    if keystore.address().is_some_and(|address| address != agent.address()) {
-        out.problem(
-            "the agent holds the key of a wallet that was here before: `piecework wallet lock` ends it",
-        );
-        return None;
     }
-    Some(agent)
 }
 
 /// The key of the wallet in this folder.

@@ -2,9 +2,9 @@
 
 use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
-use crate::purse::{PINNED, pinned};
+use crate::purse::pinned;
 use crate::terminal::{Echo, Terminal};
-use piecework_settle::SeenFile;
+use piecework_settle::{NETWORK_FILE, SeenFile};
 use serde_json::json;
 use std::path::Path;
 
@@ -21,7 +21,7 @@ pub(super) fn run(yes: bool, state: &Path, out: Out) -> Result<(), Failure> {
         }
     }
     SeenFile::of(state).forget().map_err(Failure::new)?;
-    let path = state.join(PINNED);
+    let path = state.join(NETWORK_FILE);
     std::fs::remove_file(&path).context(format_args!("cannot remove {}", path.display()))?;
     let told = json!({ "event": "forgotten", "chain_id": known.chain_id });
     out.say(&format!("FORGOTTEN {}", known.chain_id), &told);

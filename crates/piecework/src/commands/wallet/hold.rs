@@ -1,12 +1,11 @@
 //! `piecework wallet hold`: the agent itself. `unlock` starts it, gives it the key, and ends.
 
-use super::unlock::READY;
 use crate::args::HoldArgs;
 use crate::failure::{Context, Failure};
 use crate::out::Out;
 use crate::signals::Signals;
 use piecework_pay::Key;
-use piecework_wallet::{Agent, AgentSocket, WalletFolder, shield};
+use piecework_wallet::{AGENT_READY, Agent, AgentSocket, WalletFolder, shield};
 use std::io::Read;
 use zeroize::Zeroizing;
 
@@ -19,7 +18,7 @@ pub(super) fn run(args: &HoldArgs, folder: &WalletFolder, out: Out) -> Result<()
             return Err(failure);
         }
     };
-    out.text(format!("{READY}\n").as_bytes());
+    out.text(format!("{AGENT_READY}\n").as_bytes());
     socket.serve(key, args.duration).map_err(Failure::new)
 }
 

@@ -21,7 +21,8 @@ const COLUMNS: usize = 4;
 /// Runs the command.
 pub(super) fn run(args: &NewArgs, folder: &WalletFolder, out: Out) -> Result<(), Failure> {
     refuse_second(folder)?;
-    let phrase = draw(&args.words)?;
+    let words = if args.words == "24" { 24 } else { 12 };
+    let phrase = Phrase::draw(words).map_err(Failure::new)?;
     if !args.yes {
         let remedy = "give --yes to have the words on stdout, and --password-file FILE";
         show(&phrase, Terminal::open(remedy)?.page()?)?;
@@ -37,14 +38,6 @@ pub(super) fn run(args: &NewArgs, folder: &WalletFolder, out: Out) -> Result<(),
     }
     note(BACKUP_ADVICE);
     Ok(())
-}
-
-fn draw(words: &str) -> Result<Phrase, Failure> {
-    let phrase = match words {
-        "24" => random::<32>().map(|entropy| Phrase::new(&*entropy)),
-        _ => random::<16>().map(|entropy| Phrase::new(&*entropy)),
-    };
-    phrase.map_err(Failure::new)?.map_err(Failure::new)
 }
 
 /// Shows the words on a page that vanishes, and has some of them typed back.

@@ -96,7 +96,7 @@ impl MarketWorld {
             let paid = |(_, channel): &(_, u64)| self.chain.paid(payer, seller.payee(), *channel);
             line.report.paid = channels.map(paid).sum();
         }
-        self.report.burned = self.chain.burned;
+        (self.report.burned, self.report.cashes) = (self.chain.burned, self.chain.cashes);
         self.report.lines = self.lines.iter().map(|line| line.report).collect();
         if !self.violations.is_empty() {
             return;

@@ -82,6 +82,10 @@ impl MarketWorld {
             if !line.is_up || rate == 0 {
                 continue;
             }
+            let cheat = self.seats[line.spec.seller].spec.cheat;
+            let is_paid = line.service != Service::Free;
+            let promised = rate;
+            let rate = if is_paid && cheat == Some(Cheat::Throttles) { rate / 8 } else { rate };
             let block = u64::from(BLOCK_BYTES);
             line.credit += u128::from(rate) * STEP.as_micros();
             // Who waits at its limit saves nothing for later, but for a block.
@@ -89,20 +93,29 @@ impl MarketWorld {
             let ready = (line.credit / 1_000_000) as u64 / block * block;
             let bytes = ready.min(room);
             line.credit -= u128::from(ready) * 1_000_000;
-            let is_paid = line.service != Service::Free;
             if is_late {
                 line.report.late_allocated +=
-                    if is_paid { rate * STEP.as_micros() as u64 / 1_000_000 } else { 0 };
+                    if is_paid { promised * STEP.as_micros() as u64 / 1_000_000 } else { 0 };
                 line.report.late_bytes += if is_paid { bytes } else { 0 };
                 line.report.late_free += if is_paid { 0 } else { bytes };
             }
             if bytes == 0 {
                 continue;
             }
+            if is_paid {
+                line.note_paid(self.now);
+            }
             line.sent += bytes;
             line.report.sent += bytes;
             line.report.paid_sent += if is_paid { bytes } else { 0 };
-            line.parcels.push_back((self.now + line.spec.latency, Parcel::Bytes(bytes)));
+            // What was cancelled in time comes too, and counts for the seller alone.
+            let cancelled = if cheat == Some(Cheat::IgnoresCancels) {
+                (line.sent / block / 4 - (line.sent - bytes) / block / 4) * block
+            } else {
+                0
+            };
+            let wanted = bytes - cancelled;
+            line.parcels.push_back((self.now + line.spec.latency, Parcel::Bytes(wanted)));
             let counts = Counts { bytes: line.sent, verified: 0, back: 0 };
             let (peer, seller) = (line.key(number), line.spec.seller);
             let came = Counts::default();

@@ -1,0 +1,138 @@
+//! What the pay path costs in instructions: one transfer with payments, one without, under callgrind.
+
+use crate::market::{MIB, Node, Torrent, wait_until};
+use crate::report::Row;
+use clap::Args;
+use piecework_metainfo::Metainfo;
+use piecework_pay::Lane;
+use piecework_testkit::FixtureBuilder;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::Ordering;
+
+/// An upload limit, without which nobody sells, that no transfer here reaches.
+const UPLINK: u64 = 4 << 30;
+
+/// What paying may cost, in percent.
+const GATE_PERCENT: f64 = 2.0;
+
+/// A transfer between two engines in this process.
+#[derive(Args, Debug)]
+pub(crate) struct Transfer {
+    /// The torrent file.
+    torrent: PathBuf,
+    /// Where its payload lies.
+    payload: PathBuf,
+    /// A folder for everything else.
+    work: PathBuf,
+    /// The buyer pays.
+    #[arg(long)]
+    paid: bool,
+}
+
+impl Transfer {
+    /// Transfers, and prints what was paid.
+    pub(crate) fn run(&self) -> Result<(), String> {
+        let bytes = fs::read(&self.torrent).map_err(|error| told(&self.torrent, &error))?;
+        let metainfo = Metainfo::parse(&bytes).map_err(|error| error.to_string())?;
+        let torrent = Torrent { metainfo, folder: self.payload.clone() };
+        let seller = Node::seed(&torrent, &self.work.join("seller"), UPLINK)?;
+        let till = self.paid.then(|| seller.sells()).transpose()?;
+        let buyer = Node::leech(&torrent, &self.work.join("buyer"), seller.address())?;
+        let purse = self.paid.then(|| buyer.buys(2, Lane::Fast)).transpose()?;
+        wait_until("a whole file", || buyer.is_complete())?;
+        let sides = [&till, &purse]
+            .map(|side| side.as_ref().map_or(0, |account| account.writes.load(Ordering::Relaxed)));
+        let spent = || purse.as_ref().map_or(0, |purse| purse.pay.view().spent_today);
+        // A view is as old as the last look at one.
+        wait_until("a payment", || purse.is_none() || spent() > 0)?;
+        let spent = spent();
+        let wasted = buyer.engine.figures(buyer.key).map_or(0, |figures| figures.wasted_bytes);
+        println!("{}", json!({ "spent": spent.to_string(), "writes": sides, "wasted": wasted }));
+        Ok(())
+    }
+}
+
+/// Counts both transfers.
+pub(crate) fn measure(own: &Path, size_mib: u32) -> Result<Row, String> {
+    let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let bytes = u64::from(size_mib) * MIB;
+    let fixture = FixtureBuilder::file("payload", bytes as usize).piece_length(1 << 20).build();
+    let folder = scratch.path().join("payload");
+    fixture.write_payload(&folder).map_err(|error| error.to_string())?;
+    let torrent = fixture.write_torrent(scratch.path()).map_err(|error| error.to_string())?;
+    drop(fixture);
+    let count = |name: &str, more: &[&str]| -> Result<(Count, Value), String> {
+        let work = scratch.path().join(name);
+        fs::create_dir_all(&work).map_err(|error| told(&work, &error))?;
+        let counts = scratch.path().join(format!("{name}.callgrind"));
+        let mut command = Command::new("valgrind");
+        command.args(["--tool=callgrind", "--quiet"]);
+        command.arg(format!("--callgrind-out-file={}", counts.display()));
+        command.arg(own).arg("transfer").arg(&torrent).arg(&folder).arg(&work).args(more);
+        let output = command.output();
+        let output = output.map_err(|error| format!("cannot start valgrind: {error}"))?;
+        if !output.status.success() {
+            return Err(format!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim()));
+        }
+        let answer = serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
+        // What was downloaded makes room for the next.
+        fs::remove_dir_all(&work).map_err(|error| told(&work, &error))?;
+        Ok((Count::read(&counts)?, answer))
+    };
+    let (free, _) = count("free", &[])?;
+    let (paid, told) = count("paid", &["--paid"])?;
+    let extra = paid.others as f64 - free.others as f64;
+    let percent = 100.0 * extra / (free.others + free.hashing.min(paid.hashing)) as f64;
+    let billions = |count: u64| count as f64 / 1e9;
+    Ok(Row {
+        what: format!("instructions of paying, of both sides together, {size_mib} MiB"),
+        measured: format!("{percent:.2} %"),
+        gate: format!("at most {GATE_PERCENT} %"),
+        is_met: percent <= GATE_PERCENT && told["spent"] != "0",
+        notes: format!(
+            "{:.3} billion without and {:.3} with it, and {:.2} and {:.2} of hashing; {} was paid, {} \
+             writes of the seller and the buyer",
+            billions(free.others),
+            billions(paid.others),
+            billions(free.hashing),
+            billions(paid.hashing),
+            told["spent"].as_str().unwrap_or_default(),
+            told["writes"],
+        ),
+    })
+}
+
+/// Instructions of a transfer.
+struct Count {
+    /// Of the kernels of hashes: how many pieces they take at once, and so what each costs, is chance.
+    hashing: u64,
+    others: u64,
+}
+
+impl Count {
+    /// Sums up a file of callgrind's.
+    fn read(counts: &Path) -> Result<Self, String> {
+        let output = Command::new("callgrind_annotate").arg("--threshold=100").arg(counts).output();
+        let output = output.map_err(|error| format!("cannot start callgrind_annotate: {error}"))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        // Lines such as `1,276 (29.93%)  file:function`; older ones have no percents.
+        let number = |line: &str| -> Option<u64> {
+            line.split_whitespace().next()?.replace(',', "").parse().ok()
+        };
+        let sum = |word: &str| -> u64 {
+            text.lines().filter(|line| line.contains(word)).filter_map(number).sum()
+        };
+        let (all, hashing) = (sum("PROGRAM TOTALS"), sum("piecework_hash::kernel"));
+        match all.checked_sub(hashing) {
+            Some(others) if hashing > 0 => Ok(Self { hashing, others }),
+            _ => Err(format!("{} holds no sums", counts.display())),
+        }
+    }
+}
+
+fn told(path: &Path, error: &std::io::Error) -> String {
+    format!("{}: {error}", path.display())
+}

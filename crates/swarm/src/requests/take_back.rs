@@ -1,0 +1,60 @@
+//! Requests that are taken back for a reader: what a peer will have sent by then is left to it.
+
+use super::{Asked, OVERLOOKED_AFTER, RequestQueue, STEADY_ROUND, STREAM_SPARE, Standing};
+use piecework_types::{BLOCK_BYTES, Block, Time};
+use std::time::Duration;
+
+/// What a peer will send before it knows of a cancel is left to it for so long beyond a round trip: the wait
+/// for a block varies.
+const MARGIN: Duration = Duration::from_millis(100);
+
+impl RequestQueue {
+    /// Takes back what stands in a reader's way: all but what `is_needed`, and what the peer will have sent
+    /// before it knows. Each such block, with what was expected of it, is given to `cancelled`, which is to
+    /// send the cancel. They stay queued, with BEP 6 until they are answered, without it until
+    /// [`RequestQueue::forget_cancelled`]: one that is under way in spite of all is welcome.
+    pub fn take_back(
+        &mut self,
+        now: Time,
+        is_needed: impl Fn(Block) -> bool,
+        mut cancelled: impl FnMut(Block, Standing),
+    ) {
+        for at in self.under_way(now)..self.asked.len() {
+            let Asked { block, standing, .. } = self.asked[at];
+            if standing == Standing::Cancelled || is_needed(block) {
+                continue;
+            }
+            self.uncount(standing);
+            self.asked[at].standing = Standing::Cancelled;
+            cancelled(block, standing);
+        }
+        self.round_left = self.round_left.min(self.live().max(1));
+    }
+
+    /// How many blocks come in a round trip and a little more.
+    fn under_way(&self, now: Time) -> usize {
+        let elapsed = now.since(self.round_since);
+        // A peer that has become slow is known by its running round first.
+        let is_telling = elapsed >= STEADY_ROUND;
+        let rate = if is_telling { self.rate.min(self.round_rate(elapsed)) } else { self.rate };
+        let span = self.round_trip.min(Duration::from_secs(1)) + MARGIN;
+        let bytes = u128::from(rate) * span.as_micros() / 1_000_000;
+        let blocks = usize::try_from(bytes / u128::from(BLOCK_BYTES)).unwrap_or(usize::MAX);
+        blocks.saturating_add(STREAM_SPARE as usize)
+    }
+
+    /// Forgets what was cancelled and will not be answered: without BEP 6 once the peer has answered to
+    /// something that was asked later; with it, if the peer breaks its word, no sooner than after a minute.
+    pub fn forget_cancelled(&mut self, fast: bool, now: Time) {
+        if self.live() == self.len() {
+            return;
+        }
+        let (answered_to, alive) = (self.answered_to, self.progress.max(self.block_at));
+        let is_silent = now.since(alive) >= OVERLOOKED_AFTER;
+        let is_due = |asked: &Asked| !fast || now.since(asked.at) >= OVERLOOKED_AFTER;
+        self.asked.retain(|asked| {
+            let is_passed = asked.at < answered_to || is_silent;
+            asked.standing != Standing::Cancelled || !is_passed || !is_due(asked)
+        });
+    }
+}

@@ -1,0 +1,72 @@
+//! A reader that comes or jumps: what stands in front of what it needs is taken back.
+//!
+//! Peers answer in the order in which they are asked, so that a reader would wait for everything that was
+//! asked before it came, half a minute of a peer that has become slow. Invariants: what a peer will have
+//! sent before it knows of a cancel is not taken back, for where a lane is paid that is owed
+//! (docs/spec/pw_pay.md); nor is what a peer that lacks the needed piece was asked for; and no peer hears of
+//! more cancels in a second than it bears.
+
+use super::Swarm;
+use super::download::ask_for;
+use crate::machine::Output;
+use crate::picker::StreamWindow;
+use crate::requests::Standing;
+use piecework_wire::Message;
+
+/// Requests taken back of one peer from one tick to the next; where that is too few the rest waits for the
+/// tick. Peers like us take 4096 in a second for a flood, and two ticks may fall into a second of theirs.
+const TAKEN_BACK_MAX: u32 = 2048;
+
+impl Swarm {
+    /// A reader plays from here, or has ended.
+    pub(super) fn read_from(&mut self, window: Option<StreamWindow>) {
+        self.stream = window;
+        if let Some(picker) = &mut self.picker {
+            picker.set_now(self.now);
+            let needed = picker.needed_first();
+            picker.set_stream(window);
+            // A reader that goes on needs what it has needed.
+            if picker.needed_first() != needed {
+                self.clear_the_way();
+            }
+        }
+        self.ask_everybody();
+    }
+
+    /// The tick: peers of whom too much was taken back already are caught up with.
+    pub(super) fn catch_up_with_reader(&mut self) {
+        self.peers.iter_mut().for_each(|(_, peer)| peer.taken_back = 0);
+        if std::mem::take(&mut self.is_way_barred) {
+            self.clear_the_way();
+            self.ask_everybody();
+        }
+    }
+
+    fn clear_the_way(&mut self) {
+        let Some(picker) = &mut self.picker else { return };
+        let Some(needed) = picker.needed_first() else { return };
+        for (slot, peer) in self.peers.iter_mut() {
+            peer.work.forget_urgent();
+            if peer.is_choking || peer.requests.is_snubbed() || !peer.have.contains(needed) {
+                continue;
+            }
+            if peer.taken_back > 0 && peer.taken_back + peer.requests.len() > TAKEN_BACK_MAX {
+                self.is_way_barred = true;
+                continue;
+            }
+            peer.requests.take_back(
+                self.now,
+                |block| block.piece == needed,
+                |block, standing| {
+                    if standing == Standing::Counted {
+                        picker.release(block);
+                    }
+                    peer.taken_back += 1;
+                    peer.sent_at = self.now;
+                    let message = Message::Cancel(ask_for(block));
+                    self.outputs.push_back(Output::Send { slot, message });
+                },
+            );
+        }
+    }
+}

@@ -1,0 +1,52 @@
+// The app in a real browser, against real daemons: node run.mjs PIECEWORK [WORD of a test's name]
+import { mkdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { found, launch } from './browser.mjs'
+import { endAll, remove, scratch } from './daemon.mjs'
+import * as looks from './looks.mjs'
+import * as money from './money.mjs'
+import * as play from './play.mjs'
+import * as reader from './reader.mjs'
+import * as screens from './screens.mjs'
+import * as shelves from './shelves.mjs'
+import * as transfers from './transfers.mjs'
+import * as trouble from './trouble.mjs'
+
+const TEST_MS = 600_000
+
+const [binary, word = ''] = process.argv.slice(2)
+if (!binary) throw new Error('which piecework? node run.mjs PIECEWORK')
+if (!found()) {
+  console.log('no browser: install Debian\'s chromium')
+  process.exit(2)
+}
+process.env.PIECEWORK_PICTURES ??= join(tmpdir(), 'piecework-web-pictures')
+mkdirSync(process.env.PIECEWORK_PICTURES, { recursive: true })
+
+const tests = [transfers, screens, shelves, trouble, reader, looks, money, play].flatMap((module) => Object.entries(module)).filter(([name]) => name.includes(word))
+let failed = 0
+const browser = await launch()
+for (const [name, test] of tests) {
+  const folder = await scratch()
+  const start = Date.now()
+  let timer
+  try {
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`it took longer than ${TEST_MS / 1000} s`)), TEST_MS)
+    })
+    await Promise.race([test({ browser, binary: resolve(binary), folder }), late])
+    console.log(`ok      ${name} (${((Date.now() - start) / 1000).toFixed(1)} s)`)
+  } catch (error) {
+    failed += 1
+    console.log(`FAILED  ${name}\n${error.stack ?? error}`)
+  } finally {
+    clearTimeout(timer)
+    endAll()
+    remove(folder)
+  }
+  for (const context of browser.contexts()) await context.close()
+}
+await browser.close()
+console.log(`browser tests: ${tests.length - failed} passed, ${failed} failed; pictures in ${process.env.PIECEWORK_PICTURES}`)
+process.exit(failed === 0 && tests.length > 0 ? 0 : 1)

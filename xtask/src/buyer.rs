@@ -1,0 +1,64 @@
+//! The tests of the buyer in Python that was written from the pages of the protocol alone: those of its own,
+//! and those in which it, buyers that cheat and sellers that cheat meet real nodes.
+//!
+//! Its packages are PyPI's, at the versions of `interop/buyer/requirements.txt`, in a virtual environment
+//! in the user's cache folder.
+
+use crate::process;
+use crate::project::Project;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// Debian's own interpreter, to which its package `python3-venv` belongs.
+const PYTHON: &str = "/usr/bin/python3";
+/// Making the environment; on a slow network it fetches 10 MB.
+const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);
+const TESTS_LIMIT: Duration = Duration::from_secs(5 * 60);
+/// Mostly waits of the protocol itself; the rest is for a machine that is busy.
+const REAL_LIMIT: Duration = Duration::from_secs(15 * 60);
+/// Names the program under test.
+const PROGRAM: &str = "PIECEWORK";
+/// What is installed, beside the environment's own files: written last.
+const INSTALLED: &str = "requirements.txt";
+
+/// Runs the tests, after it has installed what they need.
+///
+/// # Errors
+/// When the environment cannot be made, or a test fails.
+pub(crate) fn run(project: &Project) -> Result<String, String> {
+    let folder = project.root.join("interop/buyer");
+    let environment = project.tools.join("buyer");
+    install(&folder, &environment)?;
+    let discover = |tests: &str| {
+        let mut command = Command::new(environment.join("bin/python"));
+        command.args(["-B", "-m", "unittest", "discover", "--start-directory", tests]);
+        command.current_dir(&folder);
+        command
+    };
+    process::run(discover("tests"), TESTS_LIMIT)?;
+    let mut real = discover("real");
+    real.env(PROGRAM, project.binary("ci", "piecework"));
+    process::run(real, REAL_LIMIT).map(|()| "unittest, real nodes".into())
+}
+
+/// Makes the environment anew unless it has just these versions.
+fn install(folder: &Path, environment: &Path) -> Result<(), String> {
+    let wanted = folder.join(INSTALLED);
+    let text =
+        |path: &Path| fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()));
+    let named = text(&wanted)?;
+    let installed = environment.join(INSTALLED);
+    if text(&installed).is_ok_and(|it| it == named) {
+        return Ok(());
+    }
+    let mut make = Command::new(PYTHON);
+    make.args(["-m", "venv", "--clear"]).arg(environment);
+    process::run(make, INSTALL_LIMIT).map_err(|why| format!("{why}; it takes python3-venv"))?;
+    let mut pip = Command::new(environment.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+    pip.arg(&wanted);
+    process::run(pip, INSTALL_LIMIT)?;
+    fs::write(&installed, named).map_err(|e| format!("{}: {e}", installed.display()))
+}
