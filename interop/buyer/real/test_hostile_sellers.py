@@ -17,9 +17,10 @@ PIECE_BYTES = 64 << 10
 # Units of a MiB; of whole tokens, of a GiB at most and for each torrent.
 ASK = 4000
 PRICE_MAX, BUDGET = "8", "1"
-# Pieces of each torrent. Who throttles is left after half a minute, and must have something left.
+# Pieces of each torrent. Who throttles is left after 30 to 40 s, and must have much left then, also on a
+# machine that is busy.
 PIECES = {"dear": 64, "retroactive": 64, "inflated": 32, "garbage": 64, "corrupt": 64,
-          "throttled": 192}
+          "throttled": 320}
 # A fault comes once so many bytes were counted.
 BEFORE = 4 * seller.LINK_BYTES
 APART, OVER_BID = 12, 2

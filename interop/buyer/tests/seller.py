@@ -132,7 +132,8 @@ class Serving:
             for kind, payload in self.wire.frames(0):
                 self.take(kind, payload)
             self.unchoke()
-            while self.queue and not self.is_full():
+            # One at a time: who serves a whole queue first hears of a lower bid when it is too late.
+            if self.queue and not self.is_full():
                 self.serve(*self.queue.popleft())
 
     def unchoke(self):
