@@ -102,9 +102,7 @@ impl Swarm {
         peer.up.add(bytes, self.now);
         peer.sent_at = self.now;
         let is_reserved = peer.is_reserved;
-        if is_reserved || peer.speaks_pay {
-            self.count_sent(slot, block);
-        }
+        self.count_sent(slot, block);
         if is_reserved {
             return;
         }
