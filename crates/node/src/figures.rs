@@ -35,6 +35,8 @@ pub struct Figures {
     pub down_rate: u64,
     /// Payload sent, bytes a second.
     pub up_rate: u64,
+    /// What may be received at most, bytes a second, if the torrent has a limit of its own.
+    pub down_limit: Option<u64>,
     /// Connected peers.
     pub peers: u32,
     /// Those of them that have everything.
@@ -214,6 +216,7 @@ impl Status {
             wasted_bytes: self.wasted_bytes,
             down_rate: self.down_rate,
             up_rate: self.up_rate,
+            down_limit: self.down_limit,
             peers: self.peers,
             seeds: self.seeds,
             known: self.known,

@@ -184,14 +184,15 @@ impl Purse {
         }
         let spent = self.books.torrent(&wish.torrent).value;
         let torrent = self.torrents.entry(wish.torrent).or_default();
-        let lane = torrent.wish.map(|old| old.lane);
+        let before = (torrent.wish.map(|old| old.lane), torrent.target());
         torrent.want(wish, spent);
+        let is_other = before != (Some(wish.lane), torrent.target());
         if torrent.target() == 0 {
             for peer in torrent.peers.clone() {
                 self.withdraw(peer);
             }
         }
-        self.bid_anew(&wish.torrent, lane != Some(wish.lane));
+        self.bid_anew(&wish.torrent, is_other);
         self.engage(&wish.torrent);
     }
 

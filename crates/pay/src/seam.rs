@@ -192,6 +192,8 @@ pub struct Wish {
     pub price_max: Price,
     /// Bytes that are still to come.
     pub left: u64,
+    /// Bytes a second that its buyer takes at most, of all peers together, if it has limited itself.
+    pub rate_max: Option<u64>,
 }
 
 /// What a buyer's machine is told.

@@ -81,7 +81,15 @@ impl Driver {
         let name = info_hashes.primary().0;
         wanted.name = Some(name);
         let PayWish { lane, budget, price_max } = wanted.wish;
-        let wish = Wish { torrent: name, lane, budget, price_max, left: figures.left_bytes };
+        let limits = [figures.down_limit, self.shared.limits.down.limit()];
+        let wish = Wish {
+            torrent: name,
+            lane,
+            budget,
+            price_max,
+            left: figures.left_bytes,
+            rate_max: limits.into_iter().flatten().min(),
+        };
         let is_known = figures.phase == Phase::Active && figures.pieces > 0;
         let wish = (figures.left_bytes > 0).then_some(wish);
         if !is_known || wish == wanted.told {

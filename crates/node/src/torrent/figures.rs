@@ -88,6 +88,7 @@ impl Torrent {
                 up_bytes: moved.uploaded,
                 down_rate: view.down_rate_bytes,
                 up_rate: view.up_rate_bytes,
+                down_limit: self.down.limit(),
                 wasted_bytes: self.wasted_bytes + view.wasted_bytes,
                 availability_milli: self.swarm.availability_milli(),
                 peers: view.peer_count as u32,

@@ -78,7 +78,8 @@ impl Node {
     fn want(&mut self) {
         let (lane, budget) = (Lane::Fast, 1 << 50);
         let price_max = Price::new(1 << 30).unwrap();
-        let wish = Wish { torrent: TORRENT, lane, budget, price_max, left: 1 << 40 };
+        let wish =
+            Wish { torrent: TORRENT, lane, budget, price_max, left: 1 << 40, rate_max: None };
         self.tell(PaymentsInput::Purse(PurseInput::Want(wish)));
     }
 

@@ -23,14 +23,14 @@ impl Purse {
     pub(super) fn engage(&mut self, torrent: &TorrentKey) {
         let Some(known) = self.torrents.get(torrent) else { return };
         let target = if self.buys { known.target() } else { 0 };
-        let mut wanted = target;
-        let mut engaged = 0;
+        let (mut total, mut engaged) = (0_u64, 0);
         for trade in known.peers.iter().filter_map(|peer| self.trades.get(peer)) {
             if trade.is_engaged() {
                 engaged += 1;
-                wanted = wanted.saturating_sub(expected(trade, target));
+                total = total.saturating_add(expected(trade, target));
             }
         }
+        let wanted = if total < known.enough() { target.saturating_sub(total) } else { 0 };
         let hold = self.engage_up_to(torrent, target, wanted, &mut engaged);
         self.tell_hold(torrent, hold.filter(|_| engaged == 0));
     }
@@ -123,7 +123,7 @@ impl Purse {
     /// Thinks over what is bid for a torrent, ten seconds after the last time.
     pub(super) fn round(&mut self, torrent: &TorrentKey, seconds: u64) {
         let Some(known) = self.torrents.get_mut(torrent) else { return };
-        let (target, mut total) = (known.target(), 0_u64);
+        let (target, enough, mut total) = (known.target(), known.enough(), 0_u64);
         for peer in &known.peers {
             let Some(trade) = self.trades.get_mut(peer) else { continue };
             measure(trade, seconds);
@@ -132,20 +132,22 @@ impl Purse {
         if total <= target {
             known.over_since = None;
         }
-        self.drop_slow(torrent);
-        if total < target {
+        self.drop_slow(torrent, total < enough);
+        if total < enough {
             self.raise(torrent);
             self.engage(torrent);
         } else {
-            self.lower(torrent, total - target);
+            self.lower(torrent, total.saturating_sub(target));
         }
     }
 
-    /// Leaves those that give under a quarter of what they said, three rounds in a row.
-    fn drop_slow(&mut self, torrent: &TorrentKey) {
+    /// Leaves those that give under a quarter of what they said, three rounds in a row in which it was missed.
+    fn drop_slow(&mut self, torrent: &TorrentKey, is_missed: bool) {
         for peer in self.engaged(torrent) {
-            let is_slow = |trade: &Trade| trade.slow_rounds >= SLOW_ROUNDS_MAX;
-            if self.trades.get(&peer).is_some_and(is_slow) {
+            let Some(trade) = self.trades.get_mut(&peer) else { continue };
+            if !is_missed {
+                trade.slow_rounds = 0;
+            } else if trade.slow_rounds >= SLOW_ROUNDS_MAX {
                 self.bar(peer, BAR);
             }
         }

@@ -216,13 +216,7 @@ impl Deal {
 
     /// Puts on the bill what came: what is verified, and bytes of one piece at most when the seller waits for
     /// money and we for the rest of a piece.
-    pub(super) fn reach(
-        &mut self,
-        now: Time,
-        meeting: &Meeting,
-        counts: &Counts,
-        link_bytes: u32,
-    ) {
+    pub(super) fn reach(&mut self, now: Time, meeting: &Meeting, counts: &Counts, link_bytes: u32) {
         self.watch(now, counts.bytes);
         let back = if meeting.offsets { counts.back } else { 0 };
         let verified = counts.verified.min(counts.bytes).saturating_sub(back);

@@ -35,12 +35,20 @@ impl Torrent {
     /// Bytes a second that are wanted of all sellers together; 0 buys nothing.
     pub(super) fn target(&self) -> u64 {
         let Some(wish) = self.wish.filter(|wish| wish.left > 0) else { return 0 };
+        let most = wish.rate_max.map_or(u64::MAX, |most| most.max(1));
         match wish.lane {
             Lane::Slow => 0,
-            Lane::Medium => MEDIUM_RATE_MIN.max(self.whole / MEDIUM_SECONDS),
+            Lane::Medium => MEDIUM_RATE_MIN.max(self.whole / MEDIUM_SECONDS).min(most),
             Lane::Fast => u64::MAX,
-            Lane::Live { rate } => rate.saturating_add(rate.saturating_mul(3) / 10),
+            Lane::Live { rate } => rate.saturating_add(rate.saturating_mul(3) / 10).min(most),
         }
+    }
+
+    /// Bytes a second with which nobody else is looked for, outbid or blamed. The buyer's own limit is never
+    /// quite used up: who wants its last part wants it for nothing.
+    pub(super) fn enough(&self) -> u64 {
+        let most = self.wish.and_then(|wish| wish.rate_max);
+        self.target().min(most.map_or(u64::MAX, |most| most - most / 8))
     }
 
     /// The highest price that may be bid when sellers ask `median`.

@@ -137,7 +137,14 @@ impl Line {
     fn want(&mut self, lane: Lane, budget: u128) {
         let price_max = Price::new(10 * PRICE).unwrap();
         let left = 4 << 30;
-        self.buy(PurseInput::Want(Wish { torrent: TORRENT, lane, budget, price_max, left }));
+        self.buy(PurseInput::Want(Wish {
+            torrent: TORRENT,
+            lane,
+            budget,
+            price_max,
+            left,
+            rate_max: None,
+        }));
     }
 
     fn wall(&self) -> u64 {

@@ -177,7 +177,14 @@ impl MarketWorld {
                 self.tell_funds(seat);
                 let price_max = FLOOR.percent(price_percent);
                 let lane = if self.has_stopped { Lane::Slow } else { lane };
-                let wish = Wish { torrent: TORRENT, lane, budget, price_max, left: 1 << 42 };
+                let wish = Wish {
+                    torrent: TORRENT,
+                    lane,
+                    budget,
+                    price_max,
+                    left: 1 << 42,
+                    rate_max: None,
+                };
                 self.tell(seat, PaymentsInput::Purse(PurseInput::Want(wish)));
             }
         }

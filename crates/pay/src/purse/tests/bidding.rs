@@ -116,6 +116,33 @@ fn another_lane_or_highest_price_is_bid_at_once() {
 }
 
 #[test]
+fn who_limits_itself_asks_for_no_more_and_blames_and_outbids_nobody() {
+    let limited = |lane, most| Wish { rate_max: Some(most), ..wish(lane) };
+    let mut desk = medium(&[100]);
+    desk.put(PurseInput::Want(limited(Lane::Medium, MIB / 2)));
+    assert_eq!(desk.bid(1).unwrap().rate, MIB / 2);
+
+    // The seller says eight times what the buyer takes of it, for an hour.
+    let mut desk = Desk::buying(Lane::Fast);
+    desk.put(PurseInput::Want(limited(Lane::Fast, MIB)));
+    desk.meets(1, 100);
+    let bid = desk.bid(1).unwrap();
+    let from = bytes(&desk, 1);
+    let ask = Ask { price: bid.price, bid: bid.number, paid: true, rate: 8 * MIB, from };
+    desk.hears(1, Message::Ask(ask));
+    flows(&mut desk, &[(1, MIB * 95 / 100)], 60);
+    let said = desk.said.len();
+    desk.meets(2, 100);
+    assert_eq!((desk.bid(1).unwrap(), desk.names(2)), (bid, vec![]), "{said}");
+    // Without the limit it is the seller that is slow, from now on.
+    desk.put(PurseInput::Want(wish(Lane::Fast)));
+    flows(&mut desk, &[(1, MIB)], 20);
+    assert_ne!(desk.bid(1).unwrap().price, price(0));
+    flows(&mut desk, &[(1, MIB)], 20);
+    assert_eq!(desk.bid(1).unwrap().price, price(0));
+}
+
+#[test]
 fn nobody_outbids_itself() {
     let mut desk = Desk::buying(Lane::Fast);
     desk.meets(1, 100);

@@ -57,7 +57,14 @@ pub(super) fn facts() -> Facts {
 }
 
 pub(super) fn wish(lane: Lane) -> Wish {
-    Wish { torrent: TORRENT, lane, budget: 1_000_000, price_max: price(10_000), left: 1 << 30 }
+    Wish {
+        torrent: TORRENT,
+        lane,
+        budget: 1_000_000,
+        price_max: price(10_000),
+        left: 1 << 30,
+        rate_max: None,
+    }
 }
 
 pub(super) fn terms(peer: u64, ask: u128) -> Terms {
