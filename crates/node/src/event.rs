@@ -134,6 +134,8 @@ pub struct Status {
     pub down_rate: u64,
     /// See `down_rate`.
     pub up_rate: u64,
+    /// What may be received at most, bytes a second, if the torrent has a limit of its own.
+    pub down_limit: Option<u64>,
     /// Payload received for nothing in this run: duplicates, and pieces that failed. Bytes.
     pub wasted_bytes: u64,
     /// Copies of the torrent that the connected peers have together, in thousandths: how many have the
