@@ -47,13 +47,13 @@ impl Purse {
             return None;
         }
         let (candidates, cap) = self.candidates(torrent);
-        let mut hold = None;
+        let (mut hold, away) = (None, self.is_chain_away(torrent).then_some(Hold::Chain));
         for (ask, peer) in candidates {
             if wanted == 0 || *engaged >= ENGAGED_MAX {
                 break;
             }
             if ask > cap {
-                return hold.or(Some(Hold::Price));
+                return hold.or(away).or(Some(Hold::Price));
             }
             let rate = if target == u64::MAX { 0 } else { wanted };
             match self.buy_of(peer, ask, cap, rate) {
@@ -64,7 +64,14 @@ impl Purse {
                 Err(why) => hold = hold.or(Some(why)),
             }
         }
-        hold
+        hold.or(away)
+    }
+
+    /// Whether a seller would be bought of if it could ask the chain.
+    fn is_chain_away(&self, torrent: &TorrentKey) -> bool {
+        let peers = self.torrents.get(torrent).into_iter().flat_map(|known| &known.peers);
+        let mut trades = peers.filter_map(|peer| self.trades.get(peer));
+        trades.any(|trade| trade.is_chain_away && trade.offer.is_some())
     }
 
     /// Those of whom could be bought, cheapest first, and the highest price that may be bid.

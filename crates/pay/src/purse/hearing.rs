@@ -8,6 +8,10 @@ use crate::{
     Accepted, Ask, CloseReason, LastCheque, MESSAGE_BYTES_MAX, Message, PeerKey, Refused,
     RefusedCode, Terms, WriteId,
 };
+use std::time::Duration;
+
+/// How long who cannot ask the chain is left alone at first; each time twice as long, up to [`BAR`].
+const NO_CHAIN: Duration = Duration::from_secs(60);
 
 impl Purse {
     pub(super) fn hear_terms(&mut self, peer: PeerKey, terms: Terms, said: Vec<u8>) {
@@ -103,6 +107,9 @@ impl Purse {
             return;
         }
         deal.window = accepted.window;
+        if let Some(trade) = self.trades.get_mut(&peer) {
+            trade.is_chain_away = false;
+        }
         if accepted.last.is_some_and(|last| !self.adopt(peer, &last)) {
             self.leave(peer, RefusedCode::BadSignature, "the last cheque is not ours");
         }
@@ -150,6 +157,8 @@ impl Purse {
         if ask.bid == 0 || ask.bid > deal.bid.number {
             return;
         }
+        trade.is_chain_away &= !ask.paid;
+        let Some(deal) = trade.deal_mut() else { return };
         let was_paid = deal.is_paid();
         let is_first = deal.ask.is_none();
         if let Err(breach) = deal.hear_ask(ask, count) {
@@ -168,6 +177,9 @@ impl Purse {
     }
 
     fn hear_refused(&mut self, peer: PeerKey, refused: &Refused) {
+        if let Some(trade) = self.trades.get_mut(&peer) {
+            trade.is_chain_away = refused.code == RefusedCode::ChainUnavailable;
+        }
         match refused.code {
             // Its answer to the opening shows the better one, before or after this.
             RefusedCode::StaleCheque => {
@@ -177,7 +189,14 @@ impl Purse {
             RefusedCode::WindowExceeded => self.pay(peer),
             // A buyer's words.
             RefusedCode::NoNetwork | RefusedCode::AskOverBid => {}
-            RefusedCode::RateLimited | RefusedCode::ChainUnavailable => self.bar(peer, BAR),
+            RefusedCode::RateLimited => {
+                // A bid without an opening would never be answered.
+                if self.is_unanswered(peer) {
+                    self.end(peer, CloseReason::Done);
+                }
+                self.bar(peer, BAR);
+            }
+            RefusedCode::ChainUnavailable => self.hear_no_chain(peer),
             RefusedCode::BadSignature
             | RefusedCode::Unfunded
             | RefusedCode::Bounced
@@ -186,6 +205,32 @@ impl Purse {
             | RefusedCode::Disagree
             | RefusedCode::Other(_) => self.give_up(peer),
         }
+    }
+
+    /// The seller cannot ask the chain. An opening that it has turned down for that is made again later, on
+    /// the same channel: what its cheque was to pay of an earlier connection counts with the next one.
+    fn hear_no_chain(&mut self, peer: PeerKey) {
+        let deal = self.open(peer).map(|(trade, deal)| (trade.meeting.torrent, deal));
+        let Some((torrent, deal)) = deal else { return };
+        let (key, rest) = (deal.channel, deal.rest);
+        if self.is_unanswered(peer) {
+            self.drop_deal(peer);
+            self.books.leave(&key, (0, rest));
+            if let Some(trade) = self.trades.get_mut(&peer) {
+                let how_long = NO_CHAIN.saturating_mul(1 << trade.turned_down.min(8)).min(BAR);
+                trade.barred_until = self.now + how_long;
+                trade.turn_down();
+                self.waiting.insert(peer);
+            }
+        } else {
+            self.bar(peer, BAR);
+        }
+        self.engage(&torrent);
+    }
+
+    /// Whether an opening was made that has no answer yet.
+    fn is_unanswered(&self, peer: PeerKey) -> bool {
+        self.open(peer).is_some_and(|(_, deal)| !deal.is_accepted && deal.ask.is_none())
     }
 
     /// Pays what is owed and buys nothing more here.

@@ -66,6 +66,10 @@ pub(super) struct Trade {
     pub(super) slow_rounds: u8,
     /// Nothing is bid before.
     pub(super) barred_until: Time,
+    /// It could not ask the chain about us when it was last opened or served.
+    pub(super) is_chain_away: bool,
+    /// Openings that it has turned down for that.
+    pub(super) turned_down: usize,
     /// Channels that were closed here: nothing more is bought on them on this connection.
     pub(super) closed: Vec<u64>,
     /// The seller may say its terms: at first, and after it has stopped to sell.
@@ -86,6 +90,8 @@ impl Trade {
             counted: 0,
             slow_rounds: 0,
             barred_until: Time::ZERO,
+            is_chain_away: false,
+            turned_down: 0,
             closed: Vec::new(),
             awaits_terms: true,
             bids: 0,
@@ -96,7 +102,20 @@ impl Trade {
     /// A channel was closed: the next opening has another.
     pub(super) fn close(&mut self, channel: u64) {
         self.closed.push(channel);
-        let is_last = self.closed.len() == OPENINGS_MAX;
+        self.reopen();
+    }
+
+    /// An opening was turned down for now. Nothing behind it leaves any more.
+    pub(super) fn turn_down(&mut self) {
+        self.hush();
+        self.tell(false);
+        self.turned_down += 1;
+        self.reopen();
+    }
+
+    /// Opens anew some time, unless that was the last time.
+    fn reopen(&mut self) {
+        let is_last = self.closed.len() + self.turned_down >= OPENINGS_MAX;
         self.stage = if is_last { Stage::Ended } else { Stage::Met };
     }
 

@@ -200,3 +200,90 @@ fn after_half_a_minute_over_the_target_less_is_bid_and_who_is_not_needed_is_left
     flows(&mut desk, &[(1, 2 * MIB)], 40);
     assert_eq!(bids(&desk, 1..=1), [119]);
 }
+
+fn refused(code: RefusedCode) -> Message {
+    Message::Refused(Refused { code, text: String::new() })
+}
+
+#[test]
+fn who_cannot_ask_the_chain_is_opened_anew_on_the_same_channel_and_meanwhile_that_is_told() {
+    let mut desk = Desk::buying(Lane::Fast);
+    desk.meets(1, 100);
+    let first = desk.cheque(1);
+    assert_eq!(desk.view().hold, None);
+    desk.hears(1, refused(RefusedCode::ChainUnavailable));
+    assert_eq!((desk.view().hold, desk.view().reserved), (Some(Hold::Chain), 0));
+    let told = |paid| PurseOutput::Buying { peer: PeerKey(1), is_paid: paid };
+    assert_eq!(
+        desk.told.iter().rfind(|it| matches!(it, PurseOutput::Buying { .. })),
+        Some(&told(false))
+    );
+    desk.said.clear();
+    desk.passes(59);
+    assert_eq!(desk.names(1), Vec::<&str>::new());
+    desk.passes(2);
+    assert_eq!((desk.names(1), desk.view().hold), (vec!["open", "cheque", "bid"], None));
+    let second = desk.cheque(1);
+    assert_eq!(second.channel, first.channel);
+    assert_ne!(second.root, first.root);
+    assert_eq!(desk.bid(1).unwrap().number, 2);
+    desk.gives(1, 100, 0);
+    desk.came(1, 4 * LINK, 4 * LINK);
+    assert_eq!((desk.claimable(), desk.spent), (100, 100));
+}
+
+#[test]
+fn who_cannot_ask_the_chain_for_long_is_left_alone_for_longer_each_time_and_opened_eight_times() {
+    let mut desk = Desk::buying(Lane::Fast);
+    desk.meets(1, 100);
+    let mut opened = Vec::new();
+    for second in 0..3 * 3600 {
+        if desk.bid(1).is_some() {
+            opened.push(second);
+            desk.hears(1, refused(RefusedCode::ChainUnavailable));
+        }
+        // The chain answers us.
+        if second % 60 == 0 {
+            desk.funds(Some(facts()));
+        }
+        desk.passes(1);
+    }
+    let waits: Vec<_> = opened.windows(2).map(|two| two[1] - two[0]).collect();
+    assert_eq!(waits, [60, 120, 240, 480, 600, 600, 600]);
+    assert_eq!(desk.view().hold, Some(Hold::Chain));
+}
+
+#[test]
+fn what_an_opening_that_was_turned_down_was_to_pay_is_paid_by_the_next_one() {
+    let mut desk = Desk::paid(Lane::Fast);
+    desk.came(1, 3 * LINK + LINK / 5, 3 * LINK + LINK / 5);
+    desk.put(PurseInput::Left { peer: PeerKey(1) });
+    desk.offers(Desk::meeting(2), terms(1, 100));
+    assert_eq!(desk.cheque(2).cumulative, 80);
+    desk.hears(2, refused(RefusedCode::ChainUnavailable));
+    desk.passes(61);
+    assert_eq!((desk.cheque(2).cumulative, desk.view().spent), (80, 80));
+    desk.hears(2, Message::Stat { bytes: 0, due: 100 });
+    // What counts may differ by, which the connection before has left, is paid all the same.
+    assert!(desk.cheque(2).cumulative > 80);
+}
+
+#[test]
+fn one_seller_that_cannot_ask_the_chain_keeps_nobody_from_another() {
+    let mut desk = medium(&[100, 110]);
+    desk.hears(1, refused(RefusedCode::ChainUnavailable));
+    assert_eq!((bids(&desk, 1..=2), desk.view().hold), (vec![0, 110], None));
+}
+
+#[test]
+fn an_opening_that_was_refused_for_a_while_is_made_anew_when_it_is_over() {
+    let mut desk = Desk::buying(Lane::Fast);
+    desk.meets(1, 100);
+    desk.hears(1, refused(RefusedCode::RateLimited));
+    desk.said.clear();
+    desk.passes(599);
+    assert_eq!(desk.names(1), Vec::<&str>::new());
+    desk.funds(Some(facts()));
+    desk.passes(2);
+    assert_eq!(desk.names(1), ["open", "cheque", "bid"]);
+}
