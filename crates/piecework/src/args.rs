@@ -192,6 +192,10 @@ pub(crate) struct DemoArgs {
     /// Kill one seller midway, as a crash would.
     #[arg(long)]
     pub(crate) kill_seller: bool,
+    /// Keep everything in this folder, which has to be empty or not there: chain, wallets, ledgers, payload
+    /// and logs.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
 }
 
 /// Where peers reach us.

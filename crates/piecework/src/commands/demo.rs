@@ -2,8 +2,8 @@
 //!
 //! A chain of its own, a tracker, two nodes that sell a part of their uplink, three that download in the
 //! slow, the medium and the fast lane, and a plain client that knows nothing of payments. Everything runs on
-//! loopback in a folder that goes with it, and ends by itself. Figures come from the nodes' APIs,
-//! balances from the chain.
+//! loopback in a folder that goes with it unless it is to be kept, and ends by itself. Figures come from the
+//! nodes' APIs, balances from the chain.
 
 mod cast;
 mod draw;
@@ -14,7 +14,7 @@ mod process;
 mod report;
 
 use crate::args::DemoArgs;
-use crate::failure::Failure;
+use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
 use crate::signals::Signals;
 use cast::Cast;
@@ -23,7 +23,9 @@ use money::{Bank, Money};
 use play::Play;
 use serde_json::Value;
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// Time for the downloads: with what comes before and after them it stays under 90 s.
 const ALL_MAX: Duration = Duration::from_secs(65);
@@ -31,13 +33,46 @@ const ALL_MAX: Duration = Duration::from_secs(65);
 /// Time for earnings to reach the chain at the end.
 const SETTLE_MAX: Duration = Duration::from_secs(12);
 
+/// Where everything lies.
+enum Folder {
+    Passing(TempDir),
+    Kept(PathBuf),
+}
+
+impl Folder {
+    fn of(args: &DemoArgs) -> Result<Self, Failure> {
+        let Some(kept) = &args.keep else {
+            let made = tempfile::Builder::new().prefix("piecework-demo-").tempdir();
+            return made.map(Self::Passing).map_err(|error| {
+                let remedy = "set TMPDIR to one that has space";
+                Failure::new(format!("cannot make a folder: {error}; {remedy}"))
+            });
+        };
+        let doing = "cannot make the folder of --keep";
+        // Processes are started in it.
+        let kept = std::path::absolute(kept).context(doing)?;
+        std::fs::create_dir_all(&kept).context(doing)?;
+        match std::fs::read_dir(&kept).context(doing)?.next() {
+            None => Ok(Self::Kept(kept)),
+            Some(_) => Err(Failure::usage(format!(
+                "--keep wants an empty folder, and {} has something in it: name another one",
+                kept.display()
+            ))),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Passing(made) => made.path(),
+            Self::Kept(path) => path,
+        }
+    }
+}
+
 /// Runs the command.
 pub(crate) fn run(args: &DemoArgs, out: Out) -> Result<(), Failure> {
     let signals = Signals::install()?;
-    let folder = tempfile::Builder::new().prefix("piecework-demo-").tempdir();
-    let folder = folder.map_err(|error| {
-        Failure::new(format!("cannot make a folder: {error}; set TMPDIR to one that has space"))
-    })?;
+    let folder = Folder::of(args)?;
     let tell = |text: &str| {
         if !out.is_json() {
             note(text);

@@ -2,8 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod chain;
+
+use chain::Logs;
 use piecework_testkit::{Run, Sandbox};
 use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_piecework");
@@ -24,7 +29,10 @@ fn micro(amount: &Value) -> i128 {
 /// Runs it, and checks what holds whatever happens in it.
 fn played(arguments: &[&str]) -> Value {
     let sandbox = Sandbox::new(BINARY);
-    let mut run = Run::start(sandbox.command([&["demo", "--json"], arguments].concat()));
+    let kept = sandbox.root().join("kept");
+    let folder = kept.to_str().unwrap();
+    let words = [&["demo", "--json", "--keep", folder], arguments].concat();
+    let mut run = Run::start(sandbox.command(words));
     assert_eq!(run.wait_within(PATIENCE), 0, "{:?} {}", run.stdout(), run.stderr());
     let report: Value = serde_json::from_str(run.stdout().last().unwrap()).unwrap();
     let lanes = report["lanes"].as_array().unwrap();
@@ -54,7 +62,24 @@ fn played(arguments: &[&str]) -> Value {
         }
     }
     assert_eq!((sum, &report["adds_up"]), (0, &true.into()), "{report}");
+    let logs = Logs::of(&sandbox, &kept);
+    for balance in report["balances"].as_array().unwrap() {
+        let account = balance["account"].as_str().unwrap();
+        let [before, after] = ["before", "after"].map(|when| micro(&balance[when]));
+        assert_eq!((logs.holding(account), logs.cashed(account)), (after, after - before));
+    }
+    let payload = fs::read(kept.join("demo.bin")).unwrap();
+    for lane in lanes {
+        assert!(fs::read(downloaded(&kept, lane)).unwrap() == payload, "{lane}");
+    }
     report
+}
+
+/// Where the receiver of a lane has what came.
+fn downloaded(kept: &Path, lane: &Value) -> PathBuf {
+    let folder = kept.join(lane["name"].as_str().unwrap());
+    let is_plain = lane["name"] == "plain";
+    if is_plain { folder } else { folder.join("downloads") }.join("demo.bin")
 }
 
 fn spent(report: &Value, lane: &str) -> i128 {
@@ -82,4 +107,14 @@ fn a_seller_that_is_killed_midway_ends_nobodys_download() {
     let report = played(&["--budget", "50", "--kill-seller"]);
     assert_eq!(report["killed"], "seller 1", "{report}");
     assert!(spent(&report, "fast") > 0, "{report}");
+}
+
+#[test]
+fn a_folder_that_has_something_in_it_is_not_written_into() {
+    let sandbox = Sandbox::new(BINARY);
+    fs::write(sandbox.root().join("mine"), "precious").unwrap();
+    let folder = sandbox.root().to_str().unwrap();
+    let mut run = Run::start(sandbox.command(["demo", "--keep", folder]));
+    assert_eq!(run.wait_within(PATIENCE), 2);
+    assert!(run.stderr().contains("name another one"), "{}", run.stderr());
 }

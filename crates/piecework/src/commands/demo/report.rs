@@ -20,8 +20,12 @@ pub(super) fn of(play: &Play, bank: &Bank, before: &[Holding], after: &[Holding]
         })
     });
     let accounts = play.cast().accounts();
-    let balances = accounts.iter().zip(before.iter().zip(after)).map(|((name, _), (old, new))| {
-        json!({ "name": name, "before": bank.whole(old.all()), "after": bank.whole(new.all()) })
+    let balances = accounts.iter().zip(before.iter().zip(after));
+    let balances = balances.map(|((name, account), (old, new))| {
+        json!({
+            "name": name, "account": account, "before": bank.whole(old.all()),
+            "after": bank.whole(new.all()),
+        })
     });
     let sum = |all: &[Holding]| all.iter().fold(0, |sum: u128, it| sum.saturating_add(it.all()));
     // Tokens only move: fees are paid in coin.
