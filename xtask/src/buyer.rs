@@ -1,11 +1,13 @@
 //! The tests of the buyer in Python that was written from the pages of the protocol alone: those of its own,
-//! and those in which it, buyers that cheat and sellers that cheat meet real nodes.
+//! those in which it, buyers that cheat and sellers that cheat meet real nodes, and those of real nodes among
+//! themselves whose chain goes away or whose clocks are wrong.
 //!
 //! Its packages are PyPI's, at the versions of `interop/buyer/requirements.txt`, in a virtual environment
-//! in the user's cache folder.
+//! in the user's cache folder. What puts off the clocks of nodes is Debian's; without it that is not tried.
 
 use crate::process;
 use crate::project::Project;
+use crate::tools;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -18,6 +20,8 @@ const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);
 const TESTS_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// Mostly waits of the protocol itself; the rest is for a machine that is busy.
 const REAL_LIMIT: Duration = Duration::from_secs(15 * 60);
+/// What Debian's package `faketime` brings, below `/usr/lib` and the machine's triplet.
+const FAKETIME: &str = "faketime/libfaketimeMT.so.1";
 /// Names the program under test.
 const PROGRAM: &str = "PIECEWORK";
 /// What is installed, beside the environment's own files: written last.
@@ -40,7 +44,18 @@ pub(crate) fn run(project: &Project) -> Result<String, String> {
     process::run(discover("tests"), TESTS_LIMIT)?;
     let mut real = discover("real");
     real.env(PROGRAM, project.binary("ci", "piecework"));
-    process::run(real, REAL_LIMIT).map(|()| "unittest, real nodes".into())
+    let clocks = tools::install_debian("faketime", &has_faketime);
+    process::run(real, REAL_LIMIT)?;
+    Ok(match clocks {
+        Ok(()) => "unittest, real nodes".into(),
+        Err(why) => format!("unittest, real nodes; no clock was put off: {why}"),
+    })
+}
+
+/// Whether clocks can be put off, where the tests look for what does it.
+fn has_faketime() -> bool {
+    let mut triplets = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    triplets.any(|it| it.path().join(FAKETIME).is_file())
 }
 
 /// Makes the environment anew unless it has just these versions.

@@ -55,6 +55,15 @@ impl Tool {
 /// # Errors
 /// When it is still not there afterwards; says what accepts that.
 pub(crate) fn ensure_debian(package: &str, is_there: &dyn Fn() -> bool) -> Result<(), String> {
+    install_debian(package, is_there)
+        .map_err(|error| format!("{error}; --without {package} accepts that"))
+}
+
+/// The same for what may be absent.
+///
+/// # Errors
+/// When it is still not there afterwards.
+pub(crate) fn install_debian(package: &str, is_there: &dyn Fn() -> bool) -> Result<(), String> {
     if is_there() {
         return Ok(());
     }
@@ -68,7 +77,7 @@ pub(crate) fn ensure_debian(package: &str, is_there: &dyn Fn() -> bool) -> Resul
     drop(apt(&["update", "-qq"]));
     apt(&["install", "-y", "-qq", "--no-install-recommends", package])
         .and_then(|()| if is_there() { Ok(()) } else { Err("it still does not run".into()) })
-        .map_err(|error| format!("no {package} ({error}); --without {package} accepts that"))
+        .map_err(|error| format!("no {package} ({error})"))
 }
 
 /// Whether rustup has a nightly toolchain that runs.

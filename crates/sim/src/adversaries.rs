@@ -43,13 +43,13 @@ const SUITE: &str = "crates/settle/tests/settle/suite.rs";
 const REAL: &str = "interop/buyer/real/test_buyer.py";
 const BUYERS: &str = "interop/buyer/real/test_hostile_buyers.py";
 const SELLERS: &str = "interop/buyer/real/test_hostile_sellers.py";
+const CLOCKS: &str = "interop/buyer/real/test_wrong_clocks.py";
 const THROTTLED: Proof = Test(SELLERS, "test_who_gives_an_eighth_of_what_it_says_is_left");
 const UNPAID: Proof = Test(BUYERS, "test_who_never_pays_has_a_window_and_then_the_free_lane");
 const CORRUPT: Proof = Test(SELLERS, "test_a_corrupt_piece_is_not_paid");
 const NO_REORG: Proof = Proof::None("a chain of ours takes no block back");
 const NO_MOMENT: Proof = Proof::None("a process cannot be brought to cancel at a known moment");
 const BESIDE: Proof = Test("interop/src/cells/lanes.rs", "a paid lane beside two free ones");
-const NO_CLOCK: Proof = Proof::None("a process has no clock that a test may move");
 const IN_NUMBERS: Proof = Proof::None("a matter of numbers: it takes many accounts or much time");
 
 use Honest::{Buyer, Nobody, Seller};
@@ -105,7 +105,12 @@ const FAILURES: [Row; 15] = [
             "test_a_stat_that_is_near_is_paid_and_one_that_is_not_is_answered",
         ),
     ),
-    row("clocks are two days apart", "clock_off", Seller, NO_CLOCK),
+    row(
+        "clocks are two days apart",
+        "clock_off",
+        Seller,
+        Test(CLOCKS, "test_two_whose_clocks_are_two_days_apart_trade"),
+    ),
     row("a deposit is taken back by the chain", "reorged_deposit", Seller, NO_REORG),
     row(
         "the chain does not answer",

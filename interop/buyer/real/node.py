@@ -25,6 +25,7 @@ import seller
 PATIENCE = 240
 POLL = 0.1
 TOKEN = "TOK"
+PAYLOAD = "payload.bin"
 # Units of a whole token, which has six digits.
 WHOLE = 10 ** 6
 # What each account of a test puts aside, units: what it pays from, and what burns.
@@ -51,14 +52,20 @@ def until(what, probe):
 
 
 class Node:
-    """A folder, a wallet in it, and the processes that were started on it."""
+    """A folder, a wallet in it, and the processes that were started on it.
 
-    def __init__(self):
+    `more` is what their environment has beside the usual.
+    """
+
+    def __init__(self, more=None):
         self.folder = tempfile.TemporaryDirectory(prefix="piecework-buyer-")
-        self.processes = []
+        self.more = more or {}
+        # By the first word of what they were started with.
+        self.processes = {}
         with open(self.path("password"), "w", encoding="utf-8") as file:
             file.write("correct horse battery staple\n")
         self.told("wallet", "new", "--yes", "--password-file", "password")
+        self.owner = plain(self.told("wallet", "show")[0]["address"])
 
     def path(self, name):
         return os.path.join(self.folder.name, name)
@@ -66,7 +73,7 @@ class Node:
     def command(self, arguments):
         here = {"HOME": self.folder.name, "PATH": os.environ["PATH"],
                 "PIECEWORK_DATA_DIR": self.path("daemon"), "PIECEWORK_NO_DHT": "true",
-                "PIECEWORK_NO_PORT_MAPPING": "true"}
+                "PIECEWORK_NO_PORT_MAPPING": "true", **self.more}
         return {"args": [os.environ["PIECEWORK"], *arguments, "--json"], "env": here,
                 "cwd": self.folder.name, "text": True, "stdin": subprocess.DEVNULL}
 
@@ -87,7 +94,7 @@ class Node:
         log = open(self.path(arguments[0] + ".log"), "a", encoding="utf-8")
         process = subprocess.Popen(**self.command(arguments), stdout=subprocess.PIPE, stderr=log)
         log.close()
-        self.processes.append(process)
+        self.processes[arguments[0]] = process
         for line in process.stdout:
             told = json.loads(line)
             if told.get("event") == "ready":
@@ -107,19 +114,69 @@ class Node:
             return file.read()
 
     def lives(self):
-        return all(process.poll() is None for process in self.processes)
+        return all(process.poll() is None for process in self.processes.values())
+
+    def stops(self, name):
+        """Ends one process."""
+        process = self.processes.pop(name)
+        process.terminate()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
 
     def ends(self):
         """Ends what runs, the last first; the folder goes with it."""
-        for process in reversed(self.processes):
-            process.terminate()
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            process.stdout.close()
+        for name in reversed(list(self.processes)):
+            self.stops(name)
         self.folder.cleanup()
+
+    def joins(self, keeper):
+        self.told("chain", "join", keeper.path("network.json"), "--yes")
+
+    def funds(self, keeper):
+        """Joins, and fills its account as a person does."""
+        self.joins(keeper)
+        keeper.gives(self.owner, FREE + BOND)
+        self.spends("vault", "deposit", str(FREE // WHOLE))
+        self.spends("vault", "bond", str(BOND // WHOLE))
+
+    def sells(self, capacity, floor):
+        """Starts the daemon and sells; where peers find it."""
+        address = self.up()
+        self.told("sell", "on", "--capacity", capacity, "--floor", floor)
+        return address
+
+    def status(self):
+        return self.told("sell", "status")[0]
+
+    def seeds(self, pieces, piece_bytes, name=""):
+        """(path of a torrent that it offers, payload); the folder of each has another name."""
+        folder = os.path.join(self.downloads, name)
+        os.makedirs(folder, exist_ok=True)
+        torrent, data = seller.make_torrent(folder, pieces, piece_bytes)
+        with open(os.path.join(folder, PAYLOAD), "wb") as file:
+            file.write(data)
+        self.told("add", torrent, "--trusted", "--save-path", folder)
+        until("it seeds", lambda: self.is_complete() or None)
+        return torrent, data
+
+    def is_complete(self):
+        return all(row["stage"] == "seeding" for row in self.told("list"))
+
+    def buys(self, torrent, address, name, *lane):
+        """Adds a torrent with a lane that costs; its info-hash."""
+        folder = os.path.join(self.downloads, name)
+        told, = self.told("add", torrent, "--peer", address, "--save-path", folder,
+                          "--lane", "fast", *lane)
+        return told["id"]
+
+    def has(self, name):
+        """The payload that it has downloaded."""
+        with open(os.path.join(self.downloads, name, PAYLOAD), "rb") as file:
+            return file.read()
 
 
 def drain(lines):
@@ -137,7 +194,7 @@ class Keeper(Node):
     def __init__(self):
         super().__init__()
         self.told("chain", "init", "--token", TOKEN)
-        self.rpc = self.starts("chain", "run", "--rpc", "127.0.0.1:0")["rpc"]
+        self.rpc = self.runs("127.0.0.1:0")
         self.told("chain", "share", "-o", "network.json")
         with open(self.path("network.json"), encoding="utf-8") as file:
             told = json.load(file)
@@ -149,7 +206,10 @@ class Keeper(Node):
         self.bank = secrets.token_bytes(32)
         self.bank_lock = threading.Lock()
         self.spends("token", "send", "1000000", TOKEN, "0x" + cheque.address(self.bank).hex())
-        self.payee = plain(self.told("wallet", "show")[0]["address"])
+
+    def runs(self, place):
+        """Starts the chain; its address. An earlier run has left its blocks."""
+        return self.starts("chain", "run", "--rpc", place)["rpc"]
 
     def gives(self, owner, amount):
         with self.bank_lock:
@@ -166,30 +226,14 @@ class Keeper(Node):
         return private
 
     def kept(self, private):
-        """What the vault keeps of an account, in words."""
-        return chain.account(self.rpc, cheque.address(private), self.network)
+        """What the vault keeps of a key's account, in words."""
+        return self.kept_of(cheque.address(private))
 
-    def balance(self):
-        return chain.balance(self.rpc, self.payee, self.network.token)
+    def kept_of(self, owner):
+        return chain.account(self.rpc, owner, self.network)
 
-    def sells(self, capacity, floor):
-        """Starts the daemon and sells; where peers find it."""
-        address = self.up()
-        self.told("sell", "on", "--capacity", capacity, "--floor", floor)
-        return address
-
-    def status(self):
-        return self.told("sell", "status")[0]
-
-    def seeds(self, pieces, piece_bytes):
-        """(path of a torrent that it offers, payload)."""
-        os.makedirs(self.downloads, exist_ok=True)
-        torrent, data = seller.make_torrent(self.downloads, pieces, piece_bytes)
-        with open(os.path.join(self.downloads, "payload.bin"), "wb") as file:
-            file.write(data)
-        self.told("add", torrent, "--trusted")
-        until("it seeds", lambda: self.told("list")[0]["stage"] == "seeding" or None)
-        return torrent, data
+    def balance(self, owner=None):
+        return chain.balance(self.rpc, owner or self.owner, self.network.token)
 
 
 def plain(text):

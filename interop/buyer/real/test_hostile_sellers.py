@@ -48,12 +48,8 @@ class HostileSellers(unittest.TestCase):
     @classmethod
     def funds(cls):
         """The buyer's wallet, as a person fills it."""
-        cls.buyer.told("chain", "join", cls.keeper.path("network.json"), "--yes")
-        owner = node.plain(cls.buyer.told("wallet", "show")[0]["address"])
-        cls.keeper.gives(owner, node.FREE + node.BOND)
-        cls.buyer.spends("vault", "deposit", str(node.FREE // node.WHOLE))
-        cls.buyer.spends("vault", "bond", str(node.BOND // node.WHOLE))
-        kept = chain.account(cls.keeper.rpc, owner, cls.keeper.network)
+        cls.buyer.funds(cls.keeper)
+        kept = cls.keeper.kept_of(cls.buyer.owner)
         cls.network = account.Network(*cls.keeper.network.named, kept[chain.EPOCH])
 
     @classmethod
