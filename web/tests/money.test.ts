@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { amount, bought, compare, cost, daysBetween, isSome, milliOf, minus, plus, short, typed, warningOf } from '../src/lib/money'
+import { amount, bought, compare, cost, daysBetween, isSome, milliOf, minus, plus, priceAsTyped, short, typed, warningOf } from '../src/lib/money'
 import { pathOf, qr } from '../src/lib/qr'
 
 describe('amounts', () => {
@@ -48,6 +48,21 @@ describe('prices', () => {
     expect(cost('0.01', 1, 6)).toBe('0.000001')
     expect(cost('10', 24 << 20, 6)).toBe('0.234375')
     expect(cost('0', 1 << 30, 6)).toBe('0')
+  })
+
+  it('are told as they were typed, where that is the same price of a MiB', () => {
+    // Whole smallest units a MiB, as the daemon rounds them.
+    const kept = (text: string, decimals: number) => {
+      const units = BigInt(text.replace('.', '') + '0'.repeat(decimals - (text.split('.')[1] ?? '').length))
+      const perGib = String(((units + 1023n) / 1024n) * 1024n).padStart(decimals + 1, '0')
+      return `${perGib.slice(0, -decimals)}.${perGib.slice(-decimals)}`
+    }
+    expect(kept('10', 6)).toBe('10.000384')
+    for (const text of ['10', '0.01', '2', '0.5', '12.34', '1024', '0.001', '999']) expect(priceAsTyped(kept(text, 6), 6), text).toBe(text)
+    expect(priceAsTyped(kept('3.7', 18), 18)).toBe('3.7')
+    expect([priceAsTyped('0', 6), priceAsTyped('0.001024', 6), priceAsTyped('2048', 0)]).toEqual(['0', '0.001', '2000'])
+    // Another price of a MiB is never told.
+    for (const text of ['10.000385', '0.012345', '7.654321']) expect(kept(priceAsTyped(kept(text, 6), 6), 6)).toBe(kept(text, 6))
   })
 
   it('and what an amount buys is the way back', () => {

@@ -60,6 +60,10 @@ export const duration = (seconds: number | null | undefined): string => {
 export const date = (unix: number | null | undefined, lang: string): string =>
   unix ? new Intl.DateTimeFormat(lang, { dateStyle: 'medium', timeStyle: 'short' }).format(unix * 1000) : DASH
 
+/** A time of a day that goes without saying. */
+export const time = (unix: number, lang: string): string =>
+  new Intl.DateTimeFormat(lang, { timeStyle: 'short' }).format(unix * 1000)
+
 export const day = (unix: number | null | undefined, lang: string): string =>
   unix ? new Intl.DateTimeFormat(lang, { dateStyle: 'medium' }).format(unix * 1000) : DASH
 

@@ -63,6 +63,22 @@ export const cost = (pricePerGib: string, bytes: number, decimals: number): stri
   return textOf(whole * unit)
 }
 
+/**
+ * A price of a GiB as somebody would have typed it. What is typed is rounded up to whole smallest units a MiB, so many
+ * prices of a GiB are the same one: of these it is that with the fewest digits.
+ */
+export const priceAsTyped = (pricePerGib: string, decimals: number): string => {
+  const price = scaled(pricePerGib) ?? 0n
+  const below = price - 1024n * 10n ** BigInt(SCALE - decimals)
+  let found = price
+  for (let unit = 10n; unit <= price; unit *= 10n) {
+    const round = price - (price % unit)
+    if (round <= below) break
+    found = round
+  }
+  return textOf(found)
+}
+
 /** How many bytes an amount buys at a price of a GiB; null where the price is nothing. */
 export const bought = (amount: string, pricePerGib: string): number | null => {
   const price = scaled(pricePerGib) ?? 0n

@@ -2,7 +2,7 @@
 import { untrack } from 'svelte'
 import { api } from '../api/client'
 import type { Bought, Market } from '../api/schema'
-import { isSome } from '../lib/money'
+import { isSome, priceAsTyped } from '../lib/money'
 import { every } from '../lib/poll'
 import { t } from '../text/text.svelte'
 import { app } from './app.svelte'
@@ -28,6 +28,11 @@ class MarketState {
   readonly isTest = $derived(this.now?.network?.is_test_money ?? true)
   readonly symbol = $derived(this.now?.token?.symbol ?? '')
   readonly decimals = $derived(this.now?.token?.decimals ?? 18)
+
+  /** A price of a GiB as somebody would have typed it. */
+  priceOf(price: string): string {
+    return priceAsTyped(price, this.decimals)
+  }
 
   /** Asks again and again, for as long as somebody is logged in; gives what ends it. */
   watch(): () => void {

@@ -34,7 +34,7 @@ export const moneyDe: MoneyCatalogue = {
   closed_title: 'Hier wird nichts gekauft oder verkauft', closed_text: 'Alles an BitTorrent geht ohne Geld. Wer schnellere Spuren kaufen oder Upload verkaufen will, braucht eine Wallet und ein Netz, auf dem ihr Geld liegt.',
   chain_away: 'Die Chain antwortet nicht: solange wird nichts gekauft.', may_look: 'Du darfst dir das ansehen und nichts ändern.', on: 'an', off: 'aus',
   buying: 'Schnellere Downloads kaufen', buying_text: 'Bezahlt Verkäufer für Torrents, denen du eine Spur gegeben hast, und für keine anderen.', turn_on_buying: 'Einschalten', buying_on: 'Das Kaufen ist an. Nur Torrents mit bezahlter Spur kosten etwas.',
-  day_max: 'Tageslimit', day_max_of: 'Tageslimit (UTC), {symbol}', no_limit: 'kein Limit', trust: 'Dem Knoten ist anvertraut', day_used: 'Vom Tageslimit verbraucht',
+  day_max: 'Tageslimit', day_max_of: 'Tageslimit (UTC), {symbol}', no_limit: 'kein Limit', trust: 'Dem Knoten ist anvertraut', trust_until: 'bis {time}; Verkäufer nehmen seine Schecks bis zwei Tage davor', trust_none: 'Nichts: bevor du es erlaubst, kann nichts gekauft werden.', day_used: 'Vom Tageslimit verbraucht',
   day_near_text: 'Vier Fünftel dessen, was heute ausgegeben werden darf, sind verbraucht.', day_over_text: 'Was heute ausgegeben werden darf, ist verbraucht: bis morgen (UTC) wird nichts mehr gekauft, außer du erhöhst das Limit.',
   no_lanes: 'Kein Torrent hat eine bezahlte Spur. Öffne einen und drücke „Schneller“.',
   selling: 'Upload verkaufen', selling_text: 'Wer bezahlt, bekommt mehr gesendet. Ein Teil des Uploads bleibt immer für die, die nicht bezahlen.', turn_on_selling: 'Verkaufen beginnen', stop_selling: 'Nicht mehr verkaufen',

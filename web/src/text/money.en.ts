@@ -32,7 +32,7 @@ export const moneyEn = {
   closed_title: 'Nothing is bought or sold here', closed_text: 'All of BitTorrent works without money. Who wants to buy faster lanes, or sell upload, needs a wallet and a network that its money is on.',
   chain_away: 'The chain does not answer: nothing is bought until it does.', may_look: 'You may look at this, and change nothing.', on: 'on', off: 'off',
   buying: 'Buy faster downloads', buying_text: 'Pays sellers for torrents that you have chosen a lane for, and for no others.', turn_on_buying: 'Turn on', buying_on: 'Buying is on. Only torrents with a paid lane cost anything.',
-  day_max: 'Limit of a day', day_max_of: 'Limit of a day (UTC), {symbol}', no_limit: 'no limit', trust: 'The node is entrusted with', day_used: 'Of the day’s limit used',
+  day_max: 'Limit of a day', day_max_of: 'Limit of a day (UTC), {symbol}', no_limit: 'no limit', trust: 'The node is entrusted with', trust_until: 'until {time}; sellers take its cheques until two days before', trust_none: 'Nothing: nothing can be bought before you allow it.', day_used: 'Of the day’s limit used',
   day_near_text: 'Four fifths of what may be spent today are used up.', day_over_text: 'What may be spent today is used up: nothing more is bought until tomorrow (UTC), unless you raise the limit.',
   no_lanes: 'No torrent has a paid lane. Open one and press “Faster”.',
   selling: 'Sell upload', selling_text: 'Peers who pay are sent more. A part of the upload always stays for those who do not.', turn_on_selling: 'Start selling', stop_selling: 'Stop selling',

@@ -1,4 +1,5 @@
 // The browser of the tests: Debian's, headless, without a picture of anything but our own pages.
+import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -11,6 +12,12 @@ const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/goog
 export const found = () => process.env.PIECEWORK_CHROMIUM ?? PLACES.find((path) => existsSync(path))
 
 export const SIZES = { wide: { width: 1360, height: 840 }, phone: { width: 390, height: 844 } }
+
+/** How people look at it: either theme in either size, and both languages. */
+const LOOKS = [
+  { theme: 'light', lang: 'en' }, { theme: 'dark', lang: 'de' },
+  { theme: 'light', size: 'phone', lang: 'en' }, { theme: 'dark', size: 'phone', lang: 'de' },
+]
 
 export const launch = () =>
   chromium.launch({
@@ -71,3 +78,37 @@ export const picture = async (page, name) => {
   const folder = process.env.PIECEWORK_PICTURES
   if (folder) await page.screenshot({ path: join(folder, `${name}.png`) })
 }
+
+/**
+ * Goes through screens as people see them: nothing that axe finds, nothing wider than the window, and a picture of each.
+ *
+ * `tour` gets a page for each look, and a function that looks at it as it is under a name.
+ */
+export const inEveryLook = async (browser, tour) => {
+  const bad = []
+  for (const looks of LOOKS) {
+    const kind = `${looks.size ?? 'wide'}-${looks.theme}`
+    const { page, context, check } = await open(browser, looks)
+    await tour(page, async (name) => {
+      bad.push(...(await violations(page)).map((each) => `${kind} ${name}: ${each}`))
+      const spill = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+      if (spill > 0) bad.push(`${kind} ${name}: ${spill} pixels too wide`)
+      await picture(page, `${name}-${kind}`)
+    })
+    check()
+    await context.close()
+  }
+  assert.deepEqual(bad, [])
+}
+
+/** The screens of a node in every look: the name, the address, what is there once it has come, and what to press. */
+export const lookAt = (browser, node, screens) =>
+  inEveryLook(browser, async (page, look) => {
+    await login(page, node)
+    for (const [name, hash, sign, act] of screens) {
+      await page.goto(`${node.url}/${hash}`)
+      if (act) await act(page)
+      await page.locator(sign).first().waitFor()
+      await look(name)
+    }
+  })

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 
 const READY_MS = 30_000
 const running = new Set()
+const ends = []
 
 const environment = { ...process.env, PIECEWORK_NO_PORT_MAPPING: 'true', PIECEWORK_NO_DHT: 'true' }
 for (const name of ['PIECEWORK_DATA_DIR', 'PIECEWORK_URL', 'PIECEWORK_KEY', 'NOTIFY_SOCKET']) delete environment[name]
@@ -42,9 +43,13 @@ export const scratch = () => mkdtemp(join(tmpdir(), 'piecework-web-'))
 
 export const remove = (folder) => rmSync(folder, { recursive: true, force: true })
 
+/** Has something done when a test is over, however it went. */
+export const atEnd = (act) => ends.push(act)
+
 /** Ends what a failed test left running. */
 export const endAll = () => {
   for (const child of running) child.kill('SIGKILL')
+  for (const act of ends.splice(0)) act()
 }
 
 /** `piecework up` in a folder; the same folder again is the same daemon started anew. */

@@ -1,79 +1,10 @@
 // Money from the button to the receipt, against a real seller and a real chain.
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { login, open, picture, violations } from './browser.mjs'
-import { add, create, daemon, start, told, until } from './daemon.mjs'
+import { login, lookAt, open, picture, violations } from './browser.mjs'
+import { add, create, daemon, until } from './daemon.mjs'
 import { tree } from './files.mjs'
-
-const PASSWORD = 'correct horse battery staple'
-/** What a debug build on a busy machine may take. */
-const LONG_MS = 240_000
-
-/** A wallet in a home of its own, and a daemon beside it. */
-const trader = (binary, folder, name) => {
-  const home = join(folder, name)
-  mkdirSync(home, { recursive: true })
-  writeFileSync(join(home, 'password'), `${PASSWORD}\n`)
-  const env = { HOME: home, PIECEWORK_DATA_DIR: join(home, 'data') }
-  const ask = (...args) => told(binary, args, home, env)
-  ask('wallet', 'new', '--yes', '--password-file', 'password')
-  const signed = (...args) => ask(...args, '--yes', '--password-file', 'password')
-  return { home, env, ask, signed, up: () => daemon(binary, home, { env }) }
-}
-
-/** A seller with a chain of its own, and a buyer whose node may spend 50 of what lies in its vault. */
-const traders = async (binary, folder) => {
-  const seller = trader(binary, folder, 'seller')
-  const buyer = trader(binary, folder, 'buyer')
-  seller.ask('chain', 'init', '--token', 'TOK')
-  const isReady = (line) => (JSON.parse(line).event === 'ready' ? true : undefined)
-  const chain = await start(binary, ['chain', 'run', '--rpc', '127.0.0.1:0', '--json'], isReady, join(folder, 'chain.log'), seller.env)
-  const file = join(folder, 'network.json')
-  seller.ask('chain', 'share', '-o', file)
-  buyer.ask('chain', 'join', file, '--yes')
-  seller.signed('token', 'send', '1000', 'TOK', buyer.ask('wallet', 'show')[0].address)
-  buyer.signed('vault', 'deposit', '100')
-  buyer.signed('vault', 'bond', '500')
-  buyer.signed('vault', 'delegate', '50', '--bond-at-risk', '500')
-  return { seller, buyer, chain }
-}
-
-/** Gives the password of the page once more. */
-const confirm = async (page, password) => {
-  const dialog = page.getByRole('dialog', { name: 'Your password, please' })
-  await dialog.getByLabel('Password').fill('wrong')
-  await dialog.getByRole('button', { name: 'Allow spending' }).click()
-  await dialog.getByText('the password is wrong').waitFor()
-  assert.deepEqual(await violations(page), [])
-  await dialog.getByLabel('Password').fill(password)
-  await dialog.getByRole('button', { name: 'Allow spending' }).click()
-  await dialog.waitFor({ state: 'detached' })
-}
-
-const LOOKS = [{ theme: 'light', lang: 'en' }, { theme: 'dark', lang: 'de' }, { theme: 'light', size: 'phone', lang: 'en' }]
-
-/** Each screen as people see it, in both themes and on a phone: nothing that axe finds, nothing too wide. */
-const lookAt = async (browser, node, screens) => {
-  const bad = []
-  for (const looks of LOOKS) {
-    const kind = `${looks.size ?? 'wide'}-${looks.theme}`
-    const { page, context, check } = await open(browser, looks)
-    await login(page, node)
-    for (const [name, hash, sign, act] of screens) {
-      await page.goto(`${node.url}/${hash}`)
-      if (act) await act(page)
-      await page.locator(sign).first().waitFor()
-      bad.push(...(await violations(page)).map((each) => `${kind} ${name}: ${each}`))
-      const spill = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
-      if (spill > 0) bad.push(`${kind} ${name}: ${spill} pixels too wide`)
-      await picture(page, `${name}-${kind}`)
-    }
-    check()
-    await context.close()
-  }
-  assert.deepEqual(bad, [])
-}
+import { confirm, LONG_MS, traders } from './traders.mjs'
 
 export const a_lane_is_bought_from_button_to_receipt_and_the_seller_sees_it = async ({ browser, binary, folder }) => {
   const { seller, buyer, chain } = await traders(binary, folder)
@@ -141,6 +72,15 @@ export const a_lane_is_bought_from_button_to_receipt_and_the_seller_sees_it = as
   assert.deepEqual(await violations(page), [])
   await picture(page, 'receipt-light')
 
+  // What is complete has cost what the receipt says, and its highest price is the one that was typed.
+  await page.goto(`${buys.url}/#/money`)
+  const bought = page.getByRole('article', { name: 'Buy faster downloads' }).getByRole('listitem')
+  await bought.getByText(new RegExp(`${total.amount.replace('.', '\\.')}\\s+TOK of 5\\s+TOK`)).waitFor()
+  await page.goto(`${buys.url}/#/t/${id}/payments`)
+  await page.getByRole('button', { name: 'Change' }).click()
+  assert.equal(await dialog.getByLabel(/^Highest price/).inputValue(), '10')
+  await page.keyboard.press('Escape')
+
   const other = '5e'.repeat(20)
   await buys.ask('POST', '/torrents', { links: [`magnet:?xt=urn:btih:${other}&dn=Another`], options: { is_stopped: true } })
   await lookAt(browser, buys, [
@@ -205,65 +145,4 @@ export const a_node_without_a_wallet_says_what_money_needs_and_works_without = a
   assert.equal(await page.getByRole('region', { name: 'Buying is on' }).count(), 0)
   check()
   await node.stop()
-}
-
-/** Goes through the dialog of a new wallet as somebody with a pen does. */
-const make = async (page, node) => {
-  await page.getByRole('button', { name: 'Create a wallet' }).click()
-  await confirm(page, node.password)
-  const dialog = page.getByRole('dialog', { name: 'Create a wallet' })
-  await dialog.locator('ol li').nth(11).waitFor()
-  const phrase = await dialog.locator('ol li').allTextContents()
-  assert.deepEqual(await violations(page), [])
-  await dialog.getByRole('button', { name: 'I have written them down' }).click()
-  const asked = dialog.getByLabel(/^Word \d+/)
-  const labels = await dialog.locator('label', { hasText: /^Word \d+/ }).allTextContents()
-  const words = labels.map((label) => phrase[Number(/\d+/.exec(label)[0]) - 1])
-  assert.equal(words.length, 2)
-  await asked.nth(0).fill(words[1] === words[0] ? 'another' : words[1])
-  await asked.nth(1).fill(words[1])
-  await dialog.getByRole('button', { name: 'Next' }).click()
-  await dialog.getByText('That is not what was shown.', { exact: false }).waitFor()
-  await asked.nth(0).fill(words[0])
-  await dialog.getByRole('button', { name: 'Next' }).click()
-  await dialog.getByLabel('The wallet’s password').fill(PASSWORD)
-  await dialog.getByLabel('Once more').fill(PASSWORD)
-  assert.deepEqual(await violations(page), [])
-  await dialog.getByRole('button', { name: 'Create', exact: true }).click()
-  await dialog.waitFor({ state: 'detached' })
-}
-
-export const a_wallet_is_made_with_two_of_its_words_received_to_and_locked = async ({ browser, binary, folder }) => {
-  const seller = trader(binary, folder, 'seller')
-  seller.ask('chain', 'init', '--token', 'TOK')
-  const isReady = (line) => (JSON.parse(line).event === 'ready' ? true : undefined)
-  const chain = await start(binary, ['chain', 'run', '--rpc', '127.0.0.1:0', '--json'], isReady, join(folder, 'chain.log'), seller.env)
-  const home = join(folder, 'new')
-  mkdirSync(home, { recursive: true })
-  const env = { HOME: home, PIECEWORK_DATA_DIR: join(home, 'data') }
-  seller.ask('chain', 'share', '-o', join(folder, 'network.json'))
-  told(binary, ['chain', 'join', join(folder, 'network.json'), '--yes'], home, env)
-  const node = await daemon(binary, home, { env })
-  const { page, check } = await open(browser)
-  await login(page, node)
-  await page.goto(`${node.url}/#/money/wallet`)
-  await make(page, node)
-
-  await page.getByRole('button', { name: 'Receive', exact: true }).click()
-  const receive = page.getByRole('dialog')
-  await receive.getByLabel('The address as a code to scan').waitFor()
-  const address = /0x[0-9a-fA-F]{40}/.exec(await receive.textContent())[0]
-  assert.equal(address, told(binary, ['wallet', 'show'], home, env)[0].address)
-  assert.deepEqual(await violations(page), [])
-  await page.keyboard.press('Escape')
-  // What is sent to it is seen without a reload.
-  seller.signed('token', 'send', '12.5', 'TOK', address)
-  await page.getByText('12.5').first().waitFor({ timeout: LONG_MS })
-  await lookAt(browser, node, [['wallet', '#/money/wallet', '#wallet-title']])
-  const lock = page.getByRole('button', { name: 'Lock', exact: true })
-  if (await lock.count()) await lock.click()
-  await page.getByRole('button', { name: 'Unlock', exact: true }).waitFor()
-  check()
-  await node.stop()
-  await chain.stop()
 }

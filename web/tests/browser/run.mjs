@@ -12,6 +12,7 @@ import * as screens from './screens.mjs'
 import * as shelves from './shelves.mjs'
 import * as transfers from './transfers.mjs'
 import * as trouble from './trouble.mjs'
+import * as wallet from './wallet.mjs'
 
 const TEST_MS = 600_000
 
@@ -24,7 +25,7 @@ if (!found()) {
 process.env.PIECEWORK_PICTURES ??= join(tmpdir(), 'piecework-web-pictures')
 mkdirSync(process.env.PIECEWORK_PICTURES, { recursive: true })
 
-const tests = [transfers, screens, shelves, trouble, reader, looks, money, play].flatMap((module) => Object.entries(module)).filter(([name]) => name.includes(word))
+const tests = [transfers, screens, shelves, trouble, reader, looks, money, wallet, play].flatMap((module) => Object.entries(module)).filter(([name]) => name.includes(word))
 /** Whether it passes. */
 const passes = async (browser, name, test) => {
   const folder = await scratch()
