@@ -48,8 +48,10 @@ struct Seat {
     node: Node,
     /// Who is seen at the seller from this address buys with it.
     account: Option<Account>,
-    /// Bytes, and what was allocated, since the window began.
-    from: u64,
+    /// Bytes at the last look.
+    received: u64,
+    /// Bytes that came in the paid lane, and what was allocated, since the window began.
+    paid: u64,
     allocated: f64,
 }
 
@@ -71,7 +73,7 @@ pub(crate) fn measure(market: &Market, windows: u32) -> Result<Row, String> {
         let state = scratch.path().join(format!("buyer {number}"));
         let node = Node::leech(&torrent, &state, seller.address())?;
         let account = lane.map(|lane| node.buys(number, lane)).transpose()?;
-        seats.push(Seat { node, account, from: 0, allocated: 0.0 });
+        seats.push(Seat { node, account, received: 0, paid: 0, allocated: 0.0 });
     }
     wait_until("a paid lane", || till.pay.view().buyers.iter().any(|it| it.trade.is_paid))?;
     thread::sleep(WARM_UP);
@@ -89,10 +91,10 @@ struct Window {
 
 fn window(till: &Account, seats: &mut [Seat]) -> Window {
     for seat in seats.iter_mut() {
-        (seat.from, seat.allocated) = (seat.node.received(), 0.0);
+        (seat.received, seat.paid, seat.allocated) = (seat.node.received(), 0, 0.0);
     }
     let start = Instant::now();
-    let mut last = start;
+    let (mut last, mut unpaid) = (start, 0);
     while start.elapsed() < WINDOW {
         thread::sleep(LOOK.min(WINDOW.saturating_sub(start.elapsed())));
         let view = till.pay.view();
@@ -100,23 +102,33 @@ fn window(till: &Account, seats: &mut [Seat]) -> Window {
         let seconds = now.duration_since(last).as_secs_f64();
         last = now;
         for seat in seats.iter_mut() {
-            let Some(account) = &seat.account else { continue };
-            let of = view.buyers.iter().find(|buyer| buyer.trade.payer == account.own);
-            let rate = of.filter(|it| it.trade.is_paid).map_or(0, |it| it.trade.rate);
-            seat.allocated += rate as f64 * seconds;
+            let received = seat.node.received();
+            let came = received.saturating_sub(std::mem::replace(&mut seat.received, received));
+            let own = seat.account.as_ref().map(|account| account.own);
+            let of = view.buyers.iter().find(|buyer| Some(buyer.trade.payer) == own);
+            // A lane comes and goes as others bid: what came counts where it is now.
+            match of.filter(|it| it.trade.is_paid).map_or(0, |it| it.trade.rate) {
+                0 => unpaid += came,
+                rate => {
+                    seat.paid += came;
+                    seat.allocated += rate as f64 * seconds;
+                }
+            }
         }
     }
     let took = start.elapsed().as_secs_f64();
     let free = UPLINK as f64 * f64::from(FREE_PERMILLE) / 1000.0 * took;
-    let mut shares = vec![(0, free as u64)];
-    for seat in seats.iter() {
-        let got = seat.node.received().saturating_sub(seat.from);
-        match seat.allocated as u64 {
-            0 => shares[0].0 += got,
-            meant => shares.push((got, meant)),
-        }
-    }
+    let mut shares = vec![(unpaid, free as u64)];
+    let paid = seats.iter().map(|seat| (seat.paid, seat.allocated as u64));
+    shares.extend(paid.filter(|(_, meant)| *meant > 0));
+    eprintln!("{}", told(&shares));
     Window { shares }
+}
+
+/// A window for who watches.
+fn told(shares: &[(u64, u64)]) -> String {
+    let share = |(got, meant): &(u64, u64)| format!("{} of {}", got >> 10, meant >> 10);
+    shares.iter().map(share).collect::<Vec<_>>().join(", ") + " KiB"
 }
 
 impl Window {

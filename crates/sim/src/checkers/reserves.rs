@@ -19,6 +19,9 @@ const SLACK_BYTES: u64 = 2 * BLOCK_BYTES as u64;
 /// What a reserve may lack beside that, in hundredths of its rate.
 const LACK_PERCENT: u64 = 3;
 
+/// What it may catch up with in a window, in hundredths of its rate.
+const MORE_PERCENT: u64 = 5;
+
 /// A part of the uplink that a node keeps for a peer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ReserveSpec {
@@ -80,7 +83,8 @@ impl Reserves {
         let sent = self.sent.get(&end).copied().unwrap_or(0);
         let lasts = sent + u64::from(BLOCK_BYTES) <= until;
         let lacks = bytes + SLACK_BYTES < rate - rate * LACK_PERCENT / 100;
-        if bytes > rate + SLACK_BYTES || (waited && lasts && lacks) {
+        let is_more = bytes > rate + SLACK_BYTES.max(rate * MORE_PERCENT / 100);
+        if is_more || (waited && lasts && lacks) {
             return Err(format!("a reserve of {rate} bytes a second got {bytes} in one"));
         }
         Ok(())

@@ -2,9 +2,9 @@
 //! a count of bytes.
 //!
 //! A peer with a reserve stands in no class and waits for nobody but its own pace. Invariants: over any
-//! interval of `t` seconds it is sent at most `rate * t` bytes and two blocks; it is never sent a byte
-//! beyond `until`. Who deserves a reserve, and why, is decided elsewhere. What reserves may take of the
-//! link together is a quota of their own, so that classes without a reserve keep theirs.
+//! interval of `t` seconds it is sent at most `rate * t` bytes and a burst; it is never sent a byte beyond
+//! `until`. Who deserves a reserve, and why, is decided elsewhere. What reserves may take of the link together
+//! is a quota of their own, so that classes without a reserve keep theirs.
 
 use super::{QUOTA_MAX, Uplink};
 use crate::bucket::{Bucket, BucketConfig};
@@ -26,9 +26,19 @@ pub(super) struct Kept {
     until: u64,
 }
 
-/// Two blocks: what TCP needs to go on while one is on its way, and no more, or a peer that paused would
-/// catch up at the cost of others.
-const PACE_BURST_BYTES: u64 = 2 * BLOCK_BYTES as u64;
+/// Two blocks: what TCP needs to go on while one is on its way.
+const PACE_BURST_BYTES_MIN: u64 = 2 * BLOCK_BYTES as u64;
+
+/// Part of a second of the rate: on a busy machine whoever serves the peer may be late by so much, and what
+/// a reserve lacks then would never come. Much more, and a peer that paused would catch up at the cost of
+/// others.
+const PACE_BURST_PART: u64 = 20;
+
+/// What a reserve of this rate lets pass.
+fn pace(rate: u64) -> BucketConfig {
+    let burst_bytes = PACE_BURST_BYTES_MIN.max(rate / PACE_BURST_PART);
+    BucketConfig { rate_bytes: rate, burst_bytes }
+}
 
 impl Uplink {
     /// Keeps a part of the uplink for the peer, changes it, or ends it. What it has queued stays queued.
@@ -43,7 +53,7 @@ impl Uplink {
                 self.enlist(slot);
             }
             (Some(Reserve { rate, until }), kept) => {
-                let config = BucketConfig { rate_bytes: rate, burst_bytes: PACE_BURST_BYTES };
+                let config = pace(rate);
                 match kept {
                     Some(kept) => {
                         kept.pace.set_config(config, now);

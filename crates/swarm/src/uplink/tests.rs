@@ -319,8 +319,13 @@ fn with_reserve(rate: u64, until: u64, count: u32) -> Uplink {
 
 /// Bytes that A gets in a second of which each millisecond brings quota enough.
 fn second(uplink: &mut Uplink) -> u64 {
+    second_by(uplink, 1)
+}
+
+/// The same of a server that looks every so many milliseconds.
+fn second_by(uplink: &mut Uplink, step: usize) -> u64 {
     let mut sent = 0;
-    for milli in 0..1000 {
+    for milli in (0..1000).step_by(step) {
         uplink.grant_reserved(1 << 20);
         while let Some((slot, block)) = uplink.poll_reserved(Time::from_micros(milli * 1000)) {
             assert_eq!(slot, A);
@@ -338,6 +343,14 @@ fn a_reserve_is_served_at_its_rate_and_the_classes_never_touch_it() {
     assert!((484_000..=500_000 + 2 * QUANTUM_BYTES).contains(&sent), "{sent}");
     uplink.grant(1 << 20);
     assert_eq!(drain(&mut uplink).keys().copied().collect::<Vec<_>>(), [B]);
+}
+
+#[test]
+fn a_reserve_that_is_served_late_has_its_rate_all_the_same() {
+    const RATE: u64 = 4 << 20;
+    let mut uplink = with_reserve(RATE, u64::MAX, 600);
+    let sent = second_by(&mut uplink, 40);
+    assert!((RATE * 97 / 100..=RATE + RATE / 20).contains(&sent), "{sent}");
 }
 
 #[test]
