@@ -99,21 +99,76 @@ const keyOf = (row: Row, by: Sort['by']): number => {
   }
 }
 
-/** The ids of the rows that pass, in order. Rows that are alike keep the order of their names, then ids. */
-export const arrange = (rows: Iterable<Row>, filter: Filter, sort: Sort): string[] => {
-  const words = fold(filter.text).split(/\s+/).filter((word) => word !== '')
-  const chosen: Row[] = []
-  for (const row of rows) if (matches(row, filter, words)) chosen.push(row)
-  const sign = sort.down ? -1 : 1
-  const byName = (a: Row, b: Row) => collator.compare(a.name, b.name) || (a.id < b.id ? -1 : 1)
-  if (sort.by === 'name') {
-    chosen.sort((a, b) => sign * byName(a, b))
-  } else {
-    const keyed = chosen.map((row) => ({ row, key: keyOf(row, sort.by) }))
-    keyed.sort((a, b) => sign * (a.key - b.key) || byName(a.row, b.row))
-    return keyed.map(({ row }) => row.id)
+const byName = (a: Row, b: Row): number => collator.compare(a.name, b.name) || (a.id < b.id ? -1 : 1)
+
+/** The first place of a sorted array whose value is not less. */
+const placeOf = (value: number, sorted: Float64Array): number => {
+  let [low, high] = [0, sorted.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((sorted[middle] ?? 0) < value) low = middle + 1
+    else high = middle
   }
-  return chosen.map((row) => row.id)
+  return low
+}
+
+/** Where a row stands among the names. */
+type Place = { id: string; name: string; at: number }
+
+/** Puts rows in order. It keeps that of their names between two looks, as to compare names is what costs. */
+export class Arranger {
+  #places = new Map<string, Place>()
+  /** The same, as the rows came the last time: mostly they come so again. */
+  #came: Place[] = []
+
+  /** The ids of the rows that pass, in order. Rows that are alike keep the order of their names, then ids. */
+  arrange(rows: ReadonlyMap<string, Row>, filter: Filter, sort: Sort): string[] {
+    const words = fold(filter.text).split(/\s+/).filter((word) => word !== '')
+    const chosen = this.#byName(rows).filter((row) => matches(row, filter, words))
+    const ids = chosen.map((row) => row.id)
+    if (sort.by === 'name') return sort.down ? ids.reverse() : ids
+    const keys = new Float64Array(chosen.length)
+    chosen.forEach((row, at) => (keys[at] = sort.down ? -keyOf(row, sort.by) : keyOf(row, sort.by)))
+    // The place of a row's key, then its place among the names, as one number that no other row has: numbers are
+    // sorted without a call for each pair.
+    const sorted = keys.slice().sort()
+    const numbers = keys.map((key, at) => placeOf(key, sorted) * ids.length + at).sort()
+    return ids.map((_, at) => ids[(numbers[at] ?? 0) % ids.length] ?? '')
+  }
+
+  /** All rows in the order of their names. Only those that are new or have another name are compared. */
+  #byName(rows: ReadonlyMap<string, Row>): Row[] {
+    const placed = new Array<Row | undefined>(this.#places.size)
+    const fresh: Row[] = []
+    let at = 0
+    for (const row of rows.values()) {
+      const next = this.#came[at]
+      const known = next?.id === row.id ? next : this.#places.get(row.id)
+      at += 1
+      if (known?.name === row.name) placed[known.at] = row
+      else fresh.push(row)
+    }
+    const kept = placed.filter((row) => row !== undefined)
+    if (fresh.length === 0 && kept.length === this.#places.size) return kept
+    const all = merged(kept, fresh.sort(byName))
+    this.#places = new Map(all.map(({ id, name }, at) => [id, { id, name, at }]))
+    this.#came = [...rows.keys()].flatMap((id) => this.#places.get(id) ?? [])
+    return all
+  }
+}
+
+/** Two lists in the order of names as one. */
+const merged = (kept: Row[], fresh: Row[]): Row[] => {
+  const all: Row[] = []
+  let at = 0
+  for (const row of fresh) {
+    for (let next = kept[at]; next !== undefined && byName(next, row) < 0; next = kept[at]) {
+      all.push(next)
+      at += 1
+    }
+    all.push(row)
+  }
+  return all.concat(kept.slice(at))
 }
 
 /** Fields whose change can move a row or let it in or out. */

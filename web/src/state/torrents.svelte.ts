@@ -3,7 +3,7 @@
 import { SvelteSet } from 'svelte/reactivity'
 import type { Delta } from '../api/live'
 import {
-  arrange, type Change, type Filter, type Group, GROUPS, isIn, mattersTo, NO_FILTER, type Row, rowOf, type Sort,
+  Arranger, type Change, type Filter, type Group, GROUPS, isIn, mattersTo, NO_FILTER, type Row, rowOf, type Sort,
 } from '../lib/rows'
 import { kept } from './kept'
 
@@ -15,6 +15,7 @@ const isSort = (value: unknown): value is Sort =>
 
 class Torrents {
   #rows = new Map<string, Row>()
+  readonly #arranger = new Arranger()
   #changed = new Set<string>()
   #isMoved = false
   #timer: ReturnType<typeof setTimeout> | null = null
@@ -132,7 +133,7 @@ class Torrents {
   }
 
   #arrange(): void {
-    this.order = arrange(this.#rows.values(), this.filter, this.sort)
+    this.order = this.#arranger.arrange(this.#rows, this.filter, this.sort)
   }
 
   #count(): Record<Group, number> {
