@@ -79,6 +79,15 @@ export const picture = async (page, name) => {
   if (folder) await page.screenshot({ path: join(folder, `${name}.png`) })
 }
 
+/** What is wider than its place: the page itself, or a heading that runs into what stands beside it. */
+const spills = (page) =>
+  page.evaluate(() => {
+    const runsOver = (it) => getComputedStyle(it).overflowX === 'visible' && it.clientWidth > 0 && it.scrollWidth > it.clientWidth + 1
+    const headings = [...document.querySelectorAll('h1, h2, h3')].filter(runsOver)
+    const wide = document.documentElement.scrollWidth - window.innerWidth
+    return [...(wide > 0 ? [`${wide} pixels too wide`] : []), ...headings.map((it) => `“${it.textContent}” runs over`)]
+  })
+
 /**
  * Goes through screens as people see them: nothing that axe finds, nothing wider than the window, and a picture of each.
  *
@@ -91,8 +100,7 @@ export const inEveryLook = async (browser, tour) => {
     const { page, context, check } = await open(browser, looks)
     await tour(page, async (name) => {
       bad.push(...(await violations(page)).map((each) => `${kind} ${name}: ${each}`))
-      const spill = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
-      if (spill > 0) bad.push(`${kind} ${name}: ${spill} pixels too wide`)
+      bad.push(...(await spills(page)).map((each) => `${kind} ${name}: ${each}`))
       await picture(page, `${name}-${kind}`)
     })
     check()
