@@ -44,6 +44,7 @@ const REAL: &str = "interop/buyer/real/test_buyer.py";
 const BUYERS: &str = "interop/buyer/real/test_hostile_buyers.py";
 const SELLERS: &str = "interop/buyer/real/test_hostile_sellers.py";
 const CLOCKS: &str = "interop/buyer/real/test_wrong_clocks.py";
+const AWAY: &str = "interop/buyer/real/test_chain_away.py";
 const THROTTLED: Proof = Test(SELLERS, "test_who_gives_an_eighth_of_what_it_says_is_left");
 const UNPAID: Proof = Test(BUYERS, "test_who_never_pays_has_a_window_and_then_the_free_lane");
 const CORRUPT: Proof = Test(SELLERS, "test_a_corrupt_piece_is_not_paid");
@@ -116,10 +117,7 @@ const FAILURES: [Row; 15] = [
         "the chain does not answer",
         "silent_chain",
         Seller,
-        Test(
-            "crates/settle/tests/settle/trouble.rs",
-            "of_three_servers_one_may_be_away_and_the_others_pay",
-        ),
+        Test(AWAY, "test_what_is_under_way_goes_on_being_paid"),
     ),
     row("cashing becomes dear", "dear_chain", Seller, IN_NUMBERS),
     row("a block comes twice at the end of a download", "end_game", Nobody, NO_MOMENT),

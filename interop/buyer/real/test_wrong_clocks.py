@@ -48,13 +48,11 @@ class WrongClocks(unittest.TestCase):
         environments = {name: environment(seconds) for name, seconds in CLOCKS.items()}
         cls.bank = node.Keeper()
         cls.addClassCleanup(cls.bank.ends)
-        cls.nodes, places, made = {}, {}, {}
+        cls.nodes, made = {}, {}
         for name, clock in environments.items():
-            one = cls.nodes[name] = node.Node(clock)
-            cls.addClassCleanup(one.ends)
-            one.funds(cls.bank)
-            places[name] = one.sells(SLOW, "4")
-            one.spends("buy", "on", "--max", "5")
+            cls.nodes[name] = node.Node(clock)
+            cls.addClassCleanup(cls.nodes[name].ends)
+        places = dict(zip(cls.nodes, node.at_once(cls.opens, cls.nodes.values())))
         for buyer, shop in TRADES:
             made[buyer, shop] = cls.nodes[shop].seeds(PIECES, PIECE_BYTES, f"to-{buyer}")
         cls.addresses = {trade: set() for trade in TRADES}
@@ -69,6 +67,14 @@ class WrongClocks(unittest.TestCase):
         node.until("all is downloaded", lambda: cls.is_over(ids) or None)
         node.until("all is cashed", lambda: cls.is_cashed() or None)
         cls.spent, cls.earned = cls.books("spending"), cls.books("earnings")
+
+    @classmethod
+    def opens(cls, one):
+        """Has a node sell and buy; where peers find it."""
+        one.funds(cls.bank)
+        place = one.sells(SLOW, "4")
+        one.spends("buy", "on", "--max", "5")
+        return place
 
     @classmethod
     def is_over(cls, ids):
