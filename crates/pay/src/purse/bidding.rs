@@ -148,11 +148,12 @@ impl Purse {
         }
     }
 
-    /// Leaves those that give under a quarter of what they said, three rounds in a row in which it was missed.
-    fn drop_slow(&mut self, torrent: &TorrentKey, is_missed: bool) {
+    /// Leaves those that give under a quarter of what they said, three rounds in a row in which more was
+    /// wanted.
+    fn drop_slow(&mut self, torrent: &TorrentKey, wants_more: bool) {
         for peer in self.engaged(torrent) {
             let Some(trade) = self.trades.get_mut(&peer) else { continue };
-            if !is_missed {
+            if !wants_more {
                 trade.slow_rounds = 0;
             } else if trade.slow_rounds >= SLOW_ROUNDS_MAX {
                 self.bar(peer, BAR);

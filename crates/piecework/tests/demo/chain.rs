@@ -1,10 +1,12 @@
 //! The chain that a demo has kept, by its logs alone: none of the program's own code reads them here.
 
+use crate::BINARY;
 use alloy_primitives::{Address, B256, U256, keccak256};
-use piecework_testkit::{Run, Sandbox};
+use piecework_testkit::Run;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 /// Event, and what it does to what its account has: the place of that account among the topics, the place
 /// of the amount among the words of its data, and whether the account has more by it.
@@ -33,10 +35,11 @@ struct Log {
 
 impl Logs {
     /// Starts the kept chain once more and asks it.
-    pub(crate) fn of(sandbox: &Sandbox, kept: &Path) -> Self {
+    pub(crate) fn of(kept: &Path) -> Self {
         let state = kept.join("bank");
-        let mut command = sandbox.command(["--state"]);
-        command.arg(&state).args(["chain", "run", "--rpc", "127.0.0.1:0", "--json"]);
+        let mut command = Command::new(BINARY);
+        command.args(["chain", "run", "--rpc", "127.0.0.1:0", "--json", "--state"]).arg(&state);
+        command.env("HOME", kept).env_remove("XDG_STATE_HOME");
         let chain = Run::start(command);
         let ready = chain.wait_object("ready", |object| object["event"] == "ready");
         let network = fs::read_to_string(state.join("network.json")).unwrap();

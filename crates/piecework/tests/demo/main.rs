@@ -62,7 +62,7 @@ fn played(arguments: &[&str]) -> Value {
         }
     }
     assert_eq!((sum, &report["adds_up"]), (0, &true.into()), "{report}");
-    let logs = Logs::of(&sandbox, &kept);
+    let logs = Logs::of(&kept);
     for balance in report["balances"].as_array().unwrap() {
         let account = balance["account"].as_str().unwrap();
         let [before, after] = ["before", "after"].map(|when| micro(&balance[when]));

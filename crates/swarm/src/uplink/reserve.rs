@@ -3,8 +3,8 @@
 //!
 //! A peer with a reserve stands in no class and waits for nobody but its own pace. Invariants: over any
 //! interval of `t` seconds it is sent at most `rate * t` bytes and a burst; it is never sent a byte beyond
-//! `until`. Who deserves a reserve, and why, is decided elsewhere. What reserves may take of the link together
-//! is a quota of their own, so that classes without a reserve keep theirs.
+//! `until`. Who deserves a reserve, and why, is decided elsewhere. What reserves may take of the link
+//! together is a quota of their own, so that classes without a reserve keep theirs.
 
 use super::{QUOTA_MAX, Uplink};
 use crate::bucket::{Bucket, BucketConfig};
