@@ -173,7 +173,7 @@ impl Peer {
 
     /// Counts a block that it was asked for and has sent, if it may have to be paid for.
     pub(crate) fn note_came(&mut self, block: Block) {
-        if !self.allowed_to_us.contains(&block.piece) {
+        if self.speaks_pay && !self.allowed_to_us.contains(&block.piece) {
             self.counts.came += u64::from(block.length);
         }
     }

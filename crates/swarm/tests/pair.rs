@@ -507,7 +507,6 @@ fn payments_that_begin_and_begin_anew_while_bytes_are_under_way_are_counted_alik
         let counts = [0, 1].map(|at| pair.nodes[at].swarm.counts(SLOT).unwrap());
         assert!(counts[0].sent > 8_000_000, "{counts:?}");
         assert_eq!(counts[0].sent, counts[1].came, "{sides:?}");
-        assert!(counts[1].verified <= counts[1].came, "{counts:?}");
     }
 }
 

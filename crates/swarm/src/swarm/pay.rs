@@ -16,9 +16,8 @@ use std::time::Duration;
 /// payment.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
-/// Payload of a connection that may be paid for, with a reserve and without. It is counted from the
-/// connection's start, be payments spoken of or not: what is under way when they begin to be is then in the
-/// counts of both sides.
+/// Payload of a connection that may be paid for, with a reserve and without; what went by before both sides
+/// spoke of payments is in it, so that both come to the same.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct PeerCounts {
     /// Bytes that we sent.
@@ -54,6 +53,12 @@ impl Swarm {
         let speaks = self.config.carries_pay && peer.extensions.get(Extension::Pay).is_some();
         match (std::mem::replace(&mut peer.speaks_pay, speaks), speaks) {
             (false, true) => {
+                // Each side counts from the connection's start, or what is under way when they begin to speak
+                // would be counted by one of them. Nothing of it has a price, so nobody minds whether it is
+                // verified.
+                let (sent, came) = (peer.up.total(), peer.down.total());
+                (peer.counts.came, peer.counts.verified) = (came, came);
+                self.uplink.count(slot, sent.saturating_sub(self.uplink.counted(slot)));
                 self.outputs.push_back(Output::SpeaksPay { slot });
             }
             (true, false) => self.outputs.push_back(Output::PayEnded { slot }),
@@ -154,7 +159,9 @@ impl Swarm {
         }
         for (origin, bytes) in counted {
             let Some(slot) = self.find(origin) else { continue };
-            let Some(peer) = self.peers.get_mut(slot) else { continue };
+            let Some(peer) = self.peers.get_mut(slot).filter(|peer| peer.speaks_pay) else {
+                continue;
+            };
             if !peer.allowed_to_us.contains(&piece) {
                 peer.counts.verified += bytes;
                 if peer.is_sole {

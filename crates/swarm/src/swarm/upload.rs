@@ -102,7 +102,9 @@ impl Swarm {
         peer.up.add(bytes, self.now);
         peer.sent_at = self.now;
         let is_reserved = peer.is_reserved;
-        self.count_sent(slot, block);
+        if is_reserved || peer.speaks_pay {
+            self.count_sent(slot, block);
+        }
         if is_reserved {
             return;
         }
