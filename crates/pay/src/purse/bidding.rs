@@ -139,7 +139,8 @@ impl Purse {
         if total <= target {
             known.over_since = None;
         }
-        self.drop_slow(torrent, total < enough);
+        let is_filled = known.is_filled_by(total);
+        self.drop_slow(torrent, is_filled);
         if total < enough {
             self.raise(torrent);
             self.engage(torrent);
@@ -148,12 +149,12 @@ impl Purse {
         }
     }
 
-    /// Leaves those that give under a quarter of what they said, three rounds in a row in which more was
-    /// wanted.
-    fn drop_slow(&mut self, torrent: &TorrentKey, wants_more: bool) {
+    /// Leaves those that give under a quarter of what they said, three rounds in a row in which there was
+    /// room for it.
+    fn drop_slow(&mut self, torrent: &TorrentKey, is_filled: bool) {
         for peer in self.engaged(torrent) {
             let Some(trade) = self.trades.get_mut(&peer) else { continue };
-            if !wants_more {
+            if is_filled {
                 trade.slow_rounds = 0;
             } else if trade.slow_rounds >= SLOW_ROUNDS_MAX {
                 self.bar(peer, BAR);

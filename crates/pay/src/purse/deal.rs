@@ -10,9 +10,6 @@ use std::time::Duration;
 /// How long after a seller's count ours may lag: what came is told in batches.
 const STAT_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long after a seller's count no block comes before it is taken to wait for money.
-const BLOCK_PATIENCE: Duration = Duration::from_secs(1);
-
 /// How long a seller that speaks of a better cheque has to show it.
 const BETTER_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -72,10 +69,6 @@ pub(super) struct Deal {
     stat: Option<(Time, u64)>,
     /// Bytes that the seller has counted and we have not, within what is tolerated.
     slack: u64,
-    /// The blocks that came, and when the last one did.
-    came: (u64, Time),
-    /// When the seller's last count came; none once a block was there later than this takes.
-    stated: Option<Time>,
 }
 
 /// What a connection that broke has left unpaid, beyond what we know to owe.
@@ -110,8 +103,6 @@ impl Deal {
             bids: VecDeque::new(),
             stat: None,
             slack: 0,
-            came: (0, Time::ZERO),
-            stated: None,
         }
     }
 
@@ -178,22 +169,6 @@ impl Deal {
     pub(super) fn hear_stat(&mut self, now: Time, bytes: u64) {
         // The oldest one that is not settled stays, or a seller that talks a lot would never be judged.
         self.stat.get_or_insert((now, bytes));
-        self.stated = Some(now);
-    }
-
-    /// Notices when blocks come.
-    fn watch(&mut self, now: Time, came: u64) {
-        if came <= self.came.0 {
-            return;
-        }
-        self.came = (came, now);
-        // What was under way when the seller counted comes after its word.
-        self.stated.take_if(|at| now.since(*at) >= BLOCK_PATIENCE);
-    }
-
-    /// Whether the seller has counted and then sent nothing.
-    fn is_stuck(&self, now: Time) -> bool {
-        self.stated.is_some_and(|at| now.since(at.max(self.came.1)) >= BLOCK_PATIENCE)
     }
 
     /// Compares the seller's count with ours, when ours has had the time to catch up.
@@ -214,17 +189,16 @@ impl Deal {
         Ok(())
     }
 
-    /// Puts on the bill what came: what is verified, and bytes of one piece at most when the seller waits for
-    /// money and we for the rest of a piece.
-    pub(super) fn reach(&mut self, now: Time, meeting: &Meeting, counts: &Counts, link_bytes: u32) {
-        self.watch(now, counts.bytes);
+    /// Puts on the bill what came.
+    pub(super) fn reach(&mut self, meeting: &Meeting, counts: &Counts, link_bytes: u32) {
         let back = if meeting.offsets { counts.back } else { 0 };
         let verified = counts.verified.min(counts.bytes).saturating_sub(back);
         let came = counts.bytes.saturating_sub(back);
         let mut target = verified.saturating_add(self.slack);
+        // The seller waits for money, and we for the rest of a piece.
         let piece = u64::from(meeting.verified_bytes);
         let is_short = u64::from(self.window) < piece + u64::from(link_bytes);
-        if (is_short || self.is_stuck(now)) && meeting.verified_bytes > BLOCK_BYTES {
+        if is_short && meeting.verified_bytes > BLOCK_BYTES {
             target = target.max(came.min(verified.saturating_add(piece)));
         }
         while self.bill.bytes() < target {

@@ -270,7 +270,7 @@ impl Purse {
             return self.give_up(peer);
         }
         let judged = deal.judge(now, count_of(&meeting, &counts), link_bytes);
-        deal.reach(now, &meeting, &counts, link_bytes);
+        deal.reach(&meeting, &counts, link_bytes);
         if let Err(breach) = judged {
             self.break_off(peer, breach);
             return;
@@ -400,12 +400,11 @@ impl Purse {
 
     /// Ends the trade of a connection: what is owed is paid, and nothing after that.
     pub(super) fn end(&mut self, peer: PeerKey, reason: CloseReason) {
-        let now = self.now;
         let Some(trade) = self.trades.get_mut(&peer) else { return };
         let (meeting, counts) = (trade.meeting, trade.counts);
         let link_bytes = trade.offer.as_ref().map_or(0, |offer| offer.terms.link_bytes);
         let Stage::Open(deal) = &mut trade.stage else { return };
-        deal.reach(now, &meeting, &counts, link_bytes);
+        deal.reach(&meeting, &counts, link_bytes);
         let channel = deal.channel.number;
         let was_bidding = deal.is_bidding();
         if trade.hush() {

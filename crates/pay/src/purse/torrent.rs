@@ -44,11 +44,19 @@ impl Torrent {
         }
     }
 
-    /// Bytes a second with which nobody else is looked for, outbid or blamed. The buyer's own limit is never
-    /// quite used up: who wants its last part wants it for nothing.
+    /// Bytes a second with which nobody else is looked for or outbid.
     pub(super) fn enough(&self) -> u64 {
-        let most = self.wish.and_then(|wish| wish.rate_max);
-        self.target().min(most.map_or(u64::MAX, |most| most - most / 8))
+        self.target().min(self.filling().unwrap_or(u64::MAX))
+    }
+
+    /// Whether so much is all that its buyer takes: then nobody who gives little is to blame.
+    pub(super) fn is_filled_by(&self, rate: u64) -> bool {
+        self.filling().is_some_and(|filling| rate >= filling)
+    }
+
+    /// The buyer's own limit is never quite used up: who wants its last part wants it for nothing.
+    fn filling(&self) -> Option<u64> {
+        self.wish?.rate_max.map(|most| most - most / 8)
     }
 
     /// The highest price that may be bid when sellers ask `median`.

@@ -109,29 +109,6 @@ fn nothing_is_paid_before_it_is_verified_when_the_window_holds_a_piece_or_blocks
 }
 
 #[test]
-fn one_piece_is_paid_before_it_is_verified_when_a_window_was_filled_by_parts_of_several() {
-    let wide = Terms { window: (1 << 20) + (256 << 10), ..terms(1, 100) };
-    let mut desk = Desk::buying(Lane::Fast);
-    desk.offers(Meeting { verified_bytes: 1 << 20, ..Desk::meeting(1) }, wide);
-    desk.gives(1, 100, 0);
-    desk.came(1, 4 * LINK, 0);
-    let stat = Message::Stat { bytes: 5 * LINK, due: 125 };
-    desk.hears(1, stat.clone());
-    // What was under way when the seller counted is no sign that it goes on.
-    desk.came(1, 5 * LINK, 0);
-    assert_eq!(desk.claimable(), 0);
-    desk.passes(1);
-    assert_eq!(desk.claimable(), 4 * 25, "one piece, and never more");
-    desk.came(1, 9 * LINK, 0);
-    desk.passes(30);
-    assert_eq!(desk.claimable(), 4 * 25, "blocks have come since the seller counted");
-    desk.hears(1, Message::Stat { bytes: 9 * LINK, due: 125 });
-    desk.came(1, 9 * LINK, LINK);
-    desk.passes(1);
-    assert_eq!(desk.claimable(), 5 * 25);
-}
-
-#[test]
 fn corrupt_data_is_never_paid_and_its_seller_is_left_for_good() {
     let mut desk = Desk::paid(Lane::Fast);
     desk.came(1, 6 * LINK, 2 * LINK);
