@@ -50,8 +50,6 @@ const ROUND_SURE: Duration = Duration::from_millis(50);
 const GROWTH_PERCENT: u64 = 110;
 /// Short rounds without growth that end slow start.
 const STALLS_MAX: u8 = 3;
-/// A round this long tells before its end that the peer has become slow.
-const ROUND_LONG: Duration = Duration::from_secs(1);
 /// Steady rounds last at least this long.
 const STEADY_ROUND: Duration = Duration::from_millis(250);
 
@@ -381,21 +379,6 @@ impl RequestQueue {
         let error = wait.abs_diff(self.wait);
         self.wait = self.wait * 7 / 8 + wait / 8;
         self.wait_deviation = self.wait_deviation * 3 / 4 + error / 4;
-    }
-
-    /// The tick: a round that lasts tells by now that the peer has become slow. What was asked in a burst may
-    /// take half a minute, and all that time the depth would be that of the burst.
-    pub fn notice_slow(&mut self, now: Time) {
-        let elapsed = now.since(self.round_since);
-        // Nothing can have come of what was asked in the last round trip.
-        let is_telling = elapsed >= ROUND_LONG && elapsed / 2 >= self.round_trip;
-        let rate = self.round_rate(elapsed);
-        if self.asked.is_empty() || !is_telling || rate >= self.rate / 2 {
-            return;
-        }
-        self.is_starting = false;
-        self.rate = rate;
-        self.depth = self.steady_depth();
     }
 
     fn start_round(&mut self, blocks: u32, now: Time) {

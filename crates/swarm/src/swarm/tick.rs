@@ -77,9 +77,6 @@ impl Swarm {
         let is_quiet = self.now.since(peer.sent_at) >= KEEP_ALIVE;
         let is_overdue = peer.requests.snubbed_at().is_some_and(|at| at <= self.now);
         let was_paused = std::mem::take(&mut peer.is_paused);
-        if !was_paused {
-            peer.requests.notice_slow(self.now);
-        }
         if is_quiet {
             self.send(slot, Message::KeepAlive);
         }
