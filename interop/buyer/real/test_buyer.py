@@ -49,10 +49,11 @@ class Purchase(unittest.TestCase):
         report = self.buys("buyer", "--drop-after", str(BYTES // 3), "--bad-signature")
         self.assertEqual((report["reconnects"], report["refusals"]), (1, [WORTHLESS]))
         paid = int(report["amount"])
-        # All but what came before the first price, and what was lost on its way and came again.
+        # All but what came before the first price, more of it on a machine that is busy; and what was lost on
+        # its way and came again.
         whole = -(-BYTES * ASK // MIB)
         self.assertLessEqual(paid, whole + whole // 20)
-        self.assertGreaterEqual(paid, whole - whole // 20)
+        self.assertGreaterEqual(paid, whole - whole // 4)
         # On one channel, which the second connection went on with.
         self.assertEqual(self.channels("buyer"), [paid])
         node.until("all has arrived", lambda: self.shop.balance() - before == paid or None)
