@@ -186,13 +186,13 @@ impl Purse {
         let torrent = self.torrents.entry(wish.torrent).or_default();
         let before = (torrent.wish.map(|old| old.lane), torrent.target());
         torrent.want(wish, spent);
-        let is_other = before != (Some(wish.lane), torrent.target());
+        let is_other_rate = before != (Some(wish.lane), torrent.target());
         if torrent.target() == 0 {
             for peer in torrent.peers.clone() {
                 self.withdraw(peer);
             }
         }
-        self.bid_anew(&wish.torrent, is_other);
+        self.bid_anew(&wish.torrent, is_other_rate);
         self.engage(&wish.torrent);
     }
 

@@ -223,8 +223,8 @@ impl Purse {
         }
     }
 
-    /// Another wish: no bid stays over its highest price, and with another lane all are made anew.
-    pub(super) fn bid_anew(&mut self, torrent: &TorrentKey, is_other_lane: bool) {
+    /// Another wish: no bid stays over its highest price, and when another rate is wanted all are made anew.
+    pub(super) fn bid_anew(&mut self, torrent: &TorrentKey, is_other_rate: bool) {
         let Some(known) = self.torrents.get(torrent) else { return };
         let (target, cap) = (known.target(), known.cap(self.median()));
         for peer in self.engaged(torrent) {
@@ -235,7 +235,7 @@ impl Purse {
                 self.withdraw(peer);
                 continue;
             }
-            if !is_other_lane && last.price <= cap {
+            if !is_other_rate && last.price <= cap {
                 continue;
             }
             let price = known.first_bid(ask, cap).max(Price::UNIT);
