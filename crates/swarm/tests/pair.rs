@@ -52,6 +52,7 @@ struct Log {
     speaks: usize,
     ended: usize,
     carried: Vec<Vec<u8>>,
+    carried_at: Vec<PeerCounts>,
     counted: usize,
 }
 
@@ -225,7 +226,10 @@ impl Node {
             Output::WantedComplete => self.log.complete += 1,
             Output::SpeaksPay { .. } => self.log.speaks += 1,
             Output::PayEnded { .. } => self.log.ended += 1,
-            Output::PayReceived { payload, .. } => self.log.carried.push(payload),
+            Output::PayReceived { payload, counts, .. } => {
+                self.log.carried.push(payload);
+                self.log.carried_at.push(counts);
+            }
             Output::Counted { .. } => self.log.counted += 1,
             Output::Discard { .. } | Output::DigestsWanted { .. } | Output::Ban { .. } => {}
             Output::PeersLearned { .. }
@@ -459,6 +463,39 @@ fn a_reserve_ends_at_its_count_on_both_sides_and_the_rest_follows_when_it_is_rai
     assert_eq!(pair.nodes.each_ref().map(|node| node.log.speaks), [1, 1]);
     assert_eq!(pair.nodes[0].log.carried, [b"a bid"]);
     assert_complete(&pair);
+}
+
+#[test]
+fn a_message_about_payments_comes_with_the_counts_of_its_moment() {
+    let torrent = Torrent::v1(64_000_000, 65_536);
+    let mut nodes = [Node::seed(&torrent), Node::leech(&torrent)];
+    nodes[0].swarm.handle(Input::UploadLimited(true), Time::ZERO);
+    nodes.iter_mut().for_each(|node| node.swarm.handle(Input::CarryPay(true), Time::ZERO));
+    let mut pair = Pair::new(nodes);
+    // Until it asks for many at a time.
+    pair.give(0, Input::UploadQuota { bytes: 4_000_000 });
+    pair.run(Duration::from_secs(1));
+    let sent = |pair: &Pair| pair.nodes[0].swarm.counts(SLOT).unwrap().sent;
+    pair.give(0, Input::UploadQuota { bytes: 2_000_000 });
+    let before = sent(&pair);
+    pair.give(0, Input::SendPay { slot: SLOT, payload: b"a price".to_vec() });
+    pair.give(0, Input::UploadQuota { bytes: 2_000_000 });
+    assert!(before > 1_000_000 && sent(&pair) > before + 500_000, "{before}");
+    // One read brings it all.
+    let now = pair.now + LATENCY;
+    let node = &mut pair.nodes[1];
+    for (_, frame) in std::mem::take(&mut node.inbox) {
+        let input = match frame {
+            Frame::Message(message) => Input::Received { slot: SLOT, message },
+            Frame::Block(block) => node.arrival(block),
+            Frame::End => unreachable!("nobody leaves"),
+        };
+        node.swarm.handle(input, now);
+    }
+    pair.drain(1);
+    assert_eq!(pair.nodes[1].log.carried, [b"a price"]);
+    assert_eq!(pair.nodes[1].log.carried_at[0].came, before);
+    assert_eq!(pair.nodes[1].swarm.counts(SLOT).unwrap().came, sent(&pair));
 }
 
 #[test]

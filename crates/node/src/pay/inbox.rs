@@ -28,7 +28,7 @@ pub(crate) enum Note {
     Connected(Meet),
     Payload {
         peer: PeerKey,
-        bytes: Vec<u8>,
+        said: Said,
     },
     Corrupt {
         peer: PeerKey,
@@ -40,6 +40,14 @@ pub(crate) enum Note {
     Disconnected {
         peer: PeerKey,
     },
+}
+
+/// A message about payments.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) bytes: Vec<u8>,
+    /// What was counted until it came: blocks that came behind it, before anybody looked, are not in there.
+    pub(crate) counts: PeerCounts,
 }
 
 /// A peer that speaks of payments.
@@ -238,7 +246,8 @@ mod tests {
     }
 
     fn payload(peer: u64) -> Note {
-        Note::Payload { peer: PeerKey(peer), bytes: vec![0; 8] }
+        let said = Said { bytes: vec![0; 8], counts: PeerCounts::default() };
+        Note::Payload { peer: PeerKey(peer), said }
     }
 
     fn hand_over(inbox: &Inbox, notes: impl IntoIterator<Item = Note>) {

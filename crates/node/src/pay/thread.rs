@@ -2,7 +2,7 @@
 
 use super::PayView;
 use super::host::{PayConfig, PayHost, PayNews};
-use super::inbox::{Batch, Call, Inbox, Meet, Note};
+use super::inbox::{Batch, Call, Inbox, Meet, Note, Said};
 use super::lanes::Lanes;
 use super::times::PaidTimes;
 use super::wishes::Wishes;
@@ -286,11 +286,9 @@ impl Driver {
                     self.peers.insert(meet.connection.peer, meet);
                     self.input(PaymentsInput::Connected(meet.connection));
                 }
-                Note::Payload { peer, bytes } => {
+                Note::Payload { peer, said: Said { bytes, counts } } => {
                     // What was counted until it came decides from where on a price holds.
-                    if let Some(counts) = counts.remove(&peer) {
-                        self.counted(peer, counts);
-                    }
+                    self.counted(peer, counts);
                     self.asked = None;
                     self.input(PaymentsInput::Payload { peer, bytes });
                     let asked = self.asked.take();

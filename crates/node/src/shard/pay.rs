@@ -6,7 +6,7 @@
 
 use super::Shard;
 use crate::event::TorrentKey;
-use crate::pay::{Inbox, Meet, Note, PayOrder};
+use crate::pay::{Inbox, Meet, Note, PayOrder, Said};
 use piecework_pay::{Connection as PayConnection, PeerKey};
 use piecework_swarm::{DropReason, Input, PeerCounts};
 use piecework_types::{BLOCK_BYTES, PeerSlot, Time};
@@ -78,7 +78,7 @@ pub(crate) struct PayLine {
     /// The last counts that were told.
     told: PeerCounts,
     /// What it said before the length of pieces was known.
-    waiting: Option<Vec<Vec<u8>>>,
+    waiting: Option<Vec<Said>>,
     /// There was another conversation on the connection.
     is_again: bool,
 }
@@ -204,26 +204,20 @@ impl Shard {
             },
         };
         self.tell_pay(Note::Connected(Meet { connection, torrent: key, address }));
-        waiting.into_iter().for_each(|bytes| self.tell_pay(Note::Payload { peer, bytes }));
+        waiting.into_iter().for_each(|said| self.tell_pay(Note::Payload { peer, said }));
     }
 
     /// What a peer says goes to the thread of payments with what was counted until now.
-    pub(super) fn pay_received(
-        &mut self,
-        key: TorrentKey,
-        slot: PeerSlot,
-        bytes: Vec<u8>,
-        now: Time,
-    ) {
+    pub(super) fn pay_received(&mut self, key: TorrentKey, slot: PeerSlot, said: Said, now: Time) {
         let Some(id) = self.torrents.get(&key).and_then(|it| it.connection(slot)) else { return };
         let line = self.connections.get_mut(id).and_then(|it| it.pay.as_mut());
         let Some(line) = line else { return };
         match &mut line.waiting {
             Some(waiting) if waiting.len() >= WAITING_MAX => {}
-            Some(waiting) => waiting.push(bytes),
+            Some(waiting) => waiting.push(said),
             None => {
                 let peer = line.peer;
-                self.tell_pay(Note::Payload { peer, bytes });
+                self.tell_pay(Note::Payload { peer, said });
                 self.hold(id, HOLD_MAX, now);
                 self.mark_counted(id);
             }

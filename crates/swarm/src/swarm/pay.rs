@@ -76,8 +76,11 @@ impl Swarm {
     }
 
     pub(super) fn pay_received(&mut self, slot: PeerSlot, payload: &[u8]) {
-        if self.peers.get(slot).is_some_and(|peer| peer.speaks_pay) {
-            self.outputs.push_back(Output::PayReceived { slot, payload: payload.to_vec() });
+        if self.peers.get(slot).is_some_and(|peer| peer.speaks_pay)
+            && let Some(counts) = self.counts(slot)
+        {
+            let payload = payload.to_vec();
+            self.outputs.push_back(Output::PayReceived { slot, counts, payload });
         }
     }
 
