@@ -39,6 +39,7 @@ fn pick(bencher: divan::Bencher<'_, '_>, pieces: u32) {
                 speed: Speed::Fast,
                 is_snubbed: false,
                 is_alone: false,
+                finishes: None,
                 side_by_side: 8,
                 suggested: &[],
                 queue_time: Duration::ZERO,

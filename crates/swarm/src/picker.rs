@@ -70,6 +70,9 @@ pub struct Asker<'a> {
     pub is_snubbed: bool,
     /// It gets whole pieces alone: it contributed to one that failed, or is paid for them.
     pub is_alone: bool,
+    /// The number of a peer that is paid for what is verified: of pieces that have blocks of it, those that
+    /// lack some go before new ones.
+    pub finishes: Option<Origin>,
     /// Pieces it is asked for side by side while it is fast, at least 1.
     pub side_by_side: usize,
     /// Pieces it suggested (BEP 6), in its order.

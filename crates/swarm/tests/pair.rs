@@ -466,6 +466,32 @@ fn a_reserve_ends_at_its_count_on_both_sides_and_the_rest_follows_when_it_is_rai
 }
 
 #[test]
+fn less_than_a_piece_of_a_seller_is_unverified_wherever_its_reserve_begins_and_ends() {
+    const BLOCK: u64 = 16 << 10;
+    let torrent = Torrent::v1(64_000_000, 65_536);
+    for (begin, end) in (0..8).flat_map(|begin| (0..4).map(move |end| (begin, end))) {
+        let mut nodes = [Node::seed(&torrent), Node::leech(&torrent)];
+        nodes[0].swarm.handle(Input::UploadLimited(true), Time::ZERO);
+        nodes.iter_mut().for_each(|node| node.swarm.handle(Input::CarryPay(true), Time::ZERO));
+        let mut pair = Pair::new(nodes);
+        pair.run(Duration::from_secs(1));
+        pair.give(0, Input::UploadQuota { bytes: 2_000_000 + begin * BLOCK });
+        pair.run(Duration::from_secs(1));
+        pair.give(1, Input::Sole { slot: SLOT, is_sole: true });
+        let until = pair.nodes[0].swarm.counts(SLOT).unwrap().sent;
+        // Beyond all that is asked when its pieces become its alone.
+        let until = until + 8_000_000 + end * BLOCK;
+        let reserve = Some(Reserve { rate: 8 << 20, until });
+        pair.give(0, Input::Reserve { slot: SLOT, reserve });
+        pair.give(0, Input::UploadLimited(false));
+        pair.run(Duration::from_secs(2));
+        let PeerCounts { came, verified, .. } = pair.nodes[1].swarm.counts(SLOT).unwrap();
+        assert!(came + BLOCK > until, "{begin} {end}: {came} of {until}");
+        assert!(came - verified < 65_536, "{begin} {end}: {verified} of {came}");
+    }
+}
+
+#[test]
 fn a_message_about_payments_comes_with_the_counts_of_its_moment() {
     let torrent = Torrent::v1(64_000_000, 65_536);
     let mut nodes = [Node::seed(&torrent), Node::leech(&torrent)];

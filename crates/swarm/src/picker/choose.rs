@@ -200,11 +200,22 @@ impl Picker {
             return open.or_else(|| self.choose_any_partial(asker));
         }
         if asker.is_alone {
-            return self.choose_open(asker).or_else(|| self.choose_any_partial(asker));
+            return self
+                .choose_begun(asker)
+                .or_else(|| self.choose_open(asker))
+                .or_else(|| self.choose_any_partial(asker));
         }
         self.choose_shared(asker)
             .or_else(|| self.choose_open(asker))
             .or_else(|| self.choose_any_partial(asker))
+    }
+
+    /// A piece that has blocks of a peer that is paid, whoever began it. Were such pieces left for later, as
+    /// much of what it sent would stay unverified, and a seller that gives credit for about one piece would
+    /// wait for money, and its buyer for the rest of a piece.
+    fn choose_begun(&self, asker: &Asker<'_>) -> Option<PieceIndex> {
+        let origin = asker.finishes?;
+        self.furthest(self.partials.pickable().filter(|partial| partial.holds_of(origin)), asker)
     }
 
     /// A piece that was left by those who began it, or that peers of the same speed are at; of any

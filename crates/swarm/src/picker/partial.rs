@@ -77,6 +77,11 @@ impl Partial {
         self.missing
     }
 
+    /// Some block came from there.
+    pub(super) fn holds_of(&self, origin: Origin) -> bool {
+        self.blocks.contains(&BlockState::Held(origin))
+    }
+
     /// No block was asked or came.
     pub(super) fn is_untouched(&self) -> bool {
         self.missing as usize == self.blocks.len()

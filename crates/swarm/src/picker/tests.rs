@@ -32,6 +32,7 @@ fn asker(slot: u32, have: &Bitfield) -> Asker<'_> {
         speed: Speed::Slow,
         is_snubbed: false,
         is_alone: false,
+        finishes: None,
         side_by_side: 1,
         suggested: &[],
         queue_time: Duration::ZERO,
@@ -204,6 +205,28 @@ fn a_piece_that_failed_and_a_suspects_pieces_belong_to_one_peer() {
     let again = pick_pieces(&mut picker, &asker(1, &all), &mut Work::default(), 1);
     assert_eq!(again, [1 - alone]);
     assert_eq!(pick_pieces(&mut picker, &asker(2, &all), &mut Work::default(), 9), []);
+}
+
+#[test]
+fn a_peer_that_is_paid_finishes_what_has_blocks_of_it_before_it_begins_anything() {
+    let mut picker = experienced(3, 4);
+    let all = Bitfield::full(7);
+    picker.peer_joined(&all);
+    let picks = |picker: &mut Picker, asker: &Asker<'_>, count| {
+        pick_pieces(picker, asker, &mut Work::default(), count)
+    };
+    let first = picker.pick(&asker(0, &all), &mut Work::default()).expect("a block");
+    let (begun, mine) = (first.piece.get(), Origin(8));
+    picker.receive(first, mine, true);
+    // Somebody else is at it as well.
+    assert_eq!(picks(&mut picker, &asker(1, &all), 1), [begun]);
+    let paid = Asker { is_alone: true, finishes: Some(mine), ..asker(0, &all) };
+    let next = picks(&mut picker, &paid, 6);
+    assert_eq!(next[..2], [begun; 2]);
+    assert!(next[2] != begun && next[2..].iter().all(|piece| *piece == next[2]), "{next:?}");
+    // Who answers for whole pieces alone joins none.
+    let suspect = Asker { is_alone: true, ..asker(2, &all) };
+    assert!(!next.contains(&picks(&mut picker, &suspect, 1)[0]));
 }
 
 #[test]

@@ -104,7 +104,8 @@ impl Swarm {
         if is_sole == std::mem::replace(&mut peer.is_sole, is_sole) {
             return;
         }
-        peer.work.clear();
+        // What it is at it finishes.
+        peer.work.wake();
         peer.has_traded |= is_sole;
         match is_sole {
             true => self.sole_peers += 1,
