@@ -50,6 +50,8 @@ const ROUND_SURE: Duration = Duration::from_millis(50);
 const GROWTH_PERCENT: u64 = 110;
 /// Short rounds without growth that end slow start.
 const STALLS_MAX: u8 = 3;
+/// A round this long is no burst: what came in it is the rate, whatever came before.
+const ROUND_LONG: Duration = Duration::from_secs(1);
 /// Steady rounds last at least this long.
 const STEADY_ROUND: Duration = Duration::from_millis(250);
 
@@ -142,8 +144,9 @@ impl RequestQueue {
     /// How many more blocks may be asked now so that the last of them still comes soon: for a reader
     /// that may want something else in a moment. What was cancelled stands in nobody's way, but counts
     /// as what the peer takes until it has answered.
-    pub fn room_for_stream(&self) -> u32 {
-        let second = u32::try_from(self.rate / u64::from(BLOCK_BYTES)).unwrap_or(u32::MAX);
+    pub fn room_for_stream(&self, now: Time) -> u32 {
+        let blocks = self.present_rate(now) / u64::from(BLOCK_BYTES);
+        let second = u32::try_from(blocks).unwrap_or(u32::MAX);
         let room = self.depth().min(second.saturating_add(STREAM_SPARE));
         let taken = self.reqq.min(DEPTH_MAX).saturating_sub(self.len());
         room.saturating_sub(self.live()).min(taken)
@@ -404,12 +407,14 @@ impl RequestQueue {
     fn end_starting_round(&mut self, elapsed: Duration) {
         let rate = self.round_rate(elapsed);
         let has_grown = rate >= self.rate / 100 * GROWTH_PERCENT;
-        if elapsed >= ROUND_MIN {
+        if elapsed >= ROUND_LONG {
+            self.rate = rate;
+        } else if elapsed >= ROUND_MIN {
             self.rate = self.rate.max(rate);
         }
         self.stalls = if has_grown { 0 } else { self.stalls + 1 };
         // A queue that takes a second to empty is deep enough whatever the rate.
-        let is_deep = elapsed >= Duration::from_secs(1) || self.depth >= DEPTH_MAX;
+        let is_deep = elapsed >= ROUND_LONG || self.depth >= DEPTH_MAX;
         let has_stalled = self.stalls >= if elapsed >= ROUND_SURE { 1 } else { STALLS_MAX };
         if is_deep || has_stalled {
             self.is_starting = false;
@@ -417,6 +422,14 @@ impl RequestQueue {
         } else {
             self.depth = (self.depth * 2).min(DEPTH_MAX);
         }
+    }
+
+    /// What the peer sends now: one that has become slow is known by its running round first. What was asked
+    /// in a burst may take half a minute to come, and all that time the rate would be that of the burst.
+    fn present_rate(&self, now: Time) -> u64 {
+        let elapsed = now.since(self.round_since);
+        let is_telling = elapsed >= STEADY_ROUND;
+        if is_telling { self.rate.min(self.round_rate(elapsed)) } else { self.rate }
     }
 
     fn round_rate(&self, elapsed: Duration) -> u64 {

@@ -35,6 +35,8 @@ enum Cancels {
 struct Seed {
     cancels: Cancels,
     rate_bytes: u64,
+    /// What it sends at once before that.
+    burst_bytes: u64,
     queue: VecDeque<Request>,
     /// What it sends now, and when that has left.
     sends: Option<(Request, Time)>,
@@ -46,7 +48,10 @@ impl Seed {
         if self.sends.is_none()
             && let Some(request) = self.queue.pop_front()
         {
-            let micros = u64::from(request.length) * 1_000_000 / self.rate_bytes;
+            let bytes = u64::from(request.length);
+            let in_burst = bytes.min(self.burst_bytes);
+            self.burst_bytes -= in_burst;
+            let micros = (bytes - in_burst) * 1_000_000 / self.rate_bytes;
             self.sends = Some((request, now + Duration::from_micros(micros)));
         }
     }
@@ -95,10 +100,19 @@ struct Bench {
 impl Bench {
     /// A download from one seed that has run for five seconds.
     fn running(fast: bool, cancels: Cancels, delay: Duration, rate_bytes: u64) -> Self {
+        Self::running_after_burst(fast, cancels, delay, (0, rate_bytes))
+    }
+
+    fn running_after_burst(
+        fast: bool,
+        cancels: Cancels,
+        delay: Duration,
+        (burst_bytes, rate_bytes): (u64, u64),
+    ) -> Self {
         let info_hashes = InfoHashes { v1: Some(sha1(b"a torrent")), v2: None };
         let config = Config { info_hashes, our_id: PeerId([9; 20]), seed: 3, ..Config::default() };
         let (queue, sends) = (VecDeque::new(), None);
-        let seed = Seed { cancels, rate_bytes, queue, sends, cancelled: 0 };
+        let seed = Seed { cancels, rate_bytes, burst_bytes, queue, sends, cancelled: 0 };
         let mut bench = Self {
             swarm: Swarm::new(config, Time::ZERO),
             now: Time::ZERO,
@@ -318,6 +332,22 @@ fn a_reader_that_goes_on_takes_nothing_back() {
         bench.read_from(piece);
     }
     assert_eq!(bench.seed.cancelled, before);
+}
+
+#[test]
+fn a_reader_goes_on_at_the_rate_of_a_peer_that_has_begun_with_a_burst() {
+    for fast in [false, true] {
+        let (delay, burst) = (Duration::from_millis(1), (32 * MIB, 2 * MIB));
+        let mut bench = Bench::running_after_burst(fast, answers(fast), delay, burst);
+        let first = bench.untouched(300);
+        let since = bench.now;
+        for piece in first..first + 24 {
+            bench.read_from(piece);
+            bench.wait_for(piece, 60 * SECOND).unwrap();
+        }
+        let took = bench.now.since(since);
+        assert!(took <= 5 * SECOND, "{took:?} for 6 MiB at 2 MiB/s");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Requests that are taken back for a reader: what a peer will have sent by then is left to it.
 
-use super::{Asked, OVERLOOKED_AFTER, RequestQueue, STEADY_ROUND, STREAM_SPARE, Standing};
+use super::{Asked, OVERLOOKED_AFTER, RequestQueue, STREAM_SPARE, Standing};
 use piecework_types::{BLOCK_BYTES, Block, Time};
 use std::time::Duration;
 
@@ -33,10 +33,7 @@ impl RequestQueue {
 
     /// How many blocks come in a round trip and a little more.
     fn under_way(&self, now: Time) -> usize {
-        let elapsed = now.since(self.round_since);
-        // A peer that has become slow is known by its running round first.
-        let is_telling = elapsed >= STEADY_ROUND;
-        let rate = if is_telling { self.rate.min(self.round_rate(elapsed)) } else { self.rate };
+        let rate = self.present_rate(now);
         let span = self.round_trip.min(Duration::from_secs(1)) + MARGIN;
         let bytes = u128::from(rate) * span.as_micros() / 1_000_000;
         let blocks = usize::try_from(bytes / u128::from(BLOCK_BYTES)).unwrap_or(usize::MAX);

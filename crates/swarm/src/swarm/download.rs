@@ -43,7 +43,8 @@ impl Swarm {
             queue_time: peer.requests.queue_time(),
         };
         let requests = &mut peer.requests;
-        let mut room = if is_streaming { requests.room_for_stream() } else { requests.room() };
+        let mut room =
+            if is_streaming { requests.room_for_stream(self.now) } else { requests.room() };
         while room > 0 && (self.asked_count < asked_max || requests.len() < ALWAYS) {
             let block = if peer.is_choking {
                 picker.pick_among(&peer.allowed_to_us, &asker)
