@@ -20,5 +20,5 @@ pub use handle::{PayHandle, SellRefused};
 pub use host::{PaidTime, PayConfig, PayError, PayHost, PayNews, PayWish};
 pub use view::{PayBuyer, PaySeller, PayTorrent, PayView};
 
-pub(crate) use inbox::{Inbox, Meet, Note, Said};
+pub(crate) use inbox::{Inbox, Meet, Note};
 pub(crate) use thread::{Driver, PayOrder, Start};

@@ -52,7 +52,7 @@ pub use machine::{Content, Hello, Input, Output, Reason};
 pub use picker::{Arrival, Asker, Origin, Picker, Speed, StreamWindow, Work};
 pub use requests::{DEPTH_MAX, REQQ_ASSUMED, RequestQueue, Standing};
 pub use split::{Part, Split};
-pub use swarm::{PeerCounts, Swarm};
+pub use swarm::{PayMessage, PeerCounts, Swarm};
 pub use uplink::{
     Class, ClassConfig, QUANTUM_BYTES, QUOTA_MAX, QueueFull, REQUEST_QUEUE_MAX, Reserve,
     TURN_QUANTA, Uplink, UplinkConfig,

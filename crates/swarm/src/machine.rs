@@ -2,7 +2,7 @@
 //!
 //! The run loop is numbered in the crate documentation; drivers repeat the numbers.
 
-use crate::swarm::PeerCounts;
+use crate::swarm::PayMessage;
 use piecework_types::{
     Bitfield, Block, ChunkId, PeerId, PeerSlot, PieceGrid, PieceIndex, Sha256Digest,
 };
@@ -329,10 +329,8 @@ pub enum Output {
     PayReceived {
         /// From whom.
         slot: PeerSlot,
-        /// What was counted until it came: a price in it holds from a byte on that is not in there.
-        counts: PeerCounts,
-        /// Its payload, at most [`piecework_wire::extension::PAY_BYTES_MAX`] bytes.
-        payload: Vec<u8>,
+        /// What it says.
+        message: PayMessage,
     },
     /// The counts of a peer with a reserve, or of one that is the sole source of pieces, have grown: see
     /// [`crate::Swarm::counts`]. Emitted when half of what a reserve had left is used, and with each piece.

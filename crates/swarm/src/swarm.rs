@@ -42,7 +42,7 @@ mod upload;
 mod web;
 
 pub(crate) use answer::Question;
-pub use pay::PeerCounts;
+pub use pay::{PayMessage, PeerCounts};
 
 /// Outputs whose memory is kept for the next ones: a flood must not leave its traces.
 const OUTPUTS_KEPT_MAX: usize = 8192;

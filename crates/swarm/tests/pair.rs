@@ -226,9 +226,9 @@ impl Node {
             Output::WantedComplete => self.log.complete += 1,
             Output::SpeaksPay { .. } => self.log.speaks += 1,
             Output::PayEnded { .. } => self.log.ended += 1,
-            Output::PayReceived { payload, counts, .. } => {
-                self.log.carried.push(payload);
-                self.log.carried_at.push(counts);
+            Output::PayReceived { message, .. } => {
+                self.log.carried.push(message.payload);
+                self.log.carried_at.push(message.counts);
             }
             Output::Counted { .. } => self.log.counted += 1,
             Output::Discard { .. } | Output::DigestsWanted { .. } | Output::Ban { .. } => {}

@@ -6,7 +6,7 @@
 use super::PayWish;
 use crate::event::TorrentKey;
 use piecework_pay::{Connection, Facts, FactsKey, Network, Payer, PeerKey, Price};
-use piecework_swarm::PeerCounts;
+use piecework_swarm::{PayMessage, PeerCounts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -28,7 +28,7 @@ pub(crate) enum Note {
     Connected(Meet),
     Payload {
         peer: PeerKey,
-        said: Said,
+        message: PayMessage,
     },
     Corrupt {
         peer: PeerKey,
@@ -40,14 +40,6 @@ pub(crate) enum Note {
     Disconnected {
         peer: PeerKey,
     },
-}
-
-/// A message about payments.
-#[derive(Debug)]
-pub(crate) struct Said {
-    pub(crate) bytes: Vec<u8>,
-    /// What was counted until it came: blocks that came behind it, before anybody looked, are not in there.
-    pub(crate) counts: PeerCounts,
 }
 
 /// A peer that speaks of payments.
@@ -246,8 +238,8 @@ mod tests {
     }
 
     fn payload(peer: u64) -> Note {
-        let said = Said { bytes: vec![0; 8], counts: PeerCounts::default() };
-        Note::Payload { peer: PeerKey(peer), said }
+        let message = PayMessage { payload: vec![0; 8], counts: PeerCounts::default() };
+        Note::Payload { peer: PeerKey(peer), message }
     }
 
     fn hand_over(inbox: &Inbox, notes: impl IntoIterator<Item = Note>) {

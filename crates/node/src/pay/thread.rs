@@ -2,7 +2,7 @@
 
 use super::PayView;
 use super::host::{PayConfig, PayHost, PayNews};
-use super::inbox::{Batch, Call, Inbox, Meet, Note, Said};
+use super::inbox::{Batch, Call, Inbox, Meet, Note};
 use super::lanes::Lanes;
 use super::times::PaidTimes;
 use super::wishes::Wishes;
@@ -286,11 +286,11 @@ impl Driver {
                     self.peers.insert(meet.connection.peer, meet);
                     self.input(PaymentsInput::Connected(meet.connection));
                 }
-                Note::Payload { peer, said: Said { bytes, counts } } => {
+                Note::Payload { peer, message } => {
                     // What was counted until it came decides from where on a price holds.
-                    self.counted(peer, counts);
+                    self.counted(peer, message.counts);
                     self.asked = None;
-                    self.input(PaymentsInput::Payload { peer, bytes });
+                    self.input(PaymentsInput::Payload { peer, bytes: message.payload });
                     let asked = self.asked.take();
                     let held = self.held.entry(peer).or_default();
                     *held = asked.map_or(*held, Wait::Chain);

@@ -4,7 +4,6 @@ use super::Shard;
 use super::inbound::Ending;
 use crate::connection::Stage;
 use crate::event::{PeerVerdict, TorrentKey, What};
-use crate::pay::Said;
 use crate::prepare::Metadata;
 use mio::Token;
 use piecework_net::FRAME_BLOCKS_MAX;
@@ -97,9 +96,7 @@ impl Shard {
             Output::SeenAs { from, ours } => self.shared.external.vote(Voter::Peer(from), ours),
             Output::SpeaksPay { slot } => self.speaks_pay(key, slot, now),
             Output::PayEnded { slot } => self.ends_pay(key, slot, now),
-            Output::PayReceived { slot, counts, payload } => {
-                self.pay_received(key, slot, Said { bytes: payload, counts }, now);
-            }
+            Output::PayReceived { slot, message } => self.pay_received(key, slot, message, now),
             Output::Counted { slot } => self.counted(key, slot),
             Output::UploadQuotaWanted { bytes } => self.want_upload(key, Part::Open, bytes, now),
             Output::ReservedQuotaWanted { bytes } => {

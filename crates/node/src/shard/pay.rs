@@ -6,9 +6,9 @@
 
 use super::Shard;
 use crate::event::TorrentKey;
-use crate::pay::{Inbox, Meet, Note, PayOrder, Said};
+use crate::pay::{Inbox, Meet, Note, PayOrder};
 use piecework_pay::{Connection as PayConnection, PeerKey};
-use piecework_swarm::{DropReason, Input, PeerCounts};
+use piecework_swarm::{DropReason, Input, PayMessage, PeerCounts};
 use piecework_types::{BLOCK_BYTES, PeerSlot, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -78,7 +78,7 @@ pub(crate) struct PayLine {
     /// The last counts that were told.
     told: PeerCounts,
     /// What it said before the length of pieces was known.
-    waiting: Option<Vec<Said>>,
+    waiting: Option<Vec<PayMessage>>,
     /// There was another conversation on the connection.
     is_again: bool,
 }
@@ -204,20 +204,26 @@ impl Shard {
             },
         };
         self.tell_pay(Note::Connected(Meet { connection, torrent: key, address }));
-        waiting.into_iter().for_each(|said| self.tell_pay(Note::Payload { peer, said }));
+        waiting.into_iter().for_each(|message| self.tell_pay(Note::Payload { peer, message }));
     }
 
     /// What a peer says goes to the thread of payments with what was counted until now.
-    pub(super) fn pay_received(&mut self, key: TorrentKey, slot: PeerSlot, said: Said, now: Time) {
+    pub(super) fn pay_received(
+        &mut self,
+        key: TorrentKey,
+        slot: PeerSlot,
+        message: PayMessage,
+        now: Time,
+    ) {
         let Some(id) = self.torrents.get(&key).and_then(|it| it.connection(slot)) else { return };
         let line = self.connections.get_mut(id).and_then(|it| it.pay.as_mut());
         let Some(line) = line else { return };
         match &mut line.waiting {
             Some(waiting) if waiting.len() >= WAITING_MAX => {}
-            Some(waiting) => waiting.push(said),
+            Some(waiting) => waiting.push(message),
             None => {
                 let peer = line.peer;
-                self.tell_pay(Note::Payload { peer, said });
+                self.tell_pay(Note::Payload { peer, message });
                 self.hold(id, HOLD_MAX, now);
                 self.mark_counted(id);
             }

@@ -28,6 +28,16 @@ pub struct PeerCounts {
     pub verified: u64,
 }
 
+/// A message about payments, unread.
+#[derive(Debug)]
+pub struct PayMessage {
+    /// At most [`piecework_wire::extension::PAY_BYTES_MAX`] bytes.
+    pub payload: Vec<u8>,
+    /// What was counted until it came. Blocks that came behind it, before anybody looked, are not in there: a
+    /// price that the message gives may hold for them.
+    pub counts: PeerCounts,
+}
+
 impl Swarm {
     /// What was counted of a peer. `None`: there is no such peer.
     pub fn counts(&self, slot: PeerSlot) -> Option<PeerCounts> {
@@ -79,8 +89,8 @@ impl Swarm {
         if self.peers.get(slot).is_some_and(|peer| peer.speaks_pay)
             && let Some(counts) = self.counts(slot)
         {
-            let payload = payload.to_vec();
-            self.outputs.push_back(Output::PayReceived { slot, counts, payload });
+            let message = PayMessage { payload: payload.to_vec(), counts };
+            self.outputs.push_back(Output::PayReceived { slot, message });
         }
     }
 
