@@ -82,6 +82,7 @@ pub(crate) fn pick(blocks: u32) {
         speed: Speed::Fast,
         is_snubbed: false,
         is_alone: false,
+        finishes: None,
         side_by_side: 8,
         suggested: &[],
         queue_time: Duration::ZERO,
