@@ -177,6 +177,7 @@ impl From<WalletFault> for Problem {
             WalletTrouble::WrongPassword => Code::WrongWalletPassword,
             WalletTrouble::TooMany(_) => Code::TooMany,
             WalletTrouble::NoNetwork => Code::NoNetwork,
+            WalletTrouble::AnotherNetwork => Code::Conflict,
             WalletTrouble::Unreachable => Code::ChainUnreachable,
             WalletTrouble::TooLittle => Code::TooLittle,
             WalletTrouble::Refused => Code::Refused,

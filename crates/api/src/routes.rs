@@ -136,6 +136,8 @@ fn wallet_routes() -> OpenApiRouter<Api> {
         .routes(routes!(wallet::draw))
         .routes(routes!(wallet::unlock))
         .routes(routes!(wallet::lock))
+        .routes(routes!(wallet::network::look))
+        .routes(routes!(wallet::network::join))
         .routes(routes!(wallet::history))
         .routes(routes!(wallet::orders))
         .routes(routes!(wallet::one_order))

@@ -39,6 +39,7 @@ pub use piecework_net::Cookie;
 pub use store::StoreError;
 pub use stream::Reader;
 pub use wallet::{
-    Approval, Errand, ErrandKind, ExitView, Holdings, Order, OrderState, OrderStep, PAST_MAX, Past,
-    PastItem, SessionView, StepState, VaultView, WalletFault, WalletTrouble, WalletView,
+    Approval, Errand, ErrandKind, ExitView, Holdings, NetworkLook, Order, OrderState, OrderStep,
+    PAST_MAX, Past, PastItem, SessionView, StepState, VaultView, WalletFault, WalletTrouble,
+    WalletView,
 };

@@ -6,6 +6,7 @@
 
 mod fault;
 mod hold;
+mod join;
 mod look;
 mod order;
 mod orders;
@@ -15,6 +16,7 @@ mod send;
 mod tries;
 
 pub use fault::{WalletFault, WalletTrouble};
+pub use join::NetworkLook;
 pub use look::{ExitView, Holdings, SessionView, VaultView, WalletView};
 pub use order::{Errand, ErrandKind, Order, OrderState, OrderStep, StepState};
 pub use past::{PAST_MAX, Past, PastItem};
@@ -70,6 +72,23 @@ impl Handle {
     /// When its agent does not answer.
     pub async fn lock_wallet(&self) -> Result<(), WalletFault> {
         self.beside(hold::lock).await
+    }
+
+    /// What a network file says, and what its servers say of it. Nothing is kept.
+    ///
+    /// # Errors
+    /// When it is no network file, its servers do not confirm it, or the wallet signs for another network.
+    pub async fn look_at_network(&self, file: String) -> Result<NetworkLook, WalletFault> {
+        self.beside(move |shared| join::look(shared, &file)).await
+    }
+
+    /// Joins the network of a file once its servers have confirmed it: the wallet signs for it from now on,
+    /// and the node trades on it.
+    ///
+    /// # Errors
+    /// As [`Handle::look_at_network`], or when it cannot be written down.
+    pub async fn join_network(&self, file: String) -> Result<(), WalletFault> {
+        self.beside(move |shared| join::join(shared, &file)).await
     }
 
     /// What an errand would do and cost at most, and where. Nothing is signed.

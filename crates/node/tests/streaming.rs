@@ -74,11 +74,11 @@ fn the_pieces_of_a_readers_window_come_first_though_others_are_rarer() {
         let seed = slow_seed(&fixture);
         seed.dial(address).unwrap();
         // Not all of them: a peer that seems slow at times is asked for something else, as what is urgent is
-        // not for such.
+        // not for such. Nor none of them: the first four are drawn by lot.
         let first = asked(&seed, WINDOW_PIECES + 1);
         let is_streamed = streams.is_some_and(|playback| playback.file < 2);
         let of_window = window.iter().filter(|piece| first.contains(piece)).count();
-        let is_as_asked = if is_streamed { of_window >= 6 } else { of_window <= 2 };
+        let is_as_asked = if is_streamed { of_window >= 6 } else { of_window <= 4 };
         assert!(is_as_asked, "{streams:?}: {first:?}");
         engine.stream(key, None);
         seed.release();

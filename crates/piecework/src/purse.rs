@@ -13,14 +13,14 @@ use alloy_primitives::{Address, U256};
 use piecework_cashier::{Treasury, TreasuryFault};
 use piecework_pay::Signer;
 use piecework_settle::{
-    COIN_DECIMALS, Client, NETWORK_FILE, Network, Outbox, Patience, Plan, Progress, Receipt, Step,
-    TokenEntry, Trust, Waiting, format_amount, parse_amount,
+    COIN_DECIMALS, Client, Network, Outbox, Patience, Plan, Progress, Receipt, Step, TokenEntry,
+    Trust, Waiting, format_amount, parse_amount,
 };
-use piecework_wallet::{WalletFolder, hex_address, parse_address, write_over};
+use piecework_wallet::{WalletFolder, hex_address, parse_address};
 use serde_json::{Value, json};
 use std::io::ErrorKind;
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 /// A [`Treasury`] with a person at a terminal.
@@ -203,31 +203,6 @@ pub(crate) fn remove(file: &Path) -> Result<(), Failure> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         done => done.context(format_args!("cannot delete {}", file.display())),
     }
-}
-
-/// That this folder's wallet signs for no network, or for this one.
-pub(crate) fn demand_free_to_join(state: &Path, network: &Network) -> Result<(), Failure> {
-    if let Some(known) = pinned(state)?
-        && (known.chain_id, known.genesis) != (network.chain_id, network.genesis)
-    {
-        return Err(Failure::new(format!(
-            "this wallet signs for {} (chain {}, genesis {}), and this is chain {} with genesis {}: \
-             is it the right file? `piecework wallet forget-network` gives the other one up",
-            known.name, known.chain_id, known.genesis, network.chain_id, network.genesis
-        )));
-    }
-    Ok(())
-}
-
-/// Makes `network` the one that this folder's wallet signs for. There must be none, or this one.
-pub(crate) fn pin(state: &Path, network: &Network) -> Result<PathBuf, Failure> {
-    demand_free_to_join(state, network)?;
-    let path = state.join(NETWORK_FILE);
-    let text = network.write().map_err(Failure::new)?;
-    let doing = format!("cannot write {}", path.display());
-    std::fs::create_dir_all(state).context(&doing)?;
-    write_over(&path, text.as_bytes()).map_err(Failure::new)?;
-    Ok(path)
 }
 
 /// Whom a network rests on, in words.

@@ -144,7 +144,11 @@ fn a_killed_agent_is_told_of_and_the_wallet_is_locked_and_can_be_unlocked_again(
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
     kill_process(agent, Signal::KILL).unwrap();
-    wait_until("it is dead", || machine.agents() == 0);
+    // A process loses its command line before its socket.
+    wait_until("it is dead", || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", agent.as_raw_nonzero()));
+        stat.map_or(true, |stat| stat.rsplit(") ").next().unwrap().starts_with('Z'))
+    });
     assert!(machine.file("agent.socket").exists());
     let told = machine.told(&["wallet", "show"]);
     assert_eq!((&told[0]["event"], &told[1]["unlocked"]), (&"problem".into(), &false.into()));

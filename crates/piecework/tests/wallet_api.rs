@@ -220,7 +220,7 @@ fn a_browser_makes_a_wallet_fills_the_vault_buys_and_stops_without_a_restart() {
     operator.spend(&["token", "send", "100", "TOK", address]);
     let wallet = browser.wallet();
     assert_eq!(wallet["network"]["is_test_money"], true, "{wallet}");
-    assert_eq!(wallet["coin"]["whole"], "100");
+    assert_eq!(wallet["coin"]["whole"], "100", "{wallet}");
     let token = wallet["tokens"][0].clone();
     assert_eq!((&token["symbol"], &token["is_payment_token"]), (&json!("TOK"), &json!(true)));
     assert_eq!(token["balance"], json!({ "whole": "100", "units": "100000000" }));

@@ -59,6 +59,32 @@ pub enum NetworkFault {
         /// What the system says.
         why: String,
     },
+    /// The drive or its rights, when a network is joined.
+    #[error("cannot write the network file {file}: {why}")]
+    Unwritten {
+        /// Its path.
+        file: String,
+        /// What the system says.
+        why: String,
+    },
+    /// The wallet signs for another network.
+    #[error(
+        "this wallet signs for {name} (chain {chain_id}, genesis {genesis}), and this is chain \
+         {got_chain_id} with genesis {got_genesis}: is it the right file? `piecework wallet forget-network` \
+         gives the other one up"
+    )]
+    Another {
+        /// What people call the one that it signs for.
+        name: String,
+        /// Its number.
+        chain_id: u64,
+        /// The hash of its first block.
+        genesis: B256,
+        /// The number of the one that is to take its place.
+        got_chain_id: u64,
+        /// The hash of that one's first block.
+        got_genesis: B256,
+    },
     /// A field out of its bounds.
     #[error("the network file's {what} has to be {expected}")]
     Bounds {

@@ -412,6 +412,40 @@ export interface Movement {
   transaction: string
 }
 
+/** A network file. */
+export interface NetworkFile {
+  /** Its text, as `piecework chain share` writes it. */
+  file: string
+}
+
+/** What a network file says, which its servers have confirmed. */
+export interface NetworkLook {
+  chain_id: number
+  /** The short name of its coin. */
+  coin: string
+  /** Why others of its servers do not. */
+  failed: string[]
+  /** The hash of its first block: by it two people see that they mean the same chain. */
+  genesis: string
+  /** The wallet signs for it already. */
+  is_joined: boolean
+  /** One operator alone confirms it, who can make up all that it says. */
+  is_one_operator: boolean
+  /** Amounts are worth nothing outside of it. */
+  is_test_money: boolean
+  name: string
+  /** Who confirms it. */
+  servers: string[]
+  tokens: NetworkToken[]
+}
+
+export interface NetworkToken {
+  address: string
+  decimals: number
+  name: string
+  symbol: string
+}
+
 /** A feed to look at. */
 export interface NewFeed {
   /** Minutes between two looks; 30 if left out. Less than one counts as one. */
@@ -1452,6 +1486,14 @@ export interface Routes {
   'GET /wallet/history': {
     query: { token?: string; before?: number; limit?: number }
     answer: History
+  }
+  'POST /wallet/network': {
+    body: NetworkFile
+    answer: Wallet
+  }
+  'POST /wallet/network:look': {
+    body: NetworkFile
+    answer: NetworkLook
   }
   'GET /wallet/orders': {
     answer: Orders

@@ -12,7 +12,11 @@ export const walletDe: WalletCatalogue = {
   // Was sie hat.
   wallet: 'Wallet', locked: 'gesperrt', unlocked: 'entsperrt', until: 'bis {time}', unlock: 'Entsperren', lock: 'Sperren', coin: 'Münze', coin_for_fees: 'Für Gebühren',
   unlock_title: 'Wallet entsperren', unlock_text: 'Solange sie entsperrt ist, werden deine Zahlungen unterschrieben, ohne noch einmal nach diesem Passwort zu fragen.', for_how_long: 'Wie lange', minutes: { one: '{count} Minute', other: '{count} Minuten' },
-  receive: 'Empfangen', receive_text: 'Sende an diese Adresse nur, was auf dem Netz „{network}“ liegt.', receive_no_network: 'Diese Wallet ist noch auf keinem Netz.', qr_label: 'Die Adresse als Code zum Scannen',
+  receive: 'Empfangen', receive_text: 'Sende an diese Adresse nur, was auf dem Netz „{network}“ liegt.', receive_no_network: 'Diese Wallet ist noch auf keinem Netz.', no_network_title: 'Noch auf keinem Netz', no_network_text: 'Token leben auf einem Netz. Wer eines betreibt, hat eine Datei, die sagt, wo es ist; mit ihr tritt diese Wallet bei.', qr_label: 'Die Adresse als Code zum Scannen',
+  // Ein Netz.
+  join: 'Beitreten', join_title: 'Einem Netz beitreten', join_text: 'Die Datei sagt, welche Chain es ist, wo ihre Verträge sind und wer zu fragen ist. Ihre Server werden gefragt, bevor etwas geglaubt wird.', network_file: 'Netzdatei', choose_file: 'Datei wählen', joined: 'Die Wallet ist jetzt auf diesem Netz.',
+  join_check: 'So sagt es die Datei, und so ist die Chain. Ist es die, die du meinst?', chain: 'Chain', genesis: 'Erster Block', tokens: 'Token', join_only: 'Von jetzt an unterschreibt diese Wallet für dieses Netz und kein anderes.',
+  join_one: 'Vertraut wird dem Betreiber von {server} allein, der all das erfinden kann. Besser ist eine Datei mit zwei Servern.', join_many: 'Das Gleiche sagen: {servers}.',
   // Der Tresor.
   vault: 'Tresor', vault_text: 'Was hier liegt, bezahlt Spuren. Verkäufer nehmen Schecks darauf; das Pfand verbrennt, wenn einer platzt.', free: 'Frei im Tresor', promised: 'Versprochen', the_bond: 'Pfand', credit: 'Guthaben: verdient und eingelöst', owed: 'Geschuldet',
   bounces: { one: '{count} Scheck ist geplatzt.', other: '{count} Schecks sind geplatzt.' }, exit_waits: '{amount} können ab {time} herausgenommen werden.', bond_exit_waits: 'Das Pfand kann ab {time} zurückgenommen werden.',

@@ -10,7 +10,11 @@ export const walletEn = {
   // What it has.
   wallet: 'Wallet', locked: 'locked', unlocked: 'unlocked', until: 'until {time}', unlock: 'Unlock', lock: 'Lock', coin: 'Coin', coin_for_fees: 'For fees',
   unlock_title: 'Unlock the wallet', unlock_text: 'While it is unlocked, payments of yours are signed without asking for this password again.', for_how_long: 'For how long', minutes: { one: '{count} minute', other: '{count} minutes' },
-  receive: 'Receive', receive_text: 'Send only what lies on the network “{network}” to this address.', receive_no_network: 'This wallet is on no network yet.', qr_label: 'The address as a code to scan',
+  receive: 'Receive', receive_text: 'Send only what lies on the network “{network}” to this address.', receive_no_network: 'This wallet is on no network yet.', no_network_title: 'On no network yet', no_network_text: 'Tokens live on a network. Whoever runs one has a file that says where it is; with it this wallet joins.', qr_label: 'The address as a code to scan',
+  // A network.
+  join: 'Join', join_title: 'Join a network', join_text: 'The file says which chain it is, where its contracts are and whom to ask. Its servers are asked before anything is believed.', network_file: 'Network file', choose_file: 'Choose a file', joined: 'The wallet is on this network now.',
+  join_check: 'So the file says, and so the chain is. Is it the one you mean?', chain: 'Chain', genesis: 'First block', tokens: 'Tokens', join_only: 'From now on this wallet signs for this network and no other.',
+  join_one: 'Trusted: the operator of {server} alone, who can make up all of this. A file with two servers is better.', join_many: 'These say the same: {servers}.',
   // The vault.
   vault: 'Vault', vault_text: 'What lies here pays for lanes. Sellers take cheques on it; the bond is burned if one bounces.', free: 'Free in the vault', promised: 'Promised', the_bond: 'Bond', credit: 'Credit: earned and cashed', owed: 'Owed',
   bounces: { one: '{count} cheque has bounced.', other: '{count} cheques have bounced.' }, exit_waits: '{amount} can be taken out from {time} on.', bond_exit_waits: 'The bond can be taken back from {time} on.',

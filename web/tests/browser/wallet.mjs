@@ -1,6 +1,7 @@
 // A wallet on the page: made, sent from, its vault, and the key that the node spends with. What the page says is held
 // to what the commands say of the same chain.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { login, lookAt, open, picture, violations } from './browser.mjs'
 import { told, until } from './daemon.mjs'
 import { confirm, holders, LONG_MS, minter, PASSWORD, trader } from './traders.mjs'
@@ -60,6 +61,49 @@ export const a_wallet_is_made_with_two_of_its_words_received_to_and_locked = asy
   const lock = page.getByRole('button', { name: 'Lock', exact: true })
   if (await lock.count()) await lock.click()
   await page.getByRole('button', { name: 'Unlock', exact: true }).waitFor()
+  check()
+  await node.stop()
+  await chain.stop()
+}
+
+export const a_network_is_joined_from_its_file_and_the_wallet_signs_for_it_at_once = async ({ browser, binary, folder }) => {
+  const { chain, file } = await minter(binary, folder)
+  const owner = trader(binary, folder, 'new')
+  const node = await owner.up()
+  const { page, check } = await open(browser)
+  await login(page, node)
+  await page.goto(`${node.url}/#/money/wallet`)
+  await make(page, node)
+  await page.getByRole('heading', { name: 'On no network yet' }).waitFor()
+  assert.equal(await page.getByRole('button', { name: 'Send', exact: true }).count(), 0)
+  await lookAt(browser, node, [['no-network', '#/money/wallet', '#wallet-title']])
+  await page.getByRole('button', { name: 'Join a network' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Join a network' })
+  await dialog.getByLabel('Network file').fill('{"format": 1}')
+  await dialog.getByRole('button', { name: 'Next' }).click()
+  await dialog.getByText('the network file cannot be read', { exact: false }).waitFor()
+  assert.deepEqual(await violations(page), [])
+  await dialog.locator('input[type=file]').setInputFiles(file)
+  await dialog.getByRole('button', { name: 'Next' }).click()
+  await dialog.getByText('Is it the one you mean?', { exact: false }).waitFor({ timeout: LONG_MS })
+  const network = JSON.parse(readFileSync(file, 'utf8'))
+  for (const fact of [network.chain_id, network.genesis, 'TOK', new URL(network.rpc[0]).host]) {
+    await dialog.getByText(String(fact), { exact: false }).first().waitFor()
+  }
+  assert.deepEqual(await violations(page), [])
+  await picture(page, 'join')
+  await dialog.getByRole('button', { name: 'Join', exact: true }).click()
+  await dialog.waitFor({ state: 'detached', timeout: LONG_MS })
+  await page.getByRole('button', { name: 'Send', exact: true }).waitFor({ timeout: LONG_MS })
+  await page.locator('#vault-title').waitFor({ timeout: LONG_MS })
+  // The commands have joined it as well, and another network is refused.
+  assert.equal(owner.ask('chain', 'status')[0].chain_id, network.chain_id)
+  const token = JSON.stringify({ file: JSON.stringify({ ...network, chain_id: network.chain_id + 1 }) })
+  const refused = await page.evaluate(async (body) => {
+    const headers = { 'content-type': 'application/json' }
+    return (await fetch('api/v1/wallet/network', { method: 'POST', headers, body })).status
+  }, token)
+  assert.equal(refused, 409)
   check()
   await node.stop()
   await chain.stop()

@@ -4,6 +4,7 @@
 //! or moves money, needs the scope `spend`; to lock does not.
 
 mod errands;
+pub(crate) mod network;
 mod orders;
 pub(crate) mod vault;
 mod views;

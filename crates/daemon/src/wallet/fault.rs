@@ -22,6 +22,8 @@ pub enum WalletTrouble {
     TooMany(Duration),
     /// The wallet signs for no network.
     NoNetwork,
+    /// The wallet signs for another network.
+    AnotherNetwork,
     /// The chain cannot be asked or believed.
     Unreachable,
     /// There is too little of something.

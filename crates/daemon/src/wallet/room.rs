@@ -115,6 +115,11 @@ impl WalletRoom {
         }
     }
 
+    /// The network may be another one now: nobody waits because of the last one.
+    pub(super) fn forget_link(&self) {
+        *self.link() = Link::default();
+    }
+
     /// The orders; read at their first use.
     pub(super) fn orders(&self) -> Result<&Orders, WalletFault> {
         if let Some(orders) = self.orders.get() {

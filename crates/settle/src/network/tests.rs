@@ -149,3 +149,26 @@ fn a_state_folder_has_no_network_or_its_own_and_what_is_none_is_told_by_its_path
     let most = NETWORK_BYTES_MAX + 1;
     assert_eq!(Network::pinned(folder.path()), Err(NetworkFault::TooLong { got_bytes: most }));
 }
+
+#[test]
+fn a_state_folder_takes_one_network_and_refuses_another_until_it_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("not/there/yet");
+    let path = network().pin(&state).unwrap();
+    assert_eq!(Network::pinned(&state), Ok(Some(network())));
+    // The same chain with another server is the same network.
+    let moved = Network { rpc: vec!["http://[::1]:8545".into()], ..network() };
+    moved.pin(&state).unwrap();
+    assert_eq!(Network::pinned(&state), Ok(Some(moved.clone())));
+    for other in [
+        Network { chain_id: 99, ..network() },
+        Network { genesis: B256::repeat_byte(9), ..network() },
+    ] {
+        assert!(matches!(other.demand_free(&state), Err(NetworkFault::Another { .. })));
+        let fault = other.pin(&state).unwrap_err().to_string();
+        assert!(fault.contains("forget-network"), "{fault}");
+    }
+    assert_eq!(Network::pinned(&state), Ok(Some(moved)));
+    std::fs::remove_file(path).unwrap();
+    Network { chain_id: 99, ..network() }.pin(&state).unwrap();
+}

@@ -4,7 +4,7 @@ use super::{alloc, faucet, share};
 use crate::args::chain::InitArgs;
 use crate::failure::Failure;
 use crate::out::Out;
-use crate::purse::{owner as wallet_owner, pin, pinned, remove};
+use crate::purse::{owner as wallet_owner, pinned, remove};
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_sol_types::SolValue;
 use piecework_chain::beginning::Beginning;
@@ -53,7 +53,7 @@ pub(super) fn run(args: &InitArgs, state: &Path, folder: &Path, out: Out) -> Res
     let network = network(args, &genesis)?;
     make(args, (state, folder), &genesis, Some(&network))?;
     if pinned(state)?.is_none() {
-        pin(state, &network)?;
+        network.pin(state).map_err(Failure::new)?;
     }
     tell(args, &network, owner, folder, out);
     Ok(())
@@ -89,7 +89,7 @@ fn taken_up(error: &OpenError, state: &Path, folder: &Path) -> Result<Failure, F
     let Some(network) = share::own(folder)?.filter(|_| matches!(pinned(state), Ok(None))) else {
         return Ok(Failure::new(error));
     };
-    pin(state, &network)?;
+    network.pin(state).map_err(Failure::new)?;
     Ok(Failure::new(format!(
         "{error}. The wallet had no network, and signs for that chain now: `piecework chain run` serves it"
     )))

@@ -4,7 +4,7 @@ use crate::args::Common;
 use crate::args::chain::JoinArgs;
 use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
-use crate::purse::{Purse, agree, amount, demand_free_to_join, pin, trust};
+use crate::purse::{Purse, agree, amount, trust};
 use crate::session::state_dir;
 use piecework_net::Binding;
 use piecework_settle::{Client, NETWORK_BYTES_MAX, Network, Patience};
@@ -15,7 +15,7 @@ use std::path::Path;
 pub(super) fn run(args: &JoinArgs, common: &Common, out: Out) -> Result<(), Failure> {
     let network = load(&args.file)?;
     let state = state_dir(common)?;
-    demand_free_to_join(&state, &network)?;
+    network.demand_free(&state).map_err(Failure::new)?;
     let (client, checked) =
         Client::connect(network.clone(), Patience::default()).map_err(Failure::new)?;
     for fault in &checked.failed {
@@ -30,7 +30,7 @@ pub(super) fn run(args: &JoinArgs, common: &Common, out: Out) -> Result<(), Fail
         note("From now on this wallet signs for this network and no other.");
     }
     agree(&args.spend, out)?;
-    let path = pin(&state, &network)?;
+    let path = network.pin(&state).map_err(Failure::new)?;
     let told = json!({
         "event": "joined", "network": network.name, "chain_id": network.chain_id,
         "genesis": network.genesis, "file": path,

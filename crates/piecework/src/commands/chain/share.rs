@@ -4,7 +4,7 @@ use super::init::NETWORK;
 use crate::args::chain::ShareArgs;
 use crate::failure::{Context, Failure};
 use crate::out::{Out, note};
-use crate::purse::{pin, pinned};
+use crate::purse::pinned;
 use piecework_chain::chain::Chain;
 use piecework_settle::Network;
 use piecework_wallet::write_over;
@@ -60,7 +60,7 @@ pub(super) fn served_at(url: &str, state: &Path, folder: &Path) -> Result<(), Fa
         write_over(&folder.join(NETWORK), text.as_bytes()).map_err(Failure::new)?;
     }
     if pinned(state)?.is_some_and(|known| known.genesis == network.genesis) {
-        pin(state, &network)?;
+        network.pin(state).map_err(Failure::new)?;
     }
     Ok(())
 }

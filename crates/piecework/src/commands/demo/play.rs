@@ -171,14 +171,16 @@ impl Play {
         before.or_else(|| is_whole.then_some(elapsed))
     }
 
-    /// Waits until the sellers that live have cashed what they earned.
+    /// Waits until the sellers that live have cashed what they earned, and every byte of what is whole has
+    /// been counted: counts are told each second.
     pub(super) fn settle(&mut self, most: Duration, signals: &Signals) -> Result<(), Failure> {
         self.phase = "cashing";
         let until = Instant::now() + most;
         loop {
             self.look()?;
             let is_cashed = |it: &Sale| it.is_dead || it.uncashed == "0";
-            let is_done = self.sales.iter().all(is_cashed);
+            let is_counted = |it: &Download| it.seconds.is_none() || it.bytes >= PAYLOAD_BYTES;
+            let is_done = self.sales.iter().all(is_cashed) && self.downloads.iter().all(is_counted);
             if is_done || Instant::now() >= until || signals.status().is_some() {
                 self.phase = "settled";
                 return Ok(());
