@@ -74,6 +74,10 @@ struct Choice {
     /// Only the cells whose 'cell: direction' contains this text.
     #[arg(long, value_name = "CELL")]
     only: Option<String>,
+    /// Only every Nth cell from the Kth on: N runs beside each other, each in a network of its own, are the
+    /// whole matrix.
+    #[arg(long, value_name = "K/N", value_parser = part)]
+    part: Option<(usize, usize)>,
     /// Write the matrix, and the logs of failed cells, to this file as well.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -88,6 +92,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// `K/N`, with 1 <= K <= N.
+fn part(text: &str) -> Result<(usize, usize), String> {
+    let numbers = text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
+    numbers.filter(|(k, n)| (1..=*n).contains(k)).ok_or_else(|| "a part is like 1/2".into())
 }
 
 /// Whether everything is as it should be.
@@ -138,6 +148,10 @@ fn run(choice: &Choice, subject: Subject) -> Outcome<bool> {
     }
     if cells.is_empty() {
         return Err(Failure::new("--only names no cell"));
+    }
+    if let Some((first, parts)) = choice.part {
+        let numbered = (0..).zip(cells).filter(|(index, _)| index % parts == first - 1);
+        cells = numbered.map(|(_, cell)| cell).collect();
     }
     let mut rows = Vec::new();
     for (index, cell) in cells.iter().enumerate() {

@@ -10,6 +10,7 @@ use crate::tools;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 /// Building all targets with instrumentation.
@@ -44,12 +45,21 @@ pub(crate) fn run(
     tools::FUZZ.ensure(project)?;
     let nightly = tools::has_nightly();
     process::run(cargo_fuzz(project, nightly, "build"), BUILD_LIMIT)?;
-    let edges = targets.iter().map(|target| {
-        println!("--- fuzz {target}, {seconds} s");
-        let edges = fuzz(project, nightly, target, seconds)?;
-        Ok((target.as_str(), edges))
+    // A fuzzer takes one core, and there are two.
+    let half = |from: usize| {
+        let some = targets.iter().skip(from).step_by(2).map(|target| {
+            println!("--- fuzz {target}, {seconds} s");
+            let edges = fuzz(project, nightly, target, seconds)?;
+            Ok((target.as_str(), edges))
+        });
+        some.collect::<Result<Vec<_>, String>>()
+    };
+    let (first, second) = thread::scope(|scope| {
+        let second = scope.spawn(|| half(1));
+        (half(0), second.join().unwrap_or_else(|_| Err("half of the targets panicked".into())))
     });
-    let edges = edges.collect::<Result<Vec<_>, String>>()?;
+    let mut edges = [first?, second?].concat();
+    edges.sort_unstable_by_key(|(target, _)| *target);
     let table = table(&edges, seconds);
     println!("{}", table.join("\n"));
     kept.extend(table);
@@ -82,7 +92,7 @@ impl Edges {
 
 fn fuzz(project: &Project, nightly: bool, target: &str, seconds: u64) -> Result<Edges, String> {
     let found = project.target.join("fuzz-corpus").join(target);
-    let empty = project.target.join("fuzz-corpus-empty");
+    let empty = project.target.join("fuzz-corpus-empty").join(target);
     for folder in [&found, &empty] {
         make_anew(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }

@@ -7,6 +7,7 @@ use crate::project::Project;
 use crate::steps::{self, step};
 use crate::{budget, buyer, contracts, dist, fuzz, process, tidy, tools, web};
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 /// Longest that one step may run; what hangs must not eat the whole budget.
@@ -148,13 +149,28 @@ fn interop(project: &Project, options: &TestOptions) -> Result<String, String> {
         Ok::<_, String>(command)
     };
     process::run(command("install")?, STEP_LIMIT)?;
-    let mut table = Vec::new();
-    let result = process::run_keeping_lines(command("run")?, STEP_LIMIT, &mut table);
-    // A long run is read from its end, so the step itself names the cells.
-    let is_bad = |line: &&String| line.contains("| FAILED") || line.contains("| not run");
-    let bad: Vec<_> = table.iter().filter(is_bad).map(|line| cell_of(line)).collect();
-    result.map_err(|why| if bad.is_empty() { why } else { bad.join("; ") })?;
-    Ok(table.pop().unwrap_or_default())
+    // Most of a cell is waiting for a program to look at something again.
+    let part = |part: &str| {
+        let mut run = command("run")?;
+        run.args(["--part", part]);
+        let mut table = Vec::new();
+        let result = process::run_keeping_lines(run, STEP_LIMIT, &mut table);
+        // A long run is read from its end, so the step itself names the cells.
+        let is_bad = |line: &&String| line.contains("| FAILED") || line.contains("| not run");
+        let bad: Vec<_> = table.iter().filter(is_bad).map(|line| cell_of(line)).collect();
+        result.map_err(|why| if bad.is_empty() { why } else { bad.join("; ") })?;
+        Ok::<_, String>(table.pop().unwrap_or_default())
+    };
+    let (first, second) = thread::scope(|scope| {
+        let second = scope.spawn(|| part("2/2"));
+        (part("1/2"), second.join().unwrap_or_else(|_| Err("the second half panicked".into())))
+    });
+    match (first, second) {
+        (Ok(first), Ok(second)) => Ok(format!("{first}; {second}")),
+        (first, second) => {
+            Err([first.err(), second.err()].into_iter().flatten().collect::<Vec<_>>().join("; "))
+        }
+    }
 }
 
 /// The name and the direction of a cell, and what became of it, of a line of the matrix.
@@ -253,7 +269,12 @@ fn bench(project: &Project) -> Result<String, String> {
 /// When one of them does not build.
 pub(crate) fn build(project: &Project, profile: &str) -> Result<String, String> {
     let build = ["build", "--locked", "--workspace", "--bins", "--profile", profile];
-    process::run(project.cargo(build), STEP_LIMIT).map(|()| String::new())
+    let mut build = project.cargo(build);
+    if profile == "ci" {
+        // With the features that the tests were built with, or half of everything would be built once more.
+        build.arg("--tests");
+    }
+    process::run(build, STEP_LIMIT).map(|()| String::new())
 }
 
 /// A program of the proof layer as [`build`] left it, with the client beside it.
