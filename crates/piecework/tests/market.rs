@@ -190,6 +190,8 @@ fn a_fast_lane_is_bought_and_what_was_paid_arrives_on_the_chain() {
         micro(&report["amount"])
     };
     assert_eq!((sum(&seller, "earnings"), sum(&buyer, "spending")), (earned, spent));
+    let status = buyer.told(&["buy", "status"]).remove(0);
+    assert_eq!(micro(&status["buying"]["torrents"][0]["spent"]), spent, "{status}");
 
     buyer.told(&["buy", "off"]);
     assert_eq!(sells.end(Signal::TERM, POLITE), 0, "{}", sells.stderr());

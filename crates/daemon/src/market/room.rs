@@ -6,7 +6,7 @@ use crate::news::{Level, code};
 use crate::shared::Shared;
 use piecework_cashier::{Merchant, MerchantConfig, Trust, WallClock};
 use piecework_catalog::{Refusal, RefusalKind};
-use piecework_ledger::{By, Filter, KeptWish};
+use piecework_ledger::{By, Filter, Group, KeptWish};
 use piecework_node::{Engine, PayNews, PayWish, TorrentKey};
 use piecework_pay::{Lane, Price, TorrentKey as PayKey};
 use piecework_settings::Settings;
@@ -142,18 +142,15 @@ impl MarketRoom {
     }
 
     pub(crate) fn spent(&self, id: InfoHash) -> Result<u128, Refusal> {
-        let open = self.opened()?;
         let filter = Filter { torrent: Some(pay_key(id)), ..Filter::default() };
-        let lines = open.merchant.ledger().spent(By::Nothing, &filter);
-        let lines = lines.map_err(|error| Refusal::new(RefusalKind::Failed, error.to_string()))?;
-        let own = lines.iter().filter(|line| line.network == *open.merchant.network());
-        Ok(own.fold(0, |sum, line| sum.saturating_add(line.sums.amount)))
+        Ok(self.opened()?.spent(&filter)?.values().fold(0, |sum, it| sum.saturating_add(*it)))
     }
 
     pub(crate) fn look(&self, shared: &Shared) -> Result<Market, Refusal> {
         let open = self.opened()?;
         let wishes = open.wishes().clone();
         Ok(Market {
+            spent: open.spent(&Filter::default())?,
             token: open.token.clone(),
             network: open.merchant.file().clone(),
             account: open.merchant.account(),
@@ -167,6 +164,18 @@ impl MarketRoom {
 }
 
 impl Open {
+    /// What was spent for each torrent in this network, as the ledger says.
+    fn spent(&self, filter: &Filter) -> Result<BTreeMap<PayKey, u128>, Refusal> {
+        let lines = self.merchant.ledger().spent(By::Torrent, filter);
+        let lines = lines.map_err(|error| Refusal::new(RefusalKind::Failed, error.to_string()))?;
+        let own = lines.iter().filter(|line| line.network == *self.merchant.network());
+        let of_torrents = own.filter_map(|line| match line.group {
+            Group::Torrent(torrent) => Some((torrent, line.sums.amount)),
+            Group::All | Group::Peer(_) | Group::Day(_) => None,
+        });
+        Ok(of_torrents.collect())
+    }
+
     fn new(
         shared: &Arc<Shared>,
         engine: &Engine,

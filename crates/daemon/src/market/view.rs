@@ -32,6 +32,8 @@ pub struct Market {
     pub pay: Arc<PayView>,
     /// Loaded torrents by what the node calls them.
     pub ids: BTreeMap<TorrentKey, InfoHash>,
+    /// What was spent for each torrent ever, as the ledger says.
+    pub(crate) spent: BTreeMap<PayKey, u128>,
     /// What is wanted of torrents, loaded or not.
     pub(crate) wishes: BTreeMap<PayKey, KeptWish>,
 }
@@ -103,6 +105,11 @@ impl Market {
         size_bytes: Option<u64>,
     ) -> Result<LaneWish, Refusal> {
         lane_wish(self.token.decimals, lane, (budget, price_max), size_bytes)
+    }
+
+    /// What was spent for a torrent ever.
+    pub fn spent(&self, id: InfoHash) -> u128 {
+        self.spent.get(&pay_key(id)).copied().unwrap_or(0)
     }
 
     /// The lane of a torrent that costs.

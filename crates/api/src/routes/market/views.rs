@@ -332,7 +332,7 @@ fn bought(api: &Api, market: &Market, torrent: &PayTorrent) -> BoughtView {
         torrent: id.map(InfoHash::to_string),
         name: name.unwrap_or_default(),
         lane: lane_name(torrent.wish.lane),
-        spent: market.amount(view.map_or(0, |it| it.spent)),
+        spent: market.amount(id.map_or(0, |id| market.spent(*id))),
         budget: market.amount(torrent.wish.budget),
         max_price: market.price(torrent.wish.price_max),
         price: market.price(view.map(|it| it.price).unwrap_or_default()),
