@@ -86,6 +86,12 @@ impl Machine {
     }
 }
 
+/// A process loses its command line before its socket, and stays for whoever started it.
+fn has_ended(process: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
+    stat.map_or(true, |stat| stat.rsplit(") ").next().unwrap().starts_with('Z'))
+}
+
 fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
@@ -136,6 +142,16 @@ fn an_unlocked_wallet_spends_without_its_password_until_it_is_locked() {
 }
 
 #[test]
+fn an_agent_whose_folder_is_gone_ends_when_it_is_told_to() {
+    let machine = Machine::new();
+    machine.unlock("1h");
+    let agent = machine.agent();
+    fs::remove_dir_all(machine.sandbox.state()).unwrap();
+    kill_process(agent, Signal::TERM).unwrap();
+    wait_until("it ends", || has_ended(agent));
+}
+
+#[test]
 fn a_killed_agent_is_told_of_and_the_wallet_is_locked_and_can_be_unlocked_again() {
     let machine = Machine::new();
     machine.unlock("1h");
@@ -144,11 +160,7 @@ fn a_killed_agent_is_told_of_and_the_wallet_is_locked_and_can_be_unlocked_again(
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
     kill_process(agent, Signal::KILL).unwrap();
-    // A process loses its command line before its socket.
-    wait_until("it is dead", || {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", agent.as_raw_nonzero()));
-        stat.map_or(true, |stat| stat.rsplit(") ").next().unwrap().starts_with('Z'))
-    });
+    wait_until("it is dead", || has_ended(agent));
     assert!(machine.file("agent.socket").exists());
     let told = machine.told(&["wallet", "show"]);
     assert_eq!((&told[0]["event"], &told[1]["unlocked"]), (&"problem".into(), &false.into()));

@@ -31,6 +31,11 @@ fn take_over(folder: &WalletFolder) -> Result<(AgentSocket, Key), Failure> {
     let key = Key::new(&secret).map_err(Failure::new)?;
     let socket = AgentSocket::open(folder).map_err(Failure::new)?;
     let folder = folder.clone();
-    Signals::install()?.wake(move || drop(Agent::lock(&folder)))?;
+    Signals::install()?.wake(move || {
+        if !matches!(Agent::lock(&folder), Ok(true)) {
+            // Its folder is gone, and with it the socket: nobody can ask it anything any more.
+            std::process::exit(0);
+        }
+    })?;
     Ok((socket, key))
 }
