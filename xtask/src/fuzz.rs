@@ -6,11 +6,11 @@
 
 use crate::process;
 use crate::project::Project;
+use crate::steps;
 use crate::tools;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 /// Building all targets with instrumentation.
@@ -45,20 +45,15 @@ pub(crate) fn run(
     tools::FUZZ.ensure(project)?;
     let nightly = tools::has_nightly();
     process::run(cargo_fuzz(project, nightly, "build"), BUILD_LIMIT)?;
-    // A fuzzer takes one core, and there are two.
-    let half = |from: usize| {
-        let some = targets.iter().skip(from).step_by(2).map(|target| {
+    let halves = steps::halves(|half| {
+        let some = targets.iter().skip(half).step_by(2).map(|target| {
             println!("--- fuzz {target}, {seconds} s");
             let edges = fuzz(project, nightly, target, seconds)?;
             Ok((target.as_str(), edges))
         });
         some.collect::<Result<Vec<_>, String>>()
-    };
-    let (first, second) = thread::scope(|scope| {
-        let second = scope.spawn(|| half(1));
-        (half(0), second.join().unwrap_or_else(|_| Err("half of the targets panicked".into())))
-    });
-    let mut edges = [first?, second?].concat();
+    })?;
+    let mut edges = halves.concat();
     edges.sort_unstable_by_key(|(target, _)| *target);
     let table = table(&edges, seconds);
     println!("{}", table.join("\n"));

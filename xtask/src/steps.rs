@@ -3,6 +3,7 @@
 //! A step that fails does not keep the next from running: one run shows everything that is wrong.
 
 use crate::process;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// What became of one step.
@@ -25,6 +26,24 @@ pub(crate) fn step(name: &'static str, work: impl FnOnce() -> Result<String, Str
         Err(why) => println!("=== {name}: FAILED in {:.1} s: {why}", took.as_secs_f64()),
     }
     Outcome { name, result, took }
+}
+
+/// Does both halves of something beside each other, for there are two cores.
+///
+/// # Errors
+/// Why one half failed, or both.
+pub(crate) fn halves<T: Send>(
+    half: impl Fn(usize) -> Result<T, String> + Sync,
+) -> Result<[T; 2], String> {
+    let (first, second) = thread::scope(|scope| {
+        let second = scope.spawn(|| half(1));
+        (half(0), second.join().unwrap_or_else(|_| Err("the second half panicked".into())))
+    });
+    match (first, second) {
+        (Ok(first), Ok(second)) => Ok([first, second]),
+        (Err(first), Err(second)) => Err(format!("{first}; {second}")),
+        (Err(why), Ok(_)) | (Ok(_), Err(why)) => Err(why),
+    }
 }
 
 /// The outcomes as a markdown table.

@@ -7,7 +7,6 @@ use crate::project::Project;
 use crate::steps::{self, step};
 use crate::{budget, buyer, contracts, dist, fuzz, process, tidy, tools, web};
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 /// Longest that one step may run; what hangs must not eat the whole budget.
@@ -150,27 +149,18 @@ fn interop(project: &Project, options: &TestOptions) -> Result<String, String> {
     };
     process::run(command("install")?, STEP_LIMIT)?;
     // Most of a cell is waiting for a program to look at something again.
-    let part = |part: &str| {
+    let notes = steps::halves(|half| {
         let mut run = command("run")?;
-        run.args(["--part", part]);
+        run.args(["--part", &format!("{}/2", half + 1)]);
         let mut table = Vec::new();
         let result = process::run_keeping_lines(run, STEP_LIMIT, &mut table);
         // A long run is read from its end, so the step itself names the cells.
         let is_bad = |line: &&String| line.contains("| FAILED") || line.contains("| not run");
         let bad: Vec<_> = table.iter().filter(is_bad).map(|line| cell_of(line)).collect();
         result.map_err(|why| if bad.is_empty() { why } else { bad.join("; ") })?;
-        Ok::<_, String>(table.pop().unwrap_or_default())
-    };
-    let (first, second) = thread::scope(|scope| {
-        let second = scope.spawn(|| part("2/2"));
-        (part("1/2"), second.join().unwrap_or_else(|_| Err("the second half panicked".into())))
-    });
-    match (first, second) {
-        (Ok(first), Ok(second)) => Ok(format!("{first}; {second}")),
-        (first, second) => {
-            Err([first.err(), second.err()].into_iter().flatten().collect::<Vec<_>>().join("; "))
-        }
-    }
+        Ok(table.pop().unwrap_or_default())
+    })?;
+    Ok(notes.join("; "))
 }
 
 /// The name and the direction of a cell, and what became of it, of a line of the matrix.

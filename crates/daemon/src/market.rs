@@ -27,15 +27,6 @@ impl Handle {
         self.shared().aside(move || shared.market.look(&shared)).await?
     }
 
-    /// What was spent for a torrent ever, as the ledger says.
-    ///
-    /// # Errors
-    /// When the node cannot trade, or the ledger cannot be read.
-    pub async fn spent(&self, id: InfoHash) -> Result<u128, Refusal> {
-        let shared = Arc::clone(self.shared());
-        self.shared().aside(move || shared.market.spent(id)).await?
-    }
-
     /// How fast a torrent is wanted from now on, and what that may cost; `None` for the free lane.
     ///
     /// # Errors

@@ -427,8 +427,6 @@ export interface NetworkLook {
   failed: string[]
   /** The hash of its first block: by it two people see that they mean the same chain. */
   genesis: string
-  /** The wallet signs for it already. */
-  is_joined: boolean
   /** One operator alone confirms it, who can make up all that it says. */
   is_one_operator: boolean
   /** Amounts are worth nothing outside of it. */

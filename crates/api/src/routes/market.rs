@@ -163,7 +163,7 @@ pub(crate) async fn lane(
     let id = torrent_id(&path.id)?;
     api.check_ids(&[id])?;
     let market = api.daemon.market().await?;
-    Ok(Json(views::lane(&market, id, api.daemon.spent(id).await?)))
+    Ok(Json(views::lane(&market, id)))
 }
 
 /// Choose the lane of a torrent
@@ -187,5 +187,5 @@ pub(crate) async fn set_lane(
     let size = api.daemon.catalog().get(id).map(|torrent| torrent.record().size_bytes);
     api.daemon.set_lane(id, new.wish(&market, size)?).await?;
     let market = api.daemon.market().await?;
-    Ok(Json(views::lane(&market, id, api.daemon.spent(id).await?)))
+    Ok(Json(views::lane(&market, id)))
 }

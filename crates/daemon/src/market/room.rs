@@ -141,16 +141,11 @@ impl MarketRoom {
         Ok(())
     }
 
-    pub(crate) fn spent(&self, id: InfoHash) -> Result<u128, Refusal> {
-        let filter = Filter { torrent: Some(pay_key(id)), ..Filter::default() };
-        Ok(self.opened()?.spent(&filter)?.values().fold(0, |sum, it| sum.saturating_add(*it)))
-    }
-
     pub(crate) fn look(&self, shared: &Shared) -> Result<Market, Refusal> {
         let open = self.opened()?;
         let wishes = open.wishes().clone();
         Ok(Market {
-            spent: open.spent(&Filter::default())?,
+            spent: open.spent()?,
             token: open.token.clone(),
             network: open.merchant.file().clone(),
             account: open.merchant.account(),
@@ -165,8 +160,8 @@ impl MarketRoom {
 
 impl Open {
     /// What was spent for each torrent in this network, as the ledger says.
-    fn spent(&self, filter: &Filter) -> Result<BTreeMap<PayKey, u128>, Refusal> {
-        let lines = self.merchant.ledger().spent(By::Torrent, filter);
+    fn spent(&self) -> Result<BTreeMap<PayKey, u128>, Refusal> {
+        let lines = self.merchant.ledger().spent(By::Torrent, &Filter::default());
         let lines = lines.map_err(|error| Refusal::new(RefusalKind::Failed, error.to_string()))?;
         let own = lines.iter().filter(|line| line.network == *self.merchant.network());
         let of_torrents = own.filter_map(|line| match line.group {

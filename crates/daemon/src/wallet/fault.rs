@@ -2,7 +2,7 @@
 
 use piecework_cashier::{TreasuryFault, is_down};
 use piecework_catalog::{Refusal, RefusalKind};
-use piecework_settle::{AmountFault, SettleError};
+use piecework_settle::{AmountFault, NetworkFault, SettleError};
 use piecework_wallet::{AddressFault, AgentFault, FolderFault, KeystoreFault, PhraseFault};
 use std::fmt::Display;
 use std::time::Duration;
@@ -114,6 +114,20 @@ impl From<KeystoreFault> for WalletFault {
         let trouble = match fault {
             KeystoreFault::WrongPassword => WalletTrouble::WrongPassword,
             _ => WalletTrouble::Failed,
+        };
+        Self::new(trouble, fault)
+    }
+}
+
+impl From<NetworkFault> for WalletFault {
+    fn from(fault: NetworkFault) -> Self {
+        let trouble = match fault {
+            NetworkFault::Another { .. } => WalletTrouble::AnotherNetwork,
+            NetworkFault::File { .. } | NetworkFault::Unwritten { .. } => WalletTrouble::Failed,
+            NetworkFault::Form(_)
+            | NetworkFault::Newer { .. }
+            | NetworkFault::TooLong { .. }
+            | NetworkFault::Bounds { .. } => WalletTrouble::Invalid,
         };
         Self::new(trouble, fault)
     }

@@ -1,13 +1,11 @@
 //! A network is joined: its file is believed only after its servers were asked.
 
-use super::fault::{WalletFault, WalletTrouble};
+use super::fault::WalletFault;
+use super::room::patience;
 use crate::market::MarketRoom;
 use crate::shared::Shared;
-use piecework_settle::{CheckFault, Client, Network, NetworkFault, Patience, Trust};
+use piecework_settle::{CheckFault, Client, Network, Trust};
 use std::sync::Arc;
-
-/// How often a server is asked in vain, for somebody who waits.
-const TRIES: u32 = 2;
 
 /// What a network file says, and what its servers say of it.
 #[derive(Clone, Debug)]
@@ -18,20 +16,17 @@ pub struct NetworkLook {
     pub trust: Trust,
     /// Why others of its servers do not confirm it.
     pub failed: Vec<CheckFault>,
-    /// The wallet signs for it already.
-    pub is_joined: bool,
 }
 
 /// Nothing is kept of it.
 pub(super) fn look(shared: &Arc<Shared>, file: &str) -> Result<NetworkLook, WalletFault> {
-    let state = shared.wallet.state()?;
+    // That the one before cannot be read is no fault of this file.
+    shared.wallet.network()?;
     let network = Network::parse(file)?;
-    network.demand_free(state)?;
-    let is_joined = Network::pinned(state)?.is_some();
-    let patience = Patience { tries: TRIES, ..Patience::default() };
-    let (client, checked) = Client::connect(network, patience)?;
+    network.demand_free(shared.wallet.state()?)?;
+    let (client, checked) = Client::connect(network, patience())?;
     let network = client.network().clone();
-    Ok(NetworkLook { network, trust: checked.trust, failed: checked.failed, is_joined })
+    Ok(NetworkLook { network, trust: checked.trust, failed: checked.failed })
 }
 
 pub(super) fn join(shared: &Arc<Shared>, file: &str) -> Result<(), WalletFault> {
@@ -42,18 +37,4 @@ pub(super) fn join(shared: &Arc<Shared>, file: &str) -> Result<(), WalletFault> 
     MarketRoom::reopen(shared);
     shared.wallet.changed();
     Ok(())
-}
-
-impl From<NetworkFault> for WalletFault {
-    fn from(fault: NetworkFault) -> Self {
-        let trouble = match fault {
-            NetworkFault::Another { .. } => WalletTrouble::AnotherNetwork,
-            NetworkFault::File { .. } | NetworkFault::Unwritten { .. } => WalletTrouble::Failed,
-            NetworkFault::Form(_)
-            | NetworkFault::Newer { .. }
-            | NetworkFault::TooLong { .. }
-            | NetworkFault::Bounds { .. } => WalletTrouble::Invalid,
-        };
-        Self::new(trouble, fault)
-    }
 }

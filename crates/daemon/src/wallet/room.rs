@@ -98,8 +98,7 @@ impl WalletRoom {
         {
             return Err(fault.clone());
         }
-        let patience = Patience { tries: TRIES, ..Patience::default() };
-        let opened = Treasury::open(self.state()?, patience).map_err(WalletFault::from);
+        let opened = Treasury::open(self.state()?, patience()).map_err(WalletFault::from);
         let (treasury, _) = opened.inspect_err(|fault| {
             link.down = Some((Instant::now() + PAUSE, fault.clone()));
         })?;
@@ -146,6 +145,11 @@ impl WalletRoom {
     fn link(&self) -> MutexGuard<'_, Link> {
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// With the servers of a chain, where somebody waits.
+pub(super) fn patience() -> Patience {
+    Patience { tries: TRIES, ..Patience::default() }
 }
 
 /// The token that is paid in, as the settings name it.

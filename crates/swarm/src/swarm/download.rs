@@ -37,7 +37,7 @@ impl Swarm {
             speed: Speed::of(peer.requests.rate(), picker.grid().piece_length()),
             is_snubbed: peer.requests.is_snubbed(),
             is_alone,
-            finishes: (peer.is_sole && !peer.is_suspect).then_some(peer.origin),
+            finishes: (is_alone && !peer.is_suspect).then_some(peer.origin),
             side_by_side,
             suggested: &peer.suggested,
             queue_time: peer.requests.queue_time(),

@@ -344,7 +344,7 @@ fn bought(api: &Api, market: &Market, torrent: &PayTorrent) -> BoughtView {
 }
 
 /// The lane of a torrent.
-pub(super) fn lane(market: &Market, id: InfoHash, spent: u128) -> LaneView {
+pub(super) fn lane(market: &Market, id: InfoHash) -> LaneView {
     let wish = market.lane(id);
     let view = market.purchase(id).and_then(|it| it.purchase);
     LaneView {
@@ -353,7 +353,7 @@ pub(super) fn lane(market: &Market, id: InfoHash, spent: u128) -> LaneView {
         network: network(market),
         budget: wish.map(|wish| market.amount(wish.budget())),
         max_price: wish.map(|wish| market.price(wish.price_max())),
-        spent: market.amount(spent),
+        spent: market.amount(market.spent(id)),
         hold: view.and_then(|view| view.hold).map(hold_text),
         hold_reason: view.and_then(|view| view.hold).map(HoldName::from),
     }

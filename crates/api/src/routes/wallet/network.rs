@@ -40,8 +40,6 @@ pub(crate) struct NetworkLookView {
     is_one_operator: bool,
     /// Why others of its servers do not.
     failed: Vec<String>,
-    /// The wallet signs for it already.
-    is_joined: bool,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,7 +51,7 @@ struct NetworkToken {
 }
 
 fn view(look: NetworkLook) -> NetworkLookView {
-    let NetworkLook { network, trust, failed, is_joined } = look;
+    let NetworkLook { network, trust, failed } = look;
     let (servers, is_one_operator) = match trust {
         Trust::OneOperator { server } => (vec![server], true),
         Trust::Witnesses { servers } => (servers, false),
@@ -74,7 +72,6 @@ fn view(look: NetworkLook) -> NetworkLookView {
         servers,
         is_one_operator,
         failed: failed.iter().map(ToString::to_string).collect(),
-        is_joined,
     }
 }
 
