@@ -4,6 +4,7 @@ Each has a torrent of its own. The node pays none of them more than the agreed p
 verified, leaves when a rule is broken, and goes on downloading for nothing on the same connection.
 """
 import os
+import secrets
 import unittest
 
 import node
@@ -55,8 +56,9 @@ class HostileSellers(unittest.TestCase):
     @classmethod
     def sells(cls, made, fault, ask=ASK):
         file, data = made
+        # A key of its own: nothing is bought again of the account that has sold corrupt data.
         shop = seller.Seller(torrent.Torrent(file), data, fault, network=cls.network, ask=ask,
-                             free_wait=FREE_WAIT if fault else 0)
+                             free_wait=FREE_WAIT if fault else 0, key=secrets.token_bytes(32))
         cls.addClassCleanup(shop.stop)
         return shop
 
@@ -97,9 +99,13 @@ class HostileSellers(unittest.TestCase):
         self.assertEqual(shop.met, met)
         said = [keys["c"] for name, keys in shop.heard if name == "err"]
         self.assertEqual(said, codes)
-        paid = sum(map(shop.value, shop.ledger))
+        paid, spent = sum(map(shop.value, shop.ledger)), self.spent.get(fault, 0)
+        if fault == "corrupt":
+            # Whose connection is cut: what was signed for honest pieces may have been under way.
+            self.assertLessEqual(paid, spent)
+            return spent
         # What it has signed is what its ledger says.
-        self.assertEqual(self.spent.get(fault, 0), paid)
+        self.assertEqual(spent, paid)
         return paid
 
     def test_a_gouger_is_not_paid(self):
@@ -118,8 +124,8 @@ class HostileSellers(unittest.TestCase):
         self.assertLessEqual(paid, self.price(BEFORE + self.requested()))
 
     def test_a_corrupt_piece_is_not_paid(self):
-        paid = self.cheated("corrupt", [])
-        self.assertLessEqual(paid, self.price(BEFORE))
+        spent = self.cheated("corrupt", [])
+        self.assertLessEqual(spent, self.price(BEFORE))
 
     def test_who_gives_an_eighth_of_what_it_says_is_left(self):
         paid = self.cheated("throttled", [])

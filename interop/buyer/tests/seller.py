@@ -56,7 +56,7 @@ class Seller(threading.Thread):
     """
 
     def __init__(self, torrent, data, fault=None, window=4 * LINK_BYTES, links=1024,
-                 promised=None, network=NETWORK, ask=ASK, free_wait=FREE_WAIT):
+                 promised=None, network=NETWORK, ask=ASK, free_wait=FREE_WAIT, key=KEY):
         super().__init__(daemon=True)
         self.torrent, self.data, self.fault = torrent, data, fault
         self.window, self.network, self.ask = window, network, ask
@@ -64,7 +64,7 @@ class Seller(threading.Thread):
         self.free_wait = free_wait
         self.terms = {"n": [network.named], "ask": ask, "g": LINK_BYTES,
                       "w": promised or window, "wm": 1 << 25, "l": links,
-                      "pe": cheque.address(KEY), "fr": 250}
+                      "pe": cheque.address(key), "fr": 250}
         # By channel: (cheque, signature, i, w), and what connections before have left unpaid.
         self.ledger = {}
         self.left = collections.Counter()
