@@ -200,9 +200,9 @@ fn a_buyer_and_a_seller_come_to_the_same_sum_over_sealed_messages() {
     carry(&mut seller, &mut buyer);
     wait(&mut [&mut seller, &mut buyer], Duration::from_secs(1));
     let (sale, purchase) = (seller.sale.unwrap(), buyer.purchase.unwrap());
-    // 10 MiB at 2^20 a MiB, folded; the first 64 KiB might have left before the price was said.
+    // 10 MiB at 2^20 a MiB, folded.
     assert_eq!(sale.last.signed, purchase.signed);
-    assert_eq!((sale.last.number, purchase.value()), (0, (10 << 20) - (64 << 10)));
+    assert_eq!((sale.last.number, purchase.value()), (0, 10 << 20));
     assert!(seller.faults.is_empty() && buyer.faults.is_empty());
     assert_eq!(seller.service, Some(Service::Free));
     assert!(!buyer.is_buying);
@@ -370,6 +370,5 @@ fn links_that_come_too_fast_are_paid_together_and_all_are_paid() {
     let (sale, purchase) = (seller.sale.unwrap(), buyer.purchase.unwrap());
     let value = sale.last.signed.cheque.worth(sale.last.number).unwrap();
     assert_eq!(value, purchase.value());
-    // All but the first 64 KiB, in whole links.
-    assert_eq!(value, 4095 * u128::from(LINK_BYTES));
+    assert_eq!(value, 4096 * u128::from(LINK_BYTES));
 }

@@ -5,12 +5,6 @@ use crate::{Ask, Bid, MarketBid, Message, PeerKey, Price, TillOutput, allocate};
 use piecework_types::Time;
 use std::time::Duration;
 
-/// How far ahead of what is counted a first price begins at least, in bytes: what was sent since.
-const AHEAD_BYTES: u64 = 64 << 10;
-
-/// Of what came in ten seconds, such a part may be sent since it was counted.
-const AHEAD_SHARE: u64 = 4;
-
 /// A rate that changes by less than such a part is not told.
 const RATE_SHARE: u64 = 32;
 
@@ -126,10 +120,6 @@ impl Till {
         let asks = !shelf.facts.is_some_and(|(_, at)| fresh(at)) && !deal.is_closed;
         let (is_waiting, is_served) = (deal.is_suspended, deal.rate.is_some());
         let states = bytes > deal.stated && (is_served || deal.owed(self.paid(deal)) > 0);
-        if let Some(deal) = self.deal_mut(peer) {
-            deal.period = bytes.saturating_sub(deal.counted);
-            deal.counted = bytes;
-        }
         if asks {
             // With too many under way it is asked ten seconds later.
             self.ask_chain(key, None);
@@ -142,7 +132,7 @@ impl Till {
         }
     }
 
-    /// Gives a bidder this rate at this price, from a byte on that cannot have been sent.
+    /// Gives a bidder this rate at this price, from the first byte on that was not sent when it is said.
     fn apply(&mut self, peer: PeerKey, rate: u64, price: Price) {
         let Some(deal) = self.deal_mut(peer) else { return };
         let (before, sure) = (deal.rate, deal.sure);
@@ -168,16 +158,12 @@ impl Till {
             // The price that was said is over the new bid, and it cannot be taken back in time.
             return self.leave_lane(peer);
         }
-        let from = if before.is_none() {
-            let recent = deal.period.max(bytes.saturating_sub(deal.counted));
-            let from = bytes.saturating_add(AHEAD_BYTES).saturating_add(recent / AHEAD_SHARE);
-            deal.bill.set_price(from, price);
-            from
-        } else if deal.bill.is_changing() {
+        let from = if before.is_some() && deal.bill.is_changing() {
             // One word at a time: the last has not begun.
             pending
         } else {
-            let from = deal.limit.max(bytes);
+            // A first price holds at once: the count is exact, and nothing is sent until this is said.
+            let from = if before.is_none() { bytes } else { deal.limit.max(bytes) };
             deal.bill.set_price(from, price);
             from
         };

@@ -270,7 +270,6 @@ impl Till {
             has_cheque: false,
             limit: bill.bytes(),
             stated: bill.bytes(),
-            counted: bill.bytes(),
             bill,
             window: Window::new(first, remembered),
             bid: Bid::default(),
@@ -281,7 +280,6 @@ impl Till {
             pause: None,
             is_closed: false,
             sold: 0,
-            period: 0,
             sure: WriteId::default(),
         }
     }

@@ -91,10 +91,8 @@ pub(super) struct Deal {
     pub(super) is_closed: bool,
     /// Bytes that had a price and are not in the ledger.
     pub(super) sold: u64,
-    /// Bytes at the last statement, at the last allocation, and those between the last two.
+    /// Bytes at the last statement.
     pub(super) stated: u64,
-    pub(super) counted: u64,
-    pub(super) period: u64,
     /// What is said waits for this write.
     pub(super) sure: WriteId,
 }

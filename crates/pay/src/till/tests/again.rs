@@ -53,7 +53,7 @@ fn what_a_broken_connection_left_is_paid_by_the_first_cheque_of_the_next() {
     assert_eq!(stats(&mut shop), []);
     let limit = shop.limit(buyer.peer).unwrap();
     // It was for the last ones: this one has the same window as any.
-    assert_eq!((limit, shop.till.buyers().next().unwrap().paid), (64 * KIB + FIRST, 0));
+    assert_eq!((limit, shop.till.buyers().next().unwrap().paid), (FIRST, 0));
     shop.seconds(120);
     assert_eq!(defaults(&shop), 0);
     assert_eq!(shop.books().0[&1], 4 * UNIT);

@@ -253,5 +253,5 @@ fn an_ask_takes_the_place_of_one_that_has_not_begun() {
     let free = shop.last_ask(buyer.peer);
     assert_eq!((free.paid, free.from), (false, 100 * KIB));
     shop.serve(buyer.peer, limit + 100 * MIB);
-    assert_eq!(shop.till.buyers().next().unwrap().owed, price(1000).of(36 * KIB));
+    assert_eq!(shop.till.buyers().next().unwrap().owed, price(1000).of(100 * KIB));
 }

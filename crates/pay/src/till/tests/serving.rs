@@ -13,8 +13,9 @@ fn a_bid_of_the_ask_gets_what_is_idle_at_once_and_pays_from_the_announced_byte_o
     let buyer = Buyer::new(10, 1);
     buyer.enter(&mut shop);
     assert_eq!(shop.service.len(), 0);
-    buyer.bid(&mut shop, 3000, 2 * MIB, 7);
     let from = 64 * KIB;
+    shop.serve(buyer.peer, from);
+    buyer.bid(&mut shop, 3000, 2 * MIB, 7);
     let ask = Ask { price: price(1000), bid: 7, paid: true, rate: 2 * MIB, from };
     assert_eq!(shop.last_ask(buyer.peer), ask);
     let paid = Service::Paid { rate: 2 * MIB, limit: from + FIRST };
@@ -41,13 +42,13 @@ fn a_bid_under_the_ask_or_of_nothing_has_the_free_lane() {
     assert_eq!(shop.service[&buyer.peer], Service::Free);
     // What follows costs nothing.
     shop.serve(buyer.peer, 100 * MIB);
-    assert_eq!(shop.till.buyers().next().unwrap().owed, price(1000).of(36 * KIB));
+    assert_eq!(shop.till.buyers().next().unwrap().owed, price(1000).of(100 * KIB));
     // Who has left the paid lane has it again after a whole allocation only.
     buyer.bid(&mut shop, 1000, MIB, 4);
     assert!(!shop.last_ask(buyer.peer).paid);
     shop.seconds(20);
     assert!(shop.last_ask(buyer.peer).paid);
-    assert!(shop.last_ask(buyer.peer).from > 100 * MIB);
+    assert_eq!(shop.last_ask(buyer.peer).from, 100 * MIB);
 }
 
 #[test]
@@ -195,7 +196,7 @@ fn connections_of_an_account_share_one_window_until_it_has_paid() {
     first.come(&mut shop);
     second.come(&mut shop);
     let (one, two) = (shop.limit(first.peer).unwrap(), shop.limit(second.peer).unwrap());
-    assert_eq!((one, two), (64 * KIB + FIRST, 64 * KIB));
+    assert_eq!((one, two), (FIRST, 0));
     // The first grows first; what it has no use for the second may have.
     for _ in 0..5 {
         let limit = shop.limit(first.peer).unwrap();
@@ -238,16 +239,15 @@ fn an_account_at_its_exposure_is_cashed_and_served_no_further_until_then() {
     shop.facts = Some(Facts { bond: 256 * 4 * UNIT, fee: 10, ..facts() });
     let mut buyer = Buyer::new(10, 1);
     buyer.come(&mut shop);
-    let start = 64 * KIB;
-    assert_eq!(shop.limit(buyer.peer), Some(start + FIRST));
-    shop.serve(buyer.peer, start + FIRST);
+    assert_eq!(shop.limit(buyer.peer), Some(FIRST));
+    shop.serve(buyer.peer, FIRST);
     buyer.pay(&mut shop, 2);
     // Two are uncashed: two more, whatever the window.
-    assert_eq!(shop.limit(buyer.peer), Some(start + 4 * LINK));
+    assert_eq!(shop.limit(buyer.peer), Some(4 * LINK));
     assert_eq!(shop.cashed.len(), 1);
-    shop.serve(buyer.peer, start + 4 * LINK);
+    shop.serve(buyer.peer, 4 * LINK);
     buyer.pay(&mut shop, 2);
-    assert_eq!(shop.limit(buyer.peer), Some(start + 4 * LINK));
+    assert_eq!(shop.limit(buyer.peer), Some(4 * LINK));
     // It waits for us, and is not blamed.
     shop.seconds(100);
     assert_eq!(shop.service[&buyer.peer], Service::Free);
@@ -421,7 +421,7 @@ fn between_two_that_download_from_each_other_the_imbalance_is_billed() {
     shop.hear(buyer.peer, Message::Cheque(buyer.cheque));
     buyer.bid(&mut shop, 1000, MIB, 1);
     let limit = shop.limit(buyer.peer).unwrap();
-    let counts = Counts { bytes: limit, verified: 0, back: limit - 64 * KIB };
+    let counts = Counts { bytes: limit, verified: 0, back: limit };
     shop.tell(TillInput::Served { peer: buyer.peer, counts });
     assert_eq!(shop.till.buyers().next().unwrap().owed, 0);
     // The count of bytes sent at which it ends moves with what comes back.
@@ -434,10 +434,10 @@ fn what_was_counted_is_told_each_ten_seconds_and_8_mib() {
     let buyer = Buyer::new(10, 1);
     buyer.come(&mut shop);
     shop.heard();
-    shop.serve(buyer.peer, 64 * KIB + LINK);
+    shop.serve(buyer.peer, LINK);
     assert_eq!(shop.heard(), []);
     shop.seconds(10);
-    let stat = Message::Stat { bytes: 64 * KIB + LINK, due: UNIT };
+    let stat = Message::Stat { bytes: LINK, due: UNIT };
     assert_eq!(shop.heard(), [stat]);
     shop.seconds(10);
     assert_eq!(shop.heard(), []);
