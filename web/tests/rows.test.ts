@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
-import { Arranger, COLUMNS, type Filter, fold, isIn, mattersTo, NO_FILTER, type Row, rowOf, type Sort, STAGES } from '../src/lib/rows'
+import {
+  Arranger, COLUMNS, countGroups, type Filter, fold, GROUPS, isIn, mattersTo, NO_FILTER, type Row, rowOf, type Sort, STAGES,
+} from '../src/lib/rows'
 
 const id = (at: number) => at.toString(16).padStart(40, '0')
 const row = (at: number, known: Partial<Row>): Row => rowOf(id(at), known)
@@ -22,6 +24,15 @@ test('words are found without case, accents and points, in any order', () => {
   expect(found({ text: 'example' })).toEqual([3])
   expect(found({ text: '  ' })).toEqual([3, 4, 2, 1])
   expect(found({ text: 'sea alps' })).toEqual([])
+})
+
+test('a group counts the rows that stand in it, whatever they are', () => {
+  const rows = [...STAGES, 'of a later version'].flatMap((stage, at) => [
+    row(at, { stage }), row(100 + at, { stage, up_rate: 1 }), row(200 + at, { stage, error: 'no', down_rate: at }),
+  ])
+  const counts = countGroups(rows)
+  for (const group of GROUPS) expect(counts[group], group).toBe(rows.filter((each) => isIn(each, group)).length)
+  expect(countGroups([]).all).toBe(0)
 })
 
 test('a filter of labels knows those that have none', () => {

@@ -2,17 +2,24 @@
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const
 const DASH = '–'
 
-const numbers = new Map<string, Intl.NumberFormat>()
-
-const number = (lang: string, digits: number): Intl.NumberFormat => {
-  const key = `${lang} ${digits}`
-  let format = numbers.get(key)
-  if (!format) {
-    format = new Intl.NumberFormat(lang, { minimumFractionDigits: digits, maximumFractionDigits: digits })
-    numbers.set(key, format)
+/** Formats are kept: to make one takes a hundred times as long as to use it. */
+const keeping = <A extends string | number, T>(make: (lang: string, how: A) => T): ((lang: string, how: A) => T) => {
+  const kept = new Map<string, T>()
+  return (lang, how) => {
+    const key = `${lang} ${how}`
+    let format = kept.get(key)
+    if (format === undefined) kept.set(key, (format = make(lang, how)))
+    return format
   }
-  return format
 }
+
+const number = keeping((lang, digits: number) =>
+  new Intl.NumberFormat(lang, { minimumFractionDigits: digits, maximumFractionDigits: digits }))
+
+const MOMENTS = {
+  date: { dateStyle: 'medium', timeStyle: 'short' }, time: { timeStyle: 'short' }, day: { dateStyle: 'medium' },
+} as const
+const moment = keeping((lang, how: keyof typeof MOMENTS) => new Intl.DateTimeFormat(lang, MOMENTS[how]))
 
 /** Three digits are enough to compare by. */
 export const bytes = (value: number | null | undefined, lang: string): string => {
@@ -58,14 +65,13 @@ export const duration = (seconds: number | null | undefined): string => {
 }
 
 export const date = (unix: number | null | undefined, lang: string): string =>
-  unix ? new Intl.DateTimeFormat(lang, { dateStyle: 'medium', timeStyle: 'short' }).format(unix * 1000) : DASH
+  unix ? moment(lang, 'date').format(unix * 1000) : DASH
 
 /** A time of a day that goes without saying. */
-export const time = (unix: number, lang: string): string =>
-  new Intl.DateTimeFormat(lang, { timeStyle: 'short' }).format(unix * 1000)
+export const time = (unix: number, lang: string): string => moment(lang, 'time').format(unix * 1000)
 
 export const day = (unix: number | null | undefined, lang: string): string =>
-  unix ? new Intl.DateTimeFormat(lang, { dateStyle: 'medium' }).format(unix * 1000) : DASH
+  unix ? moment(lang, 'day').format(unix * 1000) : DASH
 
 export const count = (value: number, lang: string): string => number(lang, 0).format(value)
 

@@ -44,6 +44,24 @@ export const isIn = (row: Row, group: Group): boolean => {
   }
 }
 
+/** How many rows stand in each group. Rows of one kind stand in the same groups: one of each kind is asked. */
+export const countGroups = (rows: Iterable<Row>): Record<Group, number> => {
+  const kinds = new Map<string, ({ row: Row; count: number } | undefined)[]>()
+  for (const row of rows) {
+    let ofStage = kinds.get(row.stage)
+    if (!ofStage) kinds.set(row.stage, (ofStage = []))
+    const at = (row.down_rate > 0 || row.up_rate > 0 ? 1 : 0) + (row.error === null ? 0 : 2)
+    const kind = ofStage[at]
+    if (kind) kind.count += 1
+    else ofStage[at] = { row, count: 1 }
+  }
+  const counts = Object.fromEntries(GROUPS.map((group) => [group, 0])) as Record<Group, number>
+  for (const kind of [...kinds.values()].flat()) {
+    for (const group of GROUPS) if (kind && isIn(kind.row, group)) counts[group] += kind.count
+  }
+  return counts
+}
+
 export type Filter = {
   text: string
   group: Group
@@ -170,6 +188,13 @@ const merged = (kept: Row[], fresh: Row[]): Row[] => {
   }
   return all.concat(kept.slice(at))
 }
+
+const FLOW = new Set<string>([
+  'progress_milli', 'down_rate', 'up_rate', 'eta_seconds', 'ratio_milli', 'peers', 'seeds',
+] satisfies Field[])
+
+/** Whether these are only numbers that change as long as anything comes or goes. */
+export const isFlow = (fields: ReadonlySet<string>): boolean => [...fields].every((field) => FLOW.has(field))
 
 /** Fields whose change can move a row or let it in or out. */
 export const mattersTo = (filter: Filter, sort: Sort, fields: ReadonlySet<string>): boolean => {

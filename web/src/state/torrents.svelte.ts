@@ -3,12 +3,13 @@
 import { SvelteSet } from 'svelte/reactivity'
 import type { Delta } from '../api/live'
 import {
-  Arranger, type Change, type Filter, type Group, GROUPS, isIn, mattersTo, NO_FILTER, type Row, rowOf, type Sort,
+  Arranger, type Change, countGroups, type Filter, type Group, isFlow, mattersTo, NO_FILTER, type Row, rowOf, type Sort,
 } from '../lib/rows'
 import { kept } from './kept'
 
-/** The page shows changes at most so often. */
+/** The page shows changes at most so often, and those of numbers that never rest at most so often. */
 const SHOW_EVERY_MS = 250
+const SHOW_FLOW_EVERY_MS = 1000
 
 const isSort = (value: unknown): value is Sort =>
   typeof value === 'object' && value !== null && 'by' in value && 'down' in value
@@ -29,7 +30,7 @@ class Torrents {
   sort = $state.raw<Sort>(kept('sort', { by: 'added_at', down: true }, isSort))
   /** The ids of those that the filter lets through, in order. */
   order = $state.raw<string[]>([])
-  counts = $state.raw<Record<Group, number>>(this.#count())
+  counts = $state.raw<Record<Group, number>>(countGroups([]))
   categories = $state.raw<string[]>([])
   tags = $state.raw<string[]>([])
   readonly selected = new SvelteSet<string>()
@@ -114,8 +115,9 @@ class Torrents {
   }
 
   #showSoon(): void {
-    if (this.#timer !== null) return
-    const wait = Math.max(0, SHOW_EVERY_MS - (performance.now() - this.#shownAt))
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    const every = this.#isMoved || !isFlow(this.#changed) ? SHOW_EVERY_MS : SHOW_FLOW_EVERY_MS
+    const wait = Math.max(0, every - (performance.now() - this.#shownAt))
     this.#timer = setTimeout(() => this.#show(), wait)
   }
 
@@ -127,21 +129,13 @@ class Torrents {
     for (const id of this.selected) if (!this.#rows.has(id)) this.selected.delete(id)
     this.#changed.clear()
     this.#isMoved = false
-    this.counts = this.#count()
+    this.counts = countGroups(this.#rows.values())
     this.isKnown = true
     this.version += 1
   }
 
   #arrange(): void {
     this.order = this.#arranger.arrange(this.#rows, this.filter, this.sort)
-  }
-
-  #count(): Record<Group, number> {
-    const counts = Object.fromEntries(GROUPS.map((group) => [group, 0])) as Record<Group, number>
-    for (const row of this.#rows.values()) {
-      for (const group of GROUPS) if (isIn(row, group)) counts[group] += 1
-    }
-    return counts
   }
 }
 
