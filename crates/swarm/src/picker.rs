@@ -378,6 +378,12 @@ impl Picker {
         self.grid.block(piece, number)
     }
 
+    /// The next block that a reader needs soon, and nothing else.
+    pub fn pick_for_reader(&mut self, asker: &Asker<'_>, work: &mut Work) -> Option<Block> {
+        let (piece, number) = self.pick_urgent(asker, work)?;
+        self.grid.block(piece, number)
+    }
+
     /// The next block of the given pieces, as for a peer that chokes us but allows these (BEP 6).
     pub fn pick_among(&mut self, pieces: &[PieceIndex], asker: &Asker<'_>) -> Option<Block> {
         for &piece in pieces {

@@ -26,8 +26,11 @@ pub const REQQ_ASSUMED: u32 = 250;
 pub const DEPTH_MAX: u32 = 4096;
 /// Fewest blocks asked of a peer that sends.
 const DEPTH_MIN: u32 = 4;
-/// Blocks asked for a reader beyond one second's worth: one that comes and one that waits behind it.
+/// Blocks asked for a reader beyond what comes in a time: one that comes and one that waits behind it.
 const STREAM_SPARE: u32 = 2;
+/// What a reader does not need soon is asked only within such a part of a second's worth: it stands in front
+/// of what the reader needs next.
+const BESIDE_SHARE: u32 = 4;
 /// Blocks asked of a new peer: few, for what is asked early is chosen with the least knowledge. At 0.1 ms
 /// round trip nine doublings, 1 ms, fill a fast link.
 const DEPTH_START: u32 = 4;
@@ -90,6 +93,8 @@ pub struct RequestQueue {
     round_bytes: u64,
     /// Bytes a second, by rounds.
     rate: u64,
+    /// The rate may be of a burst that is over: the next round tells, whatever it says.
+    is_doubted: bool,
     /// The shortest wait for a block, ever: a longer memory than the queue's own delay.
     round_trip: Duration,
     /// Mean and mean deviation of the wait for a block.
@@ -120,6 +125,7 @@ impl RequestQueue {
             round_left: 0,
             round_bytes: 0,
             rate: 0,
+            is_doubted: false,
             round_trip: Duration::MAX,
             wait: Duration::ZERO,
             wait_deviation: Duration::ZERO,
@@ -145,9 +151,24 @@ impl RequestQueue {
     /// that may want something else in a moment. What was cancelled stands in nobody's way, but counts
     /// as what the peer takes until it has answered.
     pub fn room_for_stream(&self, now: Time) -> u32 {
+        let second = if self.is_doubted { DEPTH_MAX } else { self.second(now) };
+        self.room_within(second)
+    }
+
+    /// The same for what no reader needs soon.
+    pub fn room_beside_stream(&self, now: Time) -> u32 {
+        let second = if self.is_doubted { 0 } else { self.second(now) };
+        self.room_within(second / BESIDE_SHARE)
+    }
+
+    /// Blocks that come in a second.
+    fn second(&self, now: Time) -> u32 {
         let blocks = self.present_rate(now) / u64::from(BLOCK_BYTES);
-        let second = u32::try_from(blocks).unwrap_or(u32::MAX);
-        let room = self.depth().min(second.saturating_add(STREAM_SPARE));
+        u32::try_from(blocks).unwrap_or(u32::MAX)
+    }
+
+    fn room_within(&self, blocks: u32) -> u32 {
+        let room = self.depth().min(blocks.saturating_add(STREAM_SPARE));
         let taken = self.reqq.min(DEPTH_MAX).saturating_sub(self.len());
         room.saturating_sub(self.live()).min(taken)
     }
@@ -406,8 +427,9 @@ impl RequestQueue {
 
     fn end_starting_round(&mut self, elapsed: Duration) {
         let rate = self.round_rate(elapsed);
-        let has_grown = rate >= self.rate / 100 * GROWTH_PERCENT;
-        if elapsed >= ROUND_LONG {
+        let is_first = std::mem::take(&mut self.is_doubted);
+        let has_grown = is_first || rate >= self.rate / 100 * GROWTH_PERCENT;
+        if elapsed >= ROUND_LONG || is_first {
             self.rate = rate;
         } else if elapsed >= ROUND_MIN {
             self.rate = self.rate.max(rate);

@@ -351,6 +351,24 @@ fn a_reader_goes_on_at_the_rate_of_a_peer_that_has_begun_with_a_burst() {
 }
 
 #[test]
+fn a_reader_that_jumps_when_a_burst_is_over_goes_on_at_the_rate_that_is_left() {
+    for (fast, after_ms) in [false, true].into_iter().flat_map(|fast| [(fast, 20), (fast, 800)]) {
+        let (delay, burst) = (Duration::from_millis(1), 16 * MIB);
+        let mut bench = Bench::running(fast, answers(fast), delay, burst);
+        bench.seed.rate_bytes = 2 * MIB;
+        bench.run(Duration::from_millis(after_ms));
+        let first = bench.untouched(300);
+        let since = bench.now;
+        for piece in first..first + 24 {
+            bench.read_from(piece);
+            bench.wait_for(piece, 60 * SECOND).unwrap();
+        }
+        let took = bench.now.since(since);
+        assert!(took <= 5 * SECOND, "{took:?} for 6 MiB at 2 MiB/s, {after_ms} ms after");
+    }
+}
+
+#[test]
 fn what_a_peer_will_have_sent_before_it_knows_is_not_taken_back() {
     let delay = Duration::from_millis(50);
     let mut bench = Bench::running(true, Cancels::Answers, delay, 4 * MIB);

@@ -7,8 +7,9 @@ use piecework_types::{PieceGrid, PieceIndex, Time};
 use std::ops::Range;
 use std::time::Duration;
 
-/// Fewest pieces in the window.
+/// Fewest pieces in the window, and fewest bytes: players read ahead before they play, as fast as it comes.
 const WINDOW_PIECES_MIN: u64 = 8;
+const WINDOW_BYTES_MIN: u64 = 4 << 20;
 /// How far the window reaches ahead of the player.
 const WINDOW: Duration = Duration::from_secs(20);
 
@@ -32,13 +33,14 @@ impl Stream {
         Self { window, since: now }
     }
 
-    /// The urgent pieces: from the one being read, 20 s of bitrate ahead, at least 8.
+    /// The urgent pieces: from the one being read, 20 s of bitrate ahead, at least 8 and 4 MiB.
     pub(super) fn pieces(&self, grid: &PieceGrid, now: Time) -> Range<u32> {
         let piece_bytes = u64::from(grid.piece_length());
         let first = self.window.position / piece_bytes;
         // While it plays the reader moves on, even if it does not tell.
         let ahead = WINDOW + now.since(self.since).min(WINDOW);
         let bytes = self.window.bitrate_bytes.saturating_mul(ahead.as_secs());
+        let bytes = bytes.max(WINDOW_BYTES_MIN);
         let end = first.saturating_add((bytes / piece_bytes).max(WINDOW_PIECES_MIN));
         let limit = u64::from(grid.piece_count());
         // Both are at most the piece count, a u32.
@@ -61,16 +63,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_window_is_twenty_seconds_or_eight_pieces_and_ends_with_the_torrent() {
-        let grid = PieceGrid::contiguous(1_000_000, 10_000).expect("a grid");
-        let pieces = |position, bitrate_bytes| {
+    fn the_window_is_twenty_seconds_or_eight_pieces_or_four_mib_and_ends_with_the_torrent() {
+        let pieces_of = |piece_bytes: u32, position, bitrate_bytes| {
+            let length = u64::from(piece_bytes) * 1000;
+            let grid = PieceGrid::contiguous(length, piece_bytes).expect("a grid");
             let window = StreamWindow { position, bitrate_bytes };
             Stream::new(window, Time::ZERO).pieces(&grid, Time::ZERO)
         };
-        assert_eq!(pieces(25_000, 0), 2..10);
-        assert_eq!(pieces(25_000, 10_000), 2..22);
-        assert_eq!(pieces(990_000, 10_000), 99..100);
-        assert_eq!(pieces(u64::MAX, u64::MAX), 100..100);
+        let pieces =
+            |position: u64, bitrate_bytes| pieces_of(1 << 20, position << 20, bitrate_bytes);
+        assert_eq!(pieces(2, 0), 2..10);
+        assert_eq!(pieces(2, 1 << 20), 2..22);
+        assert_eq!(pieces(999, 1 << 20), 999..1000);
+        assert_eq!(pieces_of(1 << 20, u64::MAX, u64::MAX), 1000..1000);
+        assert_eq!(pieces_of(16 << 10, 16 << 10, 0), 1..257);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Requests that are taken back for a reader: what a peer will have sent by then is left to it.
 
-use super::{Asked, OVERLOOKED_AFTER, RequestQueue, STREAM_SPARE, Standing};
+use super::{Asked, DEPTH_START, OVERLOOKED_AFTER, RequestQueue, STREAM_SPARE, Standing};
 use piecework_types::{BLOCK_BYTES, Block, Time};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ impl RequestQueue {
         is_needed: impl Fn(Block) -> bool,
         mut cancelled: impl FnMut(Block, Standing),
     ) {
+        let live = self.live();
         for at in self.under_way(now)..self.asked.len() {
             let Asked { block, standing, .. } = self.asked[at];
             if standing == Standing::Cancelled || is_needed(block) {
@@ -28,13 +29,37 @@ impl RequestQueue {
             self.asked[at].standing = Standing::Cancelled;
             cancelled(block, standing);
         }
-        self.round_left = self.round_left.min(self.live().max(1));
+        if self.live() < live {
+            self.start_over(now);
+        }
+    }
+
+    /// So much stood in the way because the peer was faster when it was asked: what it sends now is measured
+    /// anew, from what is left and what comes in a round trip on.
+    fn start_over(&mut self, now: Time) {
+        let bytes = u128::from(self.present_rate(now)) * self.round_trip().as_micros() / 1_000_000;
+        let blocks = u32::try_from(bytes / u128::from(BLOCK_BYTES)).unwrap_or(u32::MAX);
+        self.depth = self.live().saturating_add(blocks.max(DEPTH_START)).min(self.depth);
+        (self.is_starting, self.stalls, self.is_doubted) = (true, 0, true);
+        self.start_round(self.live(), now);
+    }
+
+    fn round_trip(&self) -> Duration {
+        self.round_trip.min(Duration::from_secs(1))
+    }
+
+    /// How long it takes at the present rate until the first block comes for which `is_needed` holds, if one
+    /// is asked.
+    pub fn wait_for(&self, now: Time, is_needed: impl Fn(Block) -> bool) -> Option<Duration> {
+        let mut live = self.asked.iter().filter(|asked| asked.standing != Standing::Cancelled);
+        let ahead = live.position(|asked| is_needed(asked.block))? as u64 * u64::from(BLOCK_BYTES);
+        Some(Duration::from_micros(ahead.saturating_mul(1_000_000) / self.present_rate(now).max(1)))
     }
 
     /// How many blocks come in a round trip and a little more.
     fn under_way(&self, now: Time) -> usize {
         let rate = self.present_rate(now);
-        let span = self.round_trip.min(Duration::from_secs(1)) + MARGIN;
+        let span = self.round_trip() + MARGIN;
         let bytes = u128::from(rate) * span.as_micros() / 1_000_000;
         let blocks = usize::try_from(bytes / u128::from(BLOCK_BYTES)).unwrap_or(usize::MAX);
         blocks.saturating_add(STREAM_SPARE as usize)

@@ -45,9 +45,12 @@ impl Swarm {
         let requests = &mut peer.requests;
         let mut room =
             if is_streaming { requests.room_for_stream(self.now) } else { requests.room() };
+        let mut beside = if is_streaming { requests.room_beside_stream(self.now) } else { room };
         while room > 0 && (self.asked_count < asked_max || requests.len() < ALWAYS) {
             let block = if peer.is_choking {
                 picker.pick_among(&peer.allowed_to_us, &asker)
+            } else if beside == 0 {
+                picker.pick_for_reader(&asker, &mut peer.work)
             } else {
                 picker.pick(&asker, &mut peer.work)
             };
@@ -56,7 +59,7 @@ impl Swarm {
                 may_double.then(|| picker.pick_duplicate(&asker, |_| false)).flatten()
             });
             let Some(block) = block else { break };
-            room -= 1;
+            (room, beside) = (room - 1, beside.saturating_sub(1));
             if requests.has_released() && requests.reclaim(block) {
                 continue;
             }

@@ -9,13 +9,19 @@
 use super::Swarm;
 use super::download::ask_for;
 use crate::machine::Output;
-use crate::picker::StreamWindow;
+use crate::peer::Peer;
+use crate::picker::{Picker, StreamWindow};
 use crate::requests::Standing;
+use piecework_types::Block;
 use piecework_wire::Message;
+use std::time::Duration;
 
 /// Requests taken back of one peer from one tick to the next; where that is too few the rest waits for the
 /// tick. Peers like us take 4096 in a second for a flood, and two ticks may fall into a second of theirs.
 const TAKEN_BACK_MAX: u32 = 2048;
+
+/// What a reader needs next may be so far back in a queue before what is in front of it is taken back.
+const WAIT_MAX: Duration = Duration::from_secs(1);
 
 impl Swarm {
     /// A reader plays from here, or has ended.
@@ -33,13 +39,21 @@ impl Swarm {
         self.ask_everybody();
     }
 
-    /// The tick: peers of whom too much was taken back already are caught up with.
+    /// The tick: peers of whom too much was taken back already are caught up with, and those that have become
+    /// slow since they were asked.
     pub(super) fn catch_up_with_reader(&mut self) {
         self.peers.iter_mut().for_each(|(_, peer)| peer.taken_back = 0);
-        if std::mem::take(&mut self.is_way_barred) {
+        if std::mem::take(&mut self.is_way_barred) || self.is_way_long() {
             self.clear_the_way();
             self.ask_everybody();
         }
+    }
+
+    fn is_way_long(&self) -> bool {
+        let needed = self.picker.as_deref().and_then(Picker::needed_first);
+        let is_needed = |block: Block| Some(block.piece) == needed;
+        let wait = |peer: &Peer| peer.requests.wait_for(self.now, is_needed);
+        needed.is_some() && self.peers.iter().any(|(_, peer)| wait(peer) > Some(WAIT_MAX))
     }
 
     fn clear_the_way(&mut self) {
