@@ -35,6 +35,10 @@ const BESIDE_SHARE: u32 = 4;
 /// round trip nine doublings, 1 ms, fill a fast link.
 const DEPTH_START: u32 = 4;
 
+/// Blocks asked at once of one that is to be paid: they come to it right behind the bid, and the first window of
+/// a paid lane has room for them. With fewer the lane, once given, would wait a round trip for the next.
+const DEPTH_SOLE: u32 = 16;
+
 /// A peer is snubbed no sooner than this.
 const SNUB_MIN: Duration = Duration::from_secs(5);
 /// And no later, however much of a block may have come.
@@ -140,6 +144,11 @@ impl RequestQueue {
     /// little below: Transmission counts what it has yet to write, and rejects ten seconds late.
     pub fn set_reqq(&mut self, reqq: u32) {
         self.reqq = (reqq - reqq / 64).max(1);
+    }
+
+    /// The peer is to be paid, and should have something to send when it begins. Its next round tells how much.
+    pub fn deepen(&mut self) {
+        self.depth = self.depth.max(DEPTH_SOLE);
     }
 
     /// How many more blocks may be asked now.
@@ -427,9 +436,10 @@ impl RequestQueue {
 
     fn end_starting_round(&mut self, elapsed: Duration) {
         let rate = self.round_rate(elapsed);
-        let is_first = std::mem::take(&mut self.is_doubted);
-        let has_grown = is_first || rate >= self.rate / 100 * GROWTH_PERCENT;
-        if elapsed >= ROUND_LONG || is_first {
+        let was_doubted = self.is_doubted;
+        self.is_doubted &= elapsed < ROUND_MIN;
+        let has_grown = was_doubted || rate >= self.rate / 100 * GROWTH_PERCENT;
+        if elapsed >= ROUND_LONG || was_doubted != self.is_doubted {
             self.rate = rate;
         } else if elapsed >= ROUND_MIN {
             self.rate = self.rate.max(rate);
@@ -439,7 +449,7 @@ impl RequestQueue {
         let is_deep = elapsed >= ROUND_LONG || self.depth >= DEPTH_MAX;
         let has_stalled = self.stalls >= if elapsed >= ROUND_SURE { 1 } else { STALLS_MAX };
         if is_deep || has_stalled {
-            self.is_starting = false;
+            (self.is_starting, self.is_doubted) = (false, false);
             self.depth = self.steady_depth();
         } else {
             self.depth = (self.depth * 2).min(DEPTH_MAX);

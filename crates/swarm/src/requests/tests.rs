@@ -123,6 +123,17 @@ fn no_more_is_asked_than_the_peer_takes() {
 }
 
 #[test]
+fn who_is_to_be_paid_is_asked_for_more_at_once_and_then_as_anybody() {
+    let mut link = Link::new(Duration::from_millis(20), 100_000);
+    link.run(Duration::from_secs(60));
+    let measured = link.queue.depth();
+    link.queue.deepen();
+    assert!(measured < DEPTH_SOLE && link.queue.depth() == DEPTH_SOLE);
+    link.run(Duration::from_secs(60));
+    assert_eq!(link.queue.depth(), measured);
+}
+
+#[test]
 fn silence_snubs_after_five_seconds_and_frees_the_blocks() {
     let mut queue = RequestQueue::new(at(0));
     let asked: Vec<_> = blocks().take(3).collect();

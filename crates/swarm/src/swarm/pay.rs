@@ -118,7 +118,10 @@ impl Swarm {
         peer.work.wake();
         peer.has_traded |= is_sole;
         match is_sole {
-            true => self.sole_peers += 1,
+            true => {
+                peer.requests.deepen();
+                self.sole_peers += 1;
+            }
             false => {
                 self.sole_peers -= 1;
                 self.picker.iter_mut().for_each(|picker| {
