@@ -7,7 +7,9 @@
 //! (that is `Picker`) or other peers.
 //!
 //! The depth starts small and doubles each round trip until that no longer makes the peer faster; then
-//! it is 1.5 times the bandwidth-delay product plus one second of the peer's rate.
+//! it is 1.5 times the bandwidth-delay product plus one second of the peer's rate. While a reader plays it
+//! is a second of what comes now, and less for what the reader does not need soon; what stands in a reader's
+//! way is taken back, and then the depth is found anew.
 
 use piecework_types::{BLOCK_BYTES, Block, Time};
 use piecework_wire::Request;
@@ -26,11 +28,11 @@ pub const REQQ_ASSUMED: u32 = 250;
 pub const DEPTH_MAX: u32 = 4096;
 /// Fewest blocks asked of a peer that sends.
 const DEPTH_MIN: u32 = 4;
-/// Blocks asked for a reader beyond what comes in a time: one that comes and one that waits behind it.
+/// Blocks asked while a reader plays beyond a share of the rate: one that comes and one that waits behind it.
 const STREAM_SPARE: u32 = 2;
-/// What a reader does not need soon is asked only within such a part of a second's worth: it stands in front
-/// of what the reader needs next.
-const BESIDE_SHARE: u32 = 4;
+/// What a reader does not need soon is asked for so long beyond the round trip only: it stands in front of what
+/// the reader needs next.
+const BESIDE: Duration = Duration::from_millis(250);
 /// Blocks asked of a new peer: few, for what is asked early is chosen with the least knowledge. At 0.1 ms
 /// round trip nine doublings, 1 ms, fill a fast link.
 const DEPTH_START: u32 = 4;
@@ -160,20 +162,26 @@ impl RequestQueue {
     /// that may want something else in a moment. What was cancelled stands in nobody's way, but counts
     /// as what the peer takes until it has answered.
     pub fn room_for_stream(&self, now: Time) -> u32 {
-        let second = if self.is_doubted { DEPTH_MAX } else { self.second(now) };
-        self.room_within(second)
+        let second = Duration::from_secs(1);
+        self.room_within(if self.is_doubted { DEPTH_MAX } else { self.comes_in(second, now) })
     }
 
     /// The same for what no reader needs soon.
     pub fn room_beside_stream(&self, now: Time) -> u32 {
-        let second = if self.is_doubted { 0 } else { self.second(now) };
-        self.room_within(second / BESIDE_SHARE)
+        // Half as much again as is under way, as ever: else who is far away would be asked for less each round.
+        let span = self.round_trip() * 3 / 2 + BESIDE;
+        self.room_within(if self.is_doubted { 0 } else { self.comes_in(span, now) })
     }
 
-    /// Blocks that come in a second.
-    fn second(&self, now: Time) -> u32 {
-        let blocks = self.present_rate(now) / u64::from(BLOCK_BYTES);
-        u32::try_from(blocks).unwrap_or(u32::MAX)
+    /// Blocks that come in a time at the present rate.
+    fn comes_in(&self, span: Duration, now: Time) -> u32 {
+        let bytes = u128::from(self.present_rate(now)) * span.as_micros() / 1_000_000;
+        u32::try_from(bytes / u128::from(BLOCK_BYTES)).unwrap_or(u32::MAX)
+    }
+
+    /// The shortest one, at most a second, which is assumed while none is known.
+    fn round_trip(&self) -> Duration {
+        self.round_trip.min(Duration::from_secs(1))
     }
 
     fn room_within(&self, blocks: u32) -> u32 {
@@ -471,9 +479,7 @@ impl RequestQueue {
 
     /// 1.5 times what is under way in one round trip, plus one second of the rate.
     fn steady_depth(&self) -> u32 {
-        let round_trip = self.round_trip.min(Duration::from_secs(1));
-        let round_trip = u64::try_from(round_trip.as_micros()).unwrap_or(0);
-        let under_way = u128::from(self.rate) * u128::from(round_trip) * 3 / 2_000_000;
+        let under_way = u128::from(self.rate) * self.round_trip().as_micros() * 3 / 2_000_000;
         let bytes = under_way + u128::from(self.rate);
         let blocks = bytes / u128::from(BLOCK_BYTES);
         u32::try_from(blocks).unwrap_or(u32::MAX).clamp(DEPTH_MIN, DEPTH_MAX)

@@ -369,6 +369,20 @@ fn a_reader_that_jumps_when_a_burst_is_over_goes_on_at_the_rate_that_is_left() {
 }
 
 #[test]
+fn a_peer_far_away_is_not_starved_by_a_reader_that_needs_nothing_of_it() {
+    let delay = Duration::from_millis(250);
+    let mut bench = Bench::running(true, Cancels::Answers, delay, 4 * MIB);
+    bench.read_from(PIECES - 1);
+    bench.wait_for(PIECES - 1, 10 * SECOND).unwrap();
+    bench.run(5 * SECOND);
+    let blocks = |bench: &Bench| bench.stored.values().sum::<u32>();
+    let before = blocks(&bench);
+    bench.run(10 * SECOND);
+    let bytes = u64::from(blocks(&bench) - before) * 16 * 1024;
+    assert!(bytes >= 36 * MIB, "{bytes} bytes in ten seconds at 4 MiB/s");
+}
+
+#[test]
 fn what_a_peer_will_have_sent_before_it_knows_is_not_taken_back() {
     let delay = Duration::from_millis(50);
     let mut bench = Bench::running(true, Cancels::Answers, delay, 4 * MIB);

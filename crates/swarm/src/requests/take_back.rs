@@ -37,15 +37,10 @@ impl RequestQueue {
     /// So much stood in the way because the peer was faster when it was asked: what it sends now is measured
     /// anew, from what is left and what comes in a round trip on.
     fn start_over(&mut self, now: Time) {
-        let bytes = u128::from(self.present_rate(now)) * self.round_trip().as_micros() / 1_000_000;
-        let blocks = u32::try_from(bytes / u128::from(BLOCK_BYTES)).unwrap_or(u32::MAX);
-        self.depth = self.live().saturating_add(blocks.max(DEPTH_START)).min(self.depth);
+        let blocks = self.comes_in(self.round_trip(), now).max(DEPTH_START);
+        self.depth = self.live().saturating_add(blocks).min(self.depth);
         (self.is_starting, self.stalls, self.is_doubted) = (true, 0, true);
         self.start_round(self.live(), now);
-    }
-
-    fn round_trip(&self) -> Duration {
-        self.round_trip.min(Duration::from_secs(1))
     }
 
     /// How long it takes at the present rate until the first block comes for which `is_needed` holds, if one
@@ -58,11 +53,8 @@ impl RequestQueue {
 
     /// How many blocks come in a round trip and a little more.
     fn under_way(&self, now: Time) -> usize {
-        let rate = self.present_rate(now);
-        let span = self.round_trip() + MARGIN;
-        let bytes = u128::from(rate) * span.as_micros() / 1_000_000;
-        let blocks = usize::try_from(bytes / u128::from(BLOCK_BYTES)).unwrap_or(usize::MAX);
-        blocks.saturating_add(STREAM_SPARE as usize)
+        let blocks = self.comes_in(self.round_trip() + MARGIN, now);
+        blocks.saturating_add(STREAM_SPARE) as usize
     }
 
     /// Forgets what was cancelled and will not be answered: without BEP 6 once the peer has answered to
