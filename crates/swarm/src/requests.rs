@@ -30,15 +30,15 @@ pub const DEPTH_MAX: u32 = 4096;
 const DEPTH_MIN: u32 = 4;
 /// Blocks asked while a reader plays beyond a share of the rate: one that comes and one that waits behind it.
 const STREAM_SPARE: u32 = 2;
-/// What a reader does not need soon is asked for so long beyond the round trip only: it stands in front of what
-/// the reader needs next.
+/// What a reader does not need soon is asked for so long beyond the round trip only: it stands in front of
+/// what the reader needs next.
 const BESIDE: Duration = Duration::from_millis(250);
 /// Blocks asked of a new peer: few, for what is asked early is chosen with the least knowledge. At 0.1 ms
 /// round trip nine doublings, 1 ms, fill a fast link.
 const DEPTH_START: u32 = 4;
 
-/// Blocks asked at once of one that is to be paid: they come to it right behind the bid, and the first window of
-/// a paid lane has room for them. With fewer the lane, once given, would wait a round trip for the next.
+/// Blocks asked at once of one that is to be paid: they come to it right behind the bid, and the first window
+/// of a paid lane has room for them. With fewer the lane, once given, would wait a round trip for the next.
 const DEPTH_SOLE: u32 = 16;
 
 /// A peer is snubbed no sooner than this.
@@ -148,7 +148,8 @@ impl RequestQueue {
         self.reqq = (reqq - reqq / 64).max(1);
     }
 
-    /// The peer is to be paid, and should have something to send when it begins. Its next round tells how much.
+    /// The peer is to be paid, and should have something to send when it begins. Its next round tells how
+    /// much.
     pub fn deepen(&mut self) {
         self.depth = self.depth.max(DEPTH_SOLE);
     }
@@ -168,7 +169,7 @@ impl RequestQueue {
 
     /// The same for what no reader needs soon.
     pub fn room_beside_stream(&self, now: Time) -> u32 {
-        // Half as much again as is under way, as ever: else who is far away would be asked for less each round.
+        // Half as much again as is under way: else who is far away would be asked for less each round.
         let span = self.round_trip() * 3 / 2 + BESIDE;
         self.room_within(if self.is_doubted { 0 } else { self.comes_in(span, now) })
     }
