@@ -22,12 +22,14 @@ const RATIO_MIN: f64 = 2.0;
 /// The last lines of a fuzzer that found something: the stack and where the input lies.
 const LINES_SHOWN_MAX: usize = 200;
 
-/// What makes fuzzing fail.
+/// What makes fuzzing fail, and where the fuzzer's chance comes from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Demand {
-    /// A finding.
+    /// A finding. Each run tries the same inputs as the one before, as far as its time reaches: the tests of a
+    /// change fail because of the change.
     NoFindings,
-    /// A finding, or a target that reaches less than [`RATIO_MIN`].
+    /// A finding, or a target that reaches less than [`RATIO_MIN`]. Each run tries inputs of its own: here
+    /// is where what nobody thought of is looked for.
     Coverage,
 }
 
@@ -48,7 +50,7 @@ pub(crate) fn run(
     let halves = steps::halves(|half| {
         let some = targets.iter().skip(half).step_by(2).map(|target| {
             println!("--- fuzz {target}, {seconds} s");
-            let edges = fuzz(project, nightly, target, seconds)?;
+            let edges = fuzz(project, nightly, target, seconds, demand)?;
             Ok((target.as_str(), edges))
         });
         some.collect::<Result<Vec<_>, String>>()
@@ -85,7 +87,13 @@ impl Edges {
     }
 }
 
-fn fuzz(project: &Project, nightly: bool, target: &str, seconds: u64) -> Result<Edges, String> {
+fn fuzz(
+    project: &Project,
+    nightly: bool,
+    target: &str,
+    seconds: u64,
+    demand: Demand,
+) -> Result<Edges, String> {
     let found = project.target.join("fuzz-corpus").join(target);
     let empty = project.target.join("fuzz-corpus-empty").join(target);
     for folder in [&found, &empty] {
@@ -104,6 +112,9 @@ fn fuzz(project: &Project, nightly: bool, target: &str, seconds: u64) -> Result<
     }
     let time = format!("-max_total_time={seconds}");
     command.args(["--", &time, "-timeout=10", "-rss_limit_mb=1024"]);
+    if demand == Demand::NoFindings {
+        command.arg("-seed=1");
+    }
     let (first, last) = watch(command, limit).map_err(|error| format!("{target}: {error}"))?;
     Ok(Edges {
         empty: start.edges,

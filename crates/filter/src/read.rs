@@ -17,6 +17,9 @@ pub const LINE_BYTES_MAX: usize = 1024;
 /// Lines that are shown of those that were not understood.
 pub const BAD_LINES_SHOWN: usize = 3;
 
+/// What editors of some systems put before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Characters shown of a line.
 const SHOWN_MAX: usize = 60;
 
@@ -84,9 +87,10 @@ impl FilterBuilder {
         if bytes.len() > FILE_BYTES_MAX {
             return Err(FilterFault::TooLong { got: bytes.len() });
         }
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut reading = Reading::default();
         for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
+            // Not only the first line may have one: lists are put together by appending one to another.
+            let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
             // Descriptions are in any encoding; addresses are ASCII in all of them.
             let said = match line.len() <= LINE_BYTES_MAX {
                 true => line::read(&String::from_utf8_lossy(line)),
@@ -162,6 +166,14 @@ mod tests {
         for (ip, is_blocked) in [("1.2.3.0", true), ("1.2.5.255", true), ("9.9.9.1", false)] {
             assert_eq!(filter.blocks(ip.parse().unwrap()), is_blocked, "{ip}");
         }
+    }
+
+    #[test]
+    fn lists_that_were_appended_to_each_other_are_read_as_each_alone() {
+        let list = b"\xef\xbb\xbf1.1.1.1 - 1.1.1.2\r\n";
+        let mut builder = FilterBuilder::default();
+        let reading = builder.read(&list.repeat(2)).unwrap();
+        assert_eq!((reading.blocked, reading.bad), (2, 0), "{reading:?}");
     }
 
     #[test]
