@@ -1,6 +1,6 @@
 //! What each buyer gets of a limited uplink, beside what the seller has allocated to it.
 
-use crate::market::{Account, FREE_PERMILLE, MIB, Node, Torrent, wait_until};
+use crate::market::{Account, MIB, Node, Torrent, wait_until};
 use crate::report::Row;
 use piecework_pay::Lane;
 use piecework_testkit::FixtureBuilder;
@@ -94,13 +94,17 @@ fn window(till: &Account, seats: &mut [Seat]) -> Window {
         (seat.received, seat.paid, seat.allocated) = (seat.node.received(), 0, 0.0);
     }
     let start = Instant::now();
-    let (mut last, mut unpaid) = (start, 0);
+    let (mut last, mut unpaid, mut free) = (start, 0, 0.0);
     while start.elapsed() < WINDOW {
         thread::sleep(LOOK.min(WINDOW.saturating_sub(start.elapsed())));
         let view = till.pay.view();
         let now = Instant::now();
         let seconds = now.duration_since(last).as_secs_f64();
         last = now;
+        // Nothing is idle while somebody wants it: what no lane has is of those who do not pay, too.
+        let sold: u64 =
+            view.buyers.iter().filter(|it| it.trade.is_paid).map(|it| it.trade.rate).sum();
+        free += UPLINK.saturating_sub(sold) as f64 * seconds;
         for seat in seats.iter_mut() {
             let received = seat.node.received();
             let came = received.saturating_sub(std::mem::replace(&mut seat.received, received));
@@ -116,8 +120,6 @@ fn window(till: &Account, seats: &mut [Seat]) -> Window {
             }
         }
     }
-    let took = start.elapsed().as_secs_f64();
-    let free = UPLINK as f64 * f64::from(FREE_PERMILLE) / 1000.0 * took;
     let mut shares = vec![(unpaid, free as u64)];
     let paid = seats.iter().map(|seat| (seat.paid, seat.allocated as u64));
     shares.extend(paid.filter(|(_, meant)| *meant > 0));
