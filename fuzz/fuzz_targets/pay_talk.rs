@@ -78,10 +78,10 @@ fn message(op: u8, bytes: &[u8]) -> Message {
         0 => Message::Stat { bytes: u64::from(op), due: bytes.len() as u128 },
         1 => Message::Link { number: 1 + u32::from(op), link: B256::repeat_byte(op) },
         2 => Message::Close { channel: u64::from(op), reason: CloseReason::of(op) },
-        _ => {
+        _ => Message::decode(bytes).ok().flatten().unwrap_or_else(|| {
             let text = String::from_utf8_lossy(bytes).into_owned();
             Message::Refused(Refused { code: RefusedCode::of(op), text })
-        }
+        }),
     }
 }
 

@@ -44,13 +44,14 @@ impl Datum<'_> {
 
 /// A text in quotes, escaped.
 pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
     let bytes = text.as_bytes();
+    // Without a way out, so that many bytes are looked at together; hardly a text has one to escape.
+    if !bytes.iter().fold(false, |found, byte| found | is_escaped(*byte)) {
+        return write_plain(out, text);
+    }
+    out.push(b'"');
     let mut plain = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        if *byte >= 0x20 && *byte != b'"' && *byte != b'\\' {
-            continue;
-        }
+    for (at, byte) in bytes.iter().enumerate().filter(|(_, byte)| is_escaped(**byte)) {
         out.extend_from_slice(&bytes[plain..at]);
         plain = at + 1;
         match byte {
@@ -63,19 +64,51 @@ pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
+const fn is_escaped(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// A text in quotes that has nothing to escape.
+fn write_plain(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+}
+
 fn write_number(out: &mut Vec<u8>, number: i64) {
-    drop(write!(out, "{number}"));
+    if number < 0 {
+        out.push(b'-');
+    }
+    write_digits(out, number.unsigned_abs());
+}
+
+fn write_digits(out: &mut Vec<u8>, number: u64) {
+    // The largest number has as many.
+    let mut digits = [0; 20];
+    let (mut first, mut rest) = (digits.len(), number);
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[first..]);
 }
 
 fn write_milli(out: &mut Vec<u8>, milli: i64) {
-    let sign = if milli < 0 { "-" } else { "" };
-    let (whole, rest) = (milli.unsigned_abs() / 1000, milli.unsigned_abs() % 1000);
-    if rest == 0 {
-        drop(write!(out, "{sign}{whole}"));
-        return;
+    if milli < 0 {
+        out.push(b'-');
     }
-    let digits = format!("{rest:03}");
-    drop(write!(out, "{sign}{whole}.{}", digits.trim_end_matches('0')));
+    let (whole, rest) = (milli.unsigned_abs() / 1000, milli.unsigned_abs() % 1000);
+    write_digits(out, whole);
+    if rest > 0 {
+        let digits = [rest / 100, rest / 10 % 10, rest % 10].map(|digit| b'0' + digit as u8);
+        let zeros = digits.iter().rev().take_while(|digit| **digit == b'0').count();
+        out.push(b'.');
+        out.extend_from_slice(&digits[..digits.len() - zeros]);
+    }
 }
 
 /// An object that is being written; [`Self::end`] closes it.
@@ -93,18 +126,25 @@ impl<'a> Object<'a> {
 
     /// A key; what is written into the answer next is its value.
     pub(crate) fn key(&mut self, name: &str) -> &mut Vec<u8> {
-        if !self.is_empty {
-            self.out.push(b',');
-        }
-        self.is_empty = false;
+        self.next();
         write_text(self.out, name);
         self.out.push(b':');
         self.out
     }
 
-    /// A key with a value.
-    pub(crate) fn set(&mut self, name: &str, value: &Datum<'_>) {
-        value.write(self.key(name));
+    /// A key of the dialect's own, none of which has anything to escape, with a value.
+    pub(crate) fn set(&mut self, name: &'static str, value: &Datum<'_>) {
+        self.next();
+        write_plain(self.out, name);
+        self.out.push(b':');
+        value.write(self.out);
+    }
+
+    fn next(&mut self) {
+        if !self.is_empty {
+            self.out.push(b',');
+        }
+        self.is_empty = false;
     }
 
     /// A key with a whole number.
@@ -173,6 +213,20 @@ mod tests {
             [(0, "0"), (1000, "1"), (500, "0.5"), (25, "0.025"), (-1000, "-1"), (-2500, "-2.5")];
         for (milli, expected) in cases {
             assert_eq!(written(&Datum::Milli(milli)), expected);
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_written_as_they_are() {
+        for number in [0, 7, 10, -1, 1_234_567_890, i64::MAX, i64::MIN] {
+            assert_eq!(written(&Datum::Number(number)), number.to_string());
+        }
+    }
+
+    #[test]
+    fn no_key_of_a_torrent_has_anything_to_escape() {
+        for key in crate::keys::KEYS {
+            assert!(!key.name.bytes().any(is_escaped), "{}", key.name);
         }
     }
 }

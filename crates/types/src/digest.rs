@@ -24,6 +24,18 @@ impl fmt::Display for DigestParseError {
 
 impl std::error::Error for DigestParseError {}
 
+/// In one piece: lists of torrents are written with two of them for each.
+fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    // The longest is a SHA-256.
+    let mut digits = [0; 64];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
+    let digits = digits.get(..2 * bytes.len()).ok_or(fmt::Error)?;
+    f.write_str(std::str::from_utf8(digits).map_err(|_| fmt::Error)?)
+}
+
 macro_rules! digest {
     ($(#[$doc:meta])* $name:ident, $bytes:literal) => {
         $(#[$doc])*
@@ -48,7 +60,7 @@ macro_rules! digest {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                write_hex(&self.0, f)
             }
         }
 

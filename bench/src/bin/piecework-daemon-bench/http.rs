@@ -42,6 +42,13 @@ pub(crate) enum Part<'a> {
     File(&'a str, &'a [u8]),
 }
 
+/// A request as it goes over the wire.
+pub(crate) struct Request {
+    /// For who reads what went wrong.
+    title: String,
+    bytes: Vec<u8>,
+}
+
 /// A connection to a server.
 pub(crate) struct Client {
     address: SocketAddr,
@@ -59,11 +66,12 @@ impl Client {
     }
 
     pub(crate) fn get(&mut self, path: &str) -> Result<Answer, String> {
-        self.request("GET", path, "", &[])?.good(path)
+        self.send(&self.request("GET", path, "", &[]))
     }
 
     pub(crate) fn post_form(&mut self, path: &str, form: &str) -> Result<Answer, String> {
-        self.request("POST", path, "application/x-www-form-urlencoded", form.as_bytes())?.good(path)
+        let kind = "application/x-www-form-urlencoded";
+        self.send(&self.request("POST", path, kind, form.as_bytes()))
     }
 
     pub(crate) fn post_bytes(
@@ -72,10 +80,15 @@ impl Client {
         kind: &str,
         body: &[u8],
     ) -> Result<Answer, String> {
-        self.request("POST", path, kind, body)?.good(path)
+        self.send(&self.request("POST", path, kind, body))
     }
 
     pub(crate) fn post_parts(&mut self, path: &str, parts: &[Part<'_>]) -> Result<Answer, String> {
+        self.send(&self.parts(path, parts))
+    }
+
+    /// A request that posts a form of parts, to send.
+    pub(crate) fn parts(&self, path: &str, parts: &[Part<'_>]) -> Request {
         const BORDER: &str = "piecework-bench-border";
         let mut body = Vec::new();
         for part in parts {
@@ -95,16 +108,10 @@ impl Client {
         }
         body.extend_from_slice(format!("--{BORDER}--\r\n").as_bytes());
         let kind = format!("multipart/form-data; boundary={BORDER}");
-        self.request("POST", path, &kind, &body)?.good(path)
+        self.request("POST", path, &kind, &body)
     }
 
-    fn request(
-        &mut self,
-        method: &str,
-        path: &str,
-        kind: &str,
-        body: &[u8],
-    ) -> Result<Answer, String> {
+    fn request(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> Request {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         for header in &self.headers {
             head.push_str(header);
@@ -114,10 +121,15 @@ impl Client {
             head.push_str(&format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len()));
         }
         head.push_str("\r\n");
-        let mut request = head.into_bytes();
-        request.extend_from_slice(body);
+        let mut bytes = head.into_bytes();
+        bytes.extend_from_slice(body);
+        Request { title: format!("{method} {path}"), bytes }
+    }
+
+    pub(crate) fn send(&mut self, request: &Request) -> Result<Answer, String> {
         let start = Instant::now();
-        self.exchange(&request, start).map_err(|error| format!("{method} {path}: {error}"))
+        let answer = self.exchange(&request.bytes, start);
+        answer.map_err(|error| format!("{}: {error}", request.title))?.good(&request.title)
     }
 
     fn exchange(&mut self, request: &[u8], start: Instant) -> Result<Answer, String> {
