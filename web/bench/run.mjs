@@ -16,6 +16,8 @@ import { make, PIECE_BYTES } from './torrents.mjs'
 const OUT = fileURLToPath(new URL('../../bench/WEB.md', import.meta.url))
 const WATCHED_SECONDS = 15
 const PAINTS = 3
+/** Peers meet thirty a second at most, and nobody sends to all who have just come. */
+const PATIENCE_MS = 240_000
 const FILM_SECONDS = 1200
 const FILM_SECOND_BYTES = 150_000
 const SEEKS = [0.8, 0.3, 0.6, 0.95, 0.15]
@@ -55,7 +57,7 @@ const page = async (kind, browser, folder) => {
   await until('blocks to come', async () => {
     active = Math.max(active, await node.active())
     return active >= changing * 0.95
-  }, 60_000).catch(() => say(`only ${active} of ${changing} receive blocks`))
+  }, PATIENCE_MS).catch(() => say(`only ${active} of ${changing} receive blocks`))
   await sleep(3000)
   const alone = await share(node.pid, () => sleep(WATCHED_SECONDS * 1000))
   active = await node.active()

@@ -84,7 +84,8 @@ impl Purse {
         (candidates, known.cap(self.median()))
     }
 
-    /// What sellers ask: half of all that are known ask no more.
+    /// What sellers ask: half of all that are known ask no more. Not what their paid lanes cost: buyers who
+    /// may bid so many times that would lift it, and with it what they may bid, without end.
     pub(super) fn median(&self) -> Price {
         let mut asks: Vec<_> = self.trades.values().filter_map(Trade::ask).collect();
         if asks.is_empty() {
@@ -208,7 +209,7 @@ impl Purse {
         known.over_since = Some(now);
         let engaged = self.engaged(torrent);
         let dearest = engaged.iter().filter_map(|peer| self.trades.get(peer));
-        let dearest = dearest.max_by_key(|trade| trade.ask()).filter(|_| engaged.len() > 1);
+        let dearest = dearest.max_by_key(|trade| trade.price()).filter(|_| engaged.len() > 1);
         let dearest = dearest.filter(|trade| trade.rate <= over).map(Trade::peer);
         for peer in engaged {
             if dearest == Some(peer) {
@@ -216,7 +217,7 @@ impl Purse {
                 continue;
             }
             let Some((trade, deal)) = self.open(peer) else { continue };
-            let price = deal.bid.price.percent(95).max(trade.ask().unwrap_or_default());
+            let price = deal.bid.price.percent(95).max(trade.price().unwrap_or_default());
             if price < deal.bid.price {
                 self.bid_again(peer, price);
             }
@@ -230,7 +231,7 @@ impl Purse {
         for peer in self.engaged(torrent) {
             let Some((trade, deal)) = self.open(peer) else { continue };
             let Some(known) = self.torrents.get(torrent) else { continue };
-            let (ask, last) = (trade.ask().unwrap_or_default(), deal.bid);
+            let (ask, last) = (trade.price().unwrap_or_default(), deal.bid);
             if ask > cap {
                 self.withdraw(peer);
                 continue;

@@ -5,7 +5,7 @@ use super::bidding::BAR;
 use super::deal::{Breach, count_of};
 use super::trade::{Offer, Stage, is_sane};
 use crate::{
-    Accepted, Ask, CloseReason, LastCheque, MESSAGE_BYTES_MAX, Message, PeerKey, Refused,
+    Accepted, Ask, CloseReason, LastCheque, MESSAGE_BYTES_MAX, Message, PeerKey, Price, Refused,
     RefusedCode, Terms, WriteId,
 };
 use std::time::Duration;
@@ -41,7 +41,8 @@ impl Purse {
             return;
         }
         let torrent = trade.meeting.torrent;
-        trade.offer = Some(Offer { terms, said, account, network });
+        let ask = terms.ask;
+        trade.offer = Some(Offer { terms, said, account, network, ask });
         self.engage(&torrent);
     }
 
@@ -158,6 +159,11 @@ impl Purse {
             return;
         }
         trade.is_chain_away &= !ask.paid;
+        if let Some(offer) =
+            trade.offer.as_mut().filter(|_| !ask.paid && ask.price > Price::default())
+        {
+            offer.ask = ask.price;
+        }
         let Some(deal) = trade.deal_mut() else { return };
         let was_paid = deal.is_paid();
         let is_first = deal.ask.is_none();

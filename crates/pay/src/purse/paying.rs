@@ -185,7 +185,7 @@ impl Purse {
         let torrent = trade.meeting.torrent;
         let committed = self.books.channel(&deal.channel).map_or(0, |it| it.committed());
         let room = self.room(&torrent, offer.account).map_or(0, |(room, _)| room);
-        let price = trade.ask().unwrap_or_default();
+        let price = trade.price().unwrap_or_default();
         let unit = unit_of(price, offer.terms.link_bytes);
         let most = committed.saturating_add(room).saturating_sub(value) / unit;
         let most = if most > LINKS_WHOLE { LINKS_WHOLE.max(most / 4) } else { most };
@@ -331,7 +331,7 @@ impl Purse {
         let cheque = &channel.purchase.signed.cheque;
         let is_off = |ask| deal.is_off(cheque.unit, ask, offer.terms.link_bytes);
         let is_early = deal.moved_at.is_some_and(|at| now.since(at) < ROUND);
-        let has_moved = deal.is_bidding() && !is_early && trade.ask().is_some_and(is_off);
+        let has_moved = deal.is_bidding() && !is_early && trade.price().is_some_and(is_off);
         if has_moved && let Some(deal) = self.deal_mut(peer) {
             deal.moved_at = Some(now);
         }

@@ -39,6 +39,8 @@ pub(super) struct Offer {
     /// The account's place among ours, and the network's among the seller's.
     pub(super) account: usize,
     pub(super) network: u8,
+    /// What it asks for a MiB at least, as it said last: in its terms, and with each free lane.
+    pub(super) ask: Price,
 }
 
 /// How far a trade is.
@@ -137,11 +139,17 @@ impl Trade {
         if matches!(self.stage, Stage::Ended) || self.barred_until > now || self.is_engaged() {
             return None;
         }
-        self.ask()
+        self.price()
     }
 
-    /// What it asks, as it said last.
+    /// What it asks at least. What is paid in its paid lane says nothing of it: that is what bids, our own
+    /// among them, have made of it.
     pub(super) fn ask(&self) -> Option<Price> {
+        self.offer.as_ref().map(|offer| offer.ask)
+    }
+
+    /// What a MiB of it costs, as it said last.
+    pub(super) fn price(&self) -> Option<Price> {
         let terms = self.offer.as_ref().map(|offer| offer.terms.ask);
         let told = self.deal().and_then(|deal| deal.ask).map(|ask| ask.price);
         told.filter(|price| *price > Price::default()).or(terms)

@@ -94,7 +94,7 @@ impl Purse {
             peer: trade.peer(),
             payee: offer.map(|it| (self.accounts[it.account].payer.network, it.terms.payee)),
             is_paid: deal.is_some_and(super::deal::Deal::is_paid),
-            price: trade.ask().unwrap_or_default(),
+            price: trade.price().unwrap_or_default(),
             bid: deal.map(|deal| deal.bid.price).unwrap_or_default(),
             rate: trade.rate,
             promised: deal.and_then(|deal| deal.ask).map_or(0, |ask| ask.rate),

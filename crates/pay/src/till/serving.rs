@@ -243,9 +243,9 @@ impl Till {
         self.answer_free(peer);
     }
 
-    /// Tells a bidder that it has the free lane.
+    /// Tells a bidder that it has the free lane, and what is asked at least for the other.
     pub(super) fn answer_free(&mut self, peer: PeerKey) {
-        let price = self.price.max(self.asking.ask());
+        let price = self.asking.ask();
         let Some(deal) = self.deal_mut(peer) else { return };
         let (bid, from) = (deal.bid.number, deal.bill.bytes());
         deal.answered = Some(bid);

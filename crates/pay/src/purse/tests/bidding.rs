@@ -82,9 +82,13 @@ fn a_medium_lane_bids_up_to_five_quarters_of_the_median_and_a_fast_one_three_tim
             flows(&mut desk, &[(1, MIB)], 10);
             market = desk.bid(1).unwrap().price.per_mib();
         }
-        // What is asked is the market's price by then; who it is compared with is what others ask.
-        let cap = desk.view().price_max.per_mib();
-        assert!(market <= cap && market >= most, "{lane:?} {market} {cap}");
+        // What the paid lane costs by then is what was bid: it does not lift what may be bid.
+        assert_eq!((market, desk.view().price_max), (most, price(most)), "{lane:?}");
+        // What is asked of those in the free lane does.
+        let bid = desk.bid(1).unwrap().number;
+        let ask = Ask { price: price(200), bid, paid: false, rate: 0, from: bytes(&desk, 1) };
+        desk.hears(1, Message::Ask(ask));
+        assert_eq!(desk.view().price_max, price(2 * most), "{lane:?}");
     }
     let mut desk = Desk::buying(Lane::Medium);
     desk.meets(1, 100);
