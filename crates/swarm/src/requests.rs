@@ -176,8 +176,7 @@ impl RequestQueue {
 
     /// Blocks that come in a time at the present rate.
     fn comes_in(&self, span: Duration, now: Time) -> u32 {
-        let bytes = u128::from(self.present_rate(now)) * span.as_micros() / 1_000_000;
-        u32::try_from(bytes / u128::from(BLOCK_BYTES)).unwrap_or(u32::MAX)
+        blocks_in(self.present_rate(now), span)
     }
 
     /// The shortest one, at most a second, which is assumed while none is known.
@@ -485,4 +484,10 @@ impl RequestQueue {
         let blocks = bytes / u128::from(BLOCK_BYTES);
         u32::try_from(blocks).unwrap_or(u32::MAX).clamp(DEPTH_MIN, DEPTH_MAX)
     }
+}
+
+/// Blocks that come in a time at so many bytes a second.
+fn blocks_in(rate: u64, span: Duration) -> u32 {
+    let bytes = u128::from(rate) * span.as_micros() / 1_000_000;
+    u32::try_from(bytes / u128::from(BLOCK_BYTES)).unwrap_or(u32::MAX)
 }

@@ -107,6 +107,18 @@ impl Bench {
         fast: bool,
         cancels: Cancels,
         delay: Duration,
+        burst: (u64, u64),
+    ) -> Self {
+        let mut bench = Self::beginning(fast, cancels, delay, burst);
+        bench.run(5 * SECOND);
+        bench
+    }
+
+    /// A seed that has just come, what it sends at once, and its rate from then on.
+    fn beginning(
+        fast: bool,
+        cancels: Cancels,
+        delay: Duration,
         (burst_bytes, rate_bytes): (u64, u64),
     ) -> Self {
         let info_hashes = InfoHashes { v1: Some(sha1(b"a torrent")), v2: None };
@@ -145,7 +157,6 @@ impl Bench {
         ] {
             bench.tell(Input::Received { slot: SLOT, message });
         }
-        bench.run(5 * SECOND);
         bench
     }
 
@@ -317,6 +328,22 @@ fn a_reader_that_jumps_all_the_time_makes_no_flood_and_is_served_where_it_stays(
         bench.read_from(piece);
         let waited = bench.wait_for(piece, 60 * SECOND);
         assert!(waited.is_some_and(|waited| waited <= 3 * SECOND), "{waited:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_jumps_and_jumps_again_has_each_piece_at_once_however_long_ago_a_burst_was() {
+    let delay = Duration::from_millis(1);
+    for (burst, after_ms) in (10..30).flat_map(|at| [(MIB / 2, 100 * at), (2 * MIB, 100 * at)]) {
+        let mut bench = Bench::beginning(true, Cancels::Answers, delay, (burst, 2 * MIB));
+        bench.run(Duration::from_millis(after_ms));
+        for from in [400, 150, 300] {
+            let piece = bench.untouched(from);
+            bench.read_from(piece);
+            let waited = bench.wait_for(piece, 60 * SECOND);
+            let is_soon = waited.is_some_and(|waited| waited <= Duration::from_millis(400));
+            assert!(is_soon, "{waited:?} for {piece}, {after_ms} ms later, burst of {burst}");
+        }
     }
 }
 

@@ -1,12 +1,19 @@
 //! Requests that are taken back for a reader: what a peer will have sent by then is left to it.
 
-use super::{Asked, DEPTH_START, OVERLOOKED_AFTER, RequestQueue, STREAM_SPARE, Standing};
+use super::{
+    Asked, DEPTH_START, OVERLOOKED_AFTER, RequestQueue, STEADY_ROUND, STREAM_SPARE, Standing,
+    blocks_in,
+};
 use piecework_types::{BLOCK_BYTES, Block, Time};
 use std::time::Duration;
 
 /// What a peer will send before it knows of a cancel is left to it for so long beyond a round trip: the wait
 /// for a block varies.
 const MARGIN: Duration = Duration::from_millis(100);
+
+/// How long a round runs beyond two round trips before it tells how much that is. Less than where nobody waits:
+/// after a burst the rate of the round before may say of all that was asked that it is under way.
+const TELLING: Duration = Duration::from_millis(20);
 
 impl RequestQueue {
     /// Takes back what stands in a reader's way: all but what `is_needed`, and what the peer will have sent
@@ -53,8 +60,10 @@ impl RequestQueue {
 
     /// How many blocks come in a round trip and a little more.
     fn under_way(&self, now: Time) -> usize {
-        let blocks = self.comes_in(self.round_trip() + MARGIN, now);
-        blocks.saturating_add(STREAM_SPARE) as usize
+        let (span, elapsed) = (self.round_trip() + MARGIN, now.since(self.round_since));
+        let is_telling = elapsed >= STEADY_ROUND.min(self.round_trip() * 2 + TELLING);
+        let rate = if is_telling { self.rate.min(self.round_rate(elapsed)) } else { self.rate };
+        blocks_in(rate, span).saturating_add(STREAM_SPARE) as usize
     }
 
     /// Forgets what was cancelled and will not be answered: without BEP 6 once the peer has answered to

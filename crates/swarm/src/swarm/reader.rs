@@ -16,9 +16,12 @@ use piecework_types::Block;
 use piecework_wire::Message;
 use std::time::Duration;
 
-/// Requests taken back of one peer from one tick to the next; where that is too few the rest waits for the
-/// tick. Peers like us take 4096 in a second for a flood, and two ticks may fall into a second of theirs.
-const TAKEN_BACK_MAX: u32 = 2048;
+/// Requests taken back of one peer at a time; where that is too few the rest waits for a tick. Peers like us
+/// take 4096 in a second for a flood, and two ticks may fall into a second of theirs.
+const TAKEN_BACK_MAX: u32 = 3072;
+
+/// So many of them each tick makes room for: a reader that jumps again at once finds some left.
+const TAKEN_BACK_A_TICK: u32 = 512;
 
 /// What a reader needs next may be so far back in a queue before what is in front of it is taken back.
 const WAIT_MAX: Duration = Duration::from_secs(1);
@@ -42,7 +45,9 @@ impl Swarm {
     /// The tick: peers of whom too much was taken back already are caught up with, and those that have become
     /// slow since they were asked.
     pub(super) fn catch_up_with_reader(&mut self) {
-        self.peers.iter_mut().for_each(|(_, peer)| peer.taken_back = 0);
+        for (_, peer) in self.peers.iter_mut() {
+            peer.taken_back = peer.taken_back.saturating_sub(TAKEN_BACK_A_TICK);
+        }
         if std::mem::take(&mut self.is_way_barred) || self.is_way_long() {
             self.clear_the_way();
             self.ask_everybody();
