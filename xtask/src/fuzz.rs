@@ -25,8 +25,8 @@ const LINES_SHOWN_MAX: usize = 200;
 /// What makes fuzzing fail, and where the fuzzer's chance comes from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Demand {
-    /// A finding. Each run tries the same inputs as the one before, as far as its time reaches: the tests of a
-    /// change fail because of the change.
+    /// A finding. Each run tries the same inputs as the one before, as far as its time reaches: the tests of
+    /// a change fail because of the change.
     NoFindings,
     /// A finding, or a target that reaches less than [`RATIO_MIN`]. Each run tries inputs of its own: here
     /// is where what nobody thought of is looked for.

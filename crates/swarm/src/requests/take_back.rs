@@ -11,8 +11,8 @@ use std::time::Duration;
 /// for a block varies.
 const MARGIN: Duration = Duration::from_millis(100);
 
-/// How long a round runs beyond two round trips before it tells how much that is. Less than where nobody waits:
-/// after a burst the rate of the round before may say of all that was asked that it is under way.
+/// How long a round runs beyond two round trips before it tells how much that is. Less than where nobody
+/// waits: after a burst the rate of the round before may say of all that was asked that it is under way.
 const TELLING: Duration = Duration::from_millis(20);
 
 impl RequestQueue {
