@@ -80,6 +80,9 @@ describe('budgets', () => {
     expect(warningOf('0.5', '0.5')).toBe('over')
     expect(warningOf('3', '0')).toBe('over')
     expect(warningOf('3', null)).toBeNull()
+    // What is left of it is less than a payment.
+    expect(warningOf('0.45', '0.5', 'budget')).toBe('over')
+    expect(warningOf('0.45', '0.5', 'price')).toBe('near')
   })
 })
 

@@ -121,8 +121,10 @@ export const short = (address: string): string => (address.length <= 14 ? addres
 export type Warning = 'near' | 'over'
 
 /** Whether a budget is nearly or wholly used up: told at four fifths, and at the end. */
-export const warningOf = (spent: string, budget: string | null | undefined): Warning | null => {
+export const warningOf = (spent: string, budget: string | null | undefined, hold?: string | null): Warning | null => {
   if (!budget) return null
+  // It ends where the next payment does not fit into it, which is hardly ever its last unit.
+  if (hold === 'budget') return 'over'
   const milli = milliOf(spent, budget)
   return milli >= 1000 ? 'over' : milli >= 800 ? 'near' : null
 }

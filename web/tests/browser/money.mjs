@@ -36,7 +36,7 @@ export const a_lane_is_bought_from_button_to_receipt_and_the_seller_sees_it = as
   const dialog = page.getByRole('dialog', { name: 'Faster, for money' })
   await dialog.getByLabel(/^Budget/).fill('0,0000001')
   await dialog.getByText('at most 6 behind it').waitFor()
-  await dialog.getByLabel(/^Budget/).fill('5')
+  await dialog.getByLabel(/^Budget/).fill('0.02')
   await dialog.getByLabel(/^Highest price/).fill('10')
   await dialog.getByText('It costs at most').waitFor()
   assert.equal(await dialog.getByText('test money').first().isVisible(), true)
@@ -47,7 +47,7 @@ export const a_lane_is_bought_from_button_to_receipt_and_the_seller_sees_it = as
   await dialog.waitFor({ state: 'detached' })
   await page.getByRole('tab', { name: 'Payments', selected: true }).waitFor()
   const lane = await buys.ask('GET', `/torrents/${id}/lane`)
-  assert.deepEqual([lane.lane, lane.budget], ['fast', '5'])
+  assert.deepEqual([lane.lane, lane.budget], ['fast', '0.02'])
 
   // ... with the switch in view ...
   const bar = page.getByRole('region', { name: 'Buying is on' })
@@ -56,6 +56,19 @@ export const a_lane_is_bought_from_button_to_receipt_and_the_seller_sees_it = as
   await until('something to be paid', async () => (await buys.ask('GET', `/torrents/${id}/lane`)).spent !== '0', LONG_MS)
   await page.getByText('So far').waitFor()
   await picture(page, 'payments-light')
+
+  // ... to the end of a budget that is less than a third of the price, and to a larger one ...
+  await page.getByText(/^The budget is used up/).waitFor({ timeout: LONG_MS })
+  assert.equal(await page.getByText(/Four fifths/).count(), 0)
+  assert.deepEqual(await violations(page), [])
+  await picture(page, 'budget-used-light')
+  await page.getByRole('button', { name: 'Change' }).click()
+  assert.equal(await dialog.getByLabel(/^Budget/).inputValue(), '0.02')
+  await dialog.getByLabel(/^Budget/).fill('5')
+  await dialog.getByRole('button', { name: 'Buy' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  await page.getByText(/^The budget is used up/).waitFor({ state: 'detached' })
+  assert.ok(Number((await buys.ask('GET', `/torrents/${id}/lane`)).spent) <= 5)
   await until('it to be whole', async () => (await buys.ask('GET', `/torrents/${id}`)).stage === 'seeding', LONG_MS)
 
   // ... to the receipt: that of the page is that of the ledger.
