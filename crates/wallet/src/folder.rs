@@ -11,6 +11,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -20,6 +21,9 @@ const FILE_MODE: u32 = 0o600;
 const SESSIONS_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of what a backup brought back at most: no less than it holds.
 const RESTORED_BYTES_MAX: usize = BACKUP_BYTES_MAX;
+
+/// Files that this process has begun to write.
+static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
 /// The folder of one wallet.
 #[derive(Clone, Debug)]
@@ -246,7 +250,9 @@ pub fn place_new(beside: &Path, file: &Path) -> io::Result<()> {
 /// Writes and flushes a new file in the same folder, and tells its name.
 fn write_beside(file: &Path, bytes: &[u8]) -> Result<PathBuf, FolderFault> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let beside = file.with_file_name(format!(".{name}.{}", std::process::id()));
+    // Two threads of one process write to two files: with one name they would mix what they write.
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    let beside = file.with_file_name(format!(".{name}.{}.{number}", std::process::id()));
     let written = (|| {
         let mut options = OpenOptions::new();
         let mut open =

@@ -88,11 +88,29 @@ fn session_keys_are_kept_and_replaced() {
 fn what_a_crash_left_behind_is_in_nobodys_way() {
     let state = tempfile::tempdir().unwrap();
     let file = state.path().join("backup");
-    let left = state.path().join(format!(".backup.{}", std::process::id()));
-    fs::write(&left, "half of").unwrap();
+    // Of a process that had this one's number before, for one.
+    for number in 0..1000 {
+        let left = state.path().join(format!(".backup.{}.{number}", std::process::id()));
+        fs::write(&left, "half of").unwrap();
+    }
     write_new(&file, b"whole").unwrap();
     assert_eq!(fs::read(&file).unwrap(), b"whole");
-    assert_eq!(names(state.path()), ["backup"]);
     let missing = write_new(&state.path().join("absent/backup"), b"").unwrap_err();
     assert!(matches!(missing, FolderFault::Io { .. }));
+}
+
+#[test]
+fn threads_that_write_one_file_at_a_time_each_leave_a_whole_one() {
+    let state = tempfile::tempdir().unwrap();
+    let file = state.path().join("note");
+    let texts: Vec<Vec<u8>> = (0..8_u8).map(|of| vec![of; 100 * (usize::from(of) + 1)]).collect();
+    for _ in 0..20 {
+        std::thread::scope(|scope| {
+            for text in &texts {
+                scope.spawn(|| write_over(&file, text).unwrap());
+            }
+        });
+        assert!(texts.contains(&fs::read(&file).unwrap()));
+    }
+    assert_eq!(names(state.path()), ["note"], "nothing is left behind");
 }
