@@ -189,7 +189,7 @@ impl Rate {
 
 /// Bytes that a torrent waits for of each part of the upload limit.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Quota([Option<u64>; 2]);
+pub(crate) struct Quota([Option<u64>; 3]);
 
 impl Quota {
     pub(crate) fn of(self, part: Part) -> Option<u64> {

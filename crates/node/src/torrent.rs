@@ -473,28 +473,24 @@ impl Torrent {
     /// Grants the machine what the limits allow now of the bytes it waits for. An error says when the
     /// rest may pass: the machine counts on all that it asked for.
     pub(crate) fn grant_upload(&mut self, limits: &NodeLimits, now: Time) -> Result<(), Time> {
-        let reserved = self.grant_part(Part::Reserved, limits, now);
-        let open = self.grant_part(Part::Open, limits, now);
-        match (reserved, open) {
-            (Err(reserved), Err(open)) => Err(reserved.min(open)),
-            (reserved, open) => reserved.and(open),
-        }
+        let waits = Part::ALL.map(|part| self.grant_part(part, limits, now).err());
+        waits.into_iter().flatten().min().map_or(Ok(()), Err)
     }
 
     fn grant_part(&mut self, part: Part, limits: &NodeLimits, now: Time) -> Result<(), Time> {
         while let Some(bytes) = self.quota.of(part).filter(|_| self.phase != Phase::Stopping) {
             // At least a block with its header, or nothing can be sent with it.
             let least = bytes.min(u64::from(piecework_types::BLOCK_BYTES) + 13);
+            if part == Part::Spare && self.up.is_limited() {
+                // Of its own limit it has none to spare.
+                return Err(Time::NEVER);
+            }
             let own = self.up.take(bytes, least, now)?;
             let granted = limits.up.take_of(part, own, least, now);
             self.up.give_back(own - granted.unwrap_or(0), now);
             let granted = granted?;
             self.quota.set(part, (granted < bytes).then(|| bytes - granted));
-            let input = match part {
-                Part::Open => Input::UploadQuota { bytes: granted },
-                Part::Reserved => Input::ReservedQuota { bytes: granted },
-            };
-            self.swarm.handle(input, now);
+            self.swarm.handle(Input::UploadQuota { part, bytes: granted }, now);
         }
         Ok(())
     }

@@ -77,6 +77,14 @@ pub fn allocate(ask: Price, capacity: u64, bids: &[MarketBid]) -> Allocation {
     allocation
 }
 
+impl MarketBid {
+    /// What it wants at this price: what its spend buys, in bytes a second, at most its rate.
+    #[must_use]
+    pub fn demand(&self, price: Price) -> u64 {
+        narrow(demand(self, price.per_mib()))
+    }
+}
+
 /// What a bid wants at this price, in bytes a second.
 fn demand(bid: &MarketBid, price: u128) -> u128 {
     let useful = if bid.rate == 0 { RATE_UNBOUND } else { u128::from(bid.rate) };

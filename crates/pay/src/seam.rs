@@ -65,6 +65,9 @@ pub enum Service {
     Paid {
         /// Bytes a second: its weight among the paid.
         rate: u64,
+        /// Bytes a second that the bid is for at this price: it may have so many while nobody else wants
+        /// them.
+        most: u64,
         /// Count of [`Counts::bytes`] at which the credit ends.
         limit: u64,
     },

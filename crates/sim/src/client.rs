@@ -51,8 +51,8 @@ pub(crate) struct Client {
     chunks: Vec<Option<Tag>>,
     free_chunks: Vec<ChunkId>,
     bucket: Option<Split>,
-    quota_wanted: u64,
-    reserved_wanted: u64,
+    /// Bytes that the machine waits for of each part of the limit.
+    quota_wanted: [u64; 3],
     /// Inputs that an output gave rise to; handled once `poll` returned `None`.
     followups: Vec<Input>,
     timer_at: Time,
@@ -121,8 +121,7 @@ impl Client {
                 let kept = if spec.reserves.is_empty() { 0 } else { RESERVED_PERMILLE };
                 Split::new(config, kept, out.now)
             }),
-            quota_wanted: 0,
-            reserved_wanted: 0,
+            quota_wanted: [0; 3],
             followups: Vec::new(),
             timer_at: Time::NEVER,
             blocks_sent: 0,
@@ -223,7 +222,7 @@ impl Client {
         };
         self.tell(Input::Connected { slot, hello }, out);
         if let Some(spec) = self.spec.reserves.iter().find(|spec| spec.peer == peer) {
-            let reserve = Some(Reserve { rate: spec.rate, until: spec.until });
+            let reserve = Some(Reserve { rate: spec.rate, most: spec.most, until: spec.until });
             self.tell(Input::Reserve { slot, reserve }, out);
         }
         self.room(end, out);
@@ -384,15 +383,13 @@ impl Client {
         let Some(bucket) = &mut self.bucket else {
             return;
         };
-        let bytes = bucket.take(Part::Reserved, self.reserved_wanted, now);
-        if bytes > 0 {
-            self.reserved_wanted -= bytes;
-            self.followups.push(Input::ReservedQuota { bytes });
-        }
-        let bytes = bucket.take(Part::Open, self.quota_wanted, now);
-        if bytes > 0 {
-            self.quota_wanted -= bytes;
-            self.followups.push(Input::UploadQuota { bytes });
+        for part in Part::ALL {
+            let wanted = &mut self.quota_wanted[part as usize];
+            let bytes = bucket.take(part, *wanted, now);
+            if bytes > 0 {
+                *wanted -= bytes;
+                self.followups.push(Input::UploadQuota { part, bytes });
+            }
         }
     }
 
@@ -418,8 +415,7 @@ impl Client {
     fn wake(&mut self, out: &mut Outside) {
         let quota = match &mut self.bucket {
             Some(bucket) => {
-                let wanted =
-                    [(Part::Reserved, self.reserved_wanted), (Part::Open, self.quota_wanted)];
+                let wanted = Part::ALL.map(|part| (part, self.quota_wanted[part as usize]));
                 let wanted = wanted.into_iter().filter(|(_, bytes)| *bytes > 0);
                 let at = wanted
                     .map(|(part, bytes)| bucket.next_at(part, bytes.min(GRANT_BYTES), out.now));

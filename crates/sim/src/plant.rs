@@ -3,7 +3,7 @@
 //! Owns the mutations. Invariant: without a plant the wrapper is transparent. They prove that the
 //! checkers can fail; the machine's own code has no switch for them.
 
-use piecework_swarm::{Input, Output, Reason, Reserve, Swarm};
+use piecework_swarm::{Input, Output, Part, Reason, Reserve, Swarm};
 use piecework_types::{PeerSlot, PieceGrid, PieceIndex, Time};
 use piecework_wire::{Message, Request};
 use std::collections::{BTreeSet, VecDeque};
@@ -32,6 +32,8 @@ pub enum Plant {
     StarvesOthers,
     /// A reserve is served at twice its rate.
     ExceedsReserve,
+    /// What nobody wants is given to nobody.
+    WastesSpare,
     /// A failed hash counts as passed.
     AcceptsBadPiece,
     /// A choke goes unnoticed.
@@ -64,7 +66,7 @@ pub enum Plant {
 
 impl Plant {
     /// Every bug.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::DuplicateRequest,
         Self::SkippedTurn,
         Self::AbsentCancel,
@@ -74,6 +76,7 @@ impl Plant {
         Self::ExceedsUploadLimit,
         Self::StarvesOthers,
         Self::ExceedsReserve,
+        Self::WastesSpare,
         Self::AcceptsBadPiece,
         Self::AsksWhileChoked,
         Self::LosesChunk,
@@ -103,6 +106,7 @@ impl fmt::Display for Plant {
             Self::ExceedsUploadLimit => "exceeds its upload limit",
             Self::StarvesOthers => "starves those without a reserve",
             Self::ExceedsReserve => "serves a reserve too fast",
+            Self::WastesSpare => "wastes what is to spare",
             Self::AcceptsBadPiece => "accepts a bad piece",
             Self::AsksWhileChoked => "asks while choked",
             Self::LosesChunk => "loses a chunk",
@@ -222,11 +226,14 @@ impl Machine {
             Input::PieceFailed { piece, .. } if plant == Plant::AcceptsBadPiece => {
                 return Some(Input::PieceVerified { piece: *piece });
             }
-            Input::UploadQuota { bytes } if plant == Plant::ExceedsUploadLimit => {
-                return Some(Input::UploadQuota { bytes: bytes * 2 });
+            Input::UploadQuota { part, bytes } if plant == Plant::ExceedsUploadLimit => {
+                return Some(Input::UploadQuota { part: *part, bytes: bytes * 2 });
             }
-            Input::UploadQuota { bytes } if plant == Plant::StarvesOthers => {
-                return Some(Input::UploadQuota { bytes: bytes / 2 });
+            Input::UploadQuota { part: Part::Open, bytes } if plant == Plant::StarvesOthers => {
+                return Some(Input::UploadQuota { part: Part::Open, bytes: bytes / 2 });
+            }
+            Input::UploadQuota { part: Part::Spare, .. } if plant == Plant::WastesSpare => {
+                return None;
             }
             Input::Reserve { slot, reserve: Some(reserve) } if plant == Plant::ExceedsReserve => {
                 let reserve = Reserve { rate: reserve.rate * 2, ..*reserve };

@@ -43,6 +43,7 @@ const fn stage(plant: Plant) -> &'static Scenario {
         Plant::TrustsGossip => &scenarios::EXCHANGE_STORM,
         Plant::ExceedsUploadLimit => &scenarios::UPLOAD_LIMIT,
         Plant::StarvesOthers | Plant::ExceedsReserve => &scenarios::RESERVES,
+        Plant::WastesSpare => &scenarios::SPARE,
         Plant::Amplifies
         | Plant::AsksTwice
         | Plant::KnocksAtHome

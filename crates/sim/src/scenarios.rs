@@ -38,12 +38,12 @@ pub(crate) use exchange_storm::EXCHANGE_STORM;
 pub(crate) use market::PAID_LANES;
 pub(crate) use market_cheats::CORRUPTS;
 pub(crate) use optimistic_turns::OPTIMISTIC_TURNS;
-pub(crate) use reserves::RESERVES;
+pub(crate) use reserves::{RESERVES, SPARE};
 pub(crate) use swarm::SWARM;
 pub(crate) use upload_limit::UPLOAD_LIMIT;
 
 /// Every scenario.
-pub const ALL: [&Scenario; 59] = [
+pub const ALL: [&Scenario; 60] = [
     &SWARM,
     &flash_crowd::FLASH_CROWD,
     &slow_seed::SLOW_SEED,
@@ -55,6 +55,7 @@ pub const ALL: [&Scenario; 59] = [
     &OPTIMISTIC_TURNS,
     &UPLOAD_LIMIT,
     &RESERVES,
+    &SPARE,
     &full_disk::FULL_DISK,
     &damaged_disk::DAMAGED_DISK,
     &magnet::MAGNET,

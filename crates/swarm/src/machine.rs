@@ -2,6 +2,7 @@
 //!
 //! The run loop is numbered in the crate documentation; drivers repeat the numbers.
 
+use crate::split::Part;
 use crate::swarm::PayMessage;
 use piecework_types::{
     Bitfield, Block, ChunkId, PeerId, PeerSlot, PieceGrid, PieceIndex, Sha256Digest,
@@ -147,9 +148,11 @@ pub enum Input {
     CarryPay(bool),
     /// Whether new blocks can be stored. While false the machine asks for nothing (upload-only).
     StorageWritable(bool),
-    /// The shared upload limit grants so many more bytes. Only used after
+    /// A part of the shared upload limit grants so many more bytes. Only used after
     /// [`Output::UploadQuotaWanted`]; without a limit the driver never needs it.
     UploadQuota {
+        /// Which part.
+        part: Part,
         /// Bytes granted.
         bytes: u64,
     },
@@ -162,12 +165,6 @@ pub enum Input {
         slot: PeerSlot,
         /// How; `None`: it is a peer like all others.
         reserve: Option<crate::Reserve>,
-    },
-    /// What is kept of the shared upload limit for peers with a reserve grants so many more bytes. Only
-    /// used after [`Output::ReservedQuotaWanted`].
-    ReservedQuota {
-        /// Bytes granted.
-        bytes: u64,
     },
     /// A message about payments, which the machine only carries, for a peer that speaks of them.
     SendPay {
@@ -307,11 +304,8 @@ pub enum Output {
     },
     /// An upload limit holds data back: ask the shared bucket for so many bytes.
     UploadQuotaWanted {
-        /// Bytes that could be sent at once.
-        bytes: u64,
-    },
-    /// As [`Self::UploadQuotaWanted`], for peers with a reserve together.
-    ReservedQuotaWanted {
+        /// Of which part of the limit.
+        part: Part,
         /// Bytes that could be sent at once.
         bytes: u64,
     },

@@ -1,9 +1,10 @@
 //! One rate limit that is split in two: what is kept for peers with a reserve, and what everybody else has.
 //!
 //! Each part earns its share of the rate; what a part does not use, once its own burst is full, goes to the
-//! other. So neither ever waits for the other, and nothing is lost while somebody wants it. Invariant: over
-//! any interval of `t` seconds each part that never stops asking gets at least its share of `rate * t`, and
-//! both together get at most `rate * t` and their bursts.
+//! other. So neither ever waits for the other, and nothing is lost while somebody wants it. What both leave
+//! is to spare: reserves may be served faster with it than they were promised. Invariant: over any interval
+//! of `t` seconds each of the two that never stops asking gets at least its share of `rate * t`, whatever is
+//! taken of what is to spare, and all together get at most `rate * t` and their bursts.
 
 use crate::bucket::BucketConfig;
 use piecework_types::{BLOCK_BYTES, Time};
@@ -20,7 +21,17 @@ pub enum Part {
     Open,
     /// Peers with a reserve.
     Reserved,
+    /// The same, beyond what was promised to them.
+    Spare,
 }
+
+impl Part {
+    /// All, in the order in which they are served.
+    pub const ALL: [Self; 3] = [Self::Reserved, Self::Open, Self::Spare];
+}
+
+/// What is to spare, in parts of the burst: it is there only while nobody else wants it.
+const SPARE_BURST_PART: u128 = 4;
 
 #[derive(Clone, Copy, Debug)]
 struct Share {
@@ -32,7 +43,7 @@ struct Share {
 #[derive(Clone, Debug)]
 pub struct Split {
     config: BucketConfig,
-    shares: [Share; 2],
+    shares: [Share; 3],
     updated: Time,
 }
 
@@ -41,11 +52,11 @@ impl Split {
     pub fn new(config: BucketConfig, reserved_permille: u16, now: Time) -> Self {
         let mut split = Self {
             config,
-            shares: [Share { permille: 1000, credit: 0 }, Share { permille: 0, credit: 0 }],
+            shares: [1000, 0, 0].map(|permille| Share { permille, credit: 0 }),
             updated: now,
         };
         split.set_reserved(reserved_permille, now);
-        for at in 0..2 {
+        for at in 0..3 {
             split.shares[at].credit = split.full(at);
         }
         split
@@ -97,11 +108,11 @@ impl Split {
         (self.shares[part as usize].credit / UNITS_PER_BYTE) as u64
     }
 
-    /// A moment at which `want` bytes (or the part's full burst, if that is less) may be there, early if the
-    /// other part leaves something over: then ask again. [`Time::NEVER`] if nothing is ever earned.
+    /// A moment at which `want` bytes (or the part's full burst, if that is less) may be there, early if
+    /// others leave something over: then ask again. [`Time::NEVER`] if nothing is ever earned.
     pub fn next_at(&mut self, part: Part, want: u64, now: Time) -> Time {
         self.refill(now);
-        let (at, other) = (part as usize, 1 - part as usize);
+        let at = part as usize;
         let wanted = (u128::from(want) * UNITS_PER_BYTE).min(self.full(at));
         let missing = wanted.saturating_sub(self.shares[at].credit);
         if missing == 0 {
@@ -109,9 +120,10 @@ impl Split {
         }
         let rate = u128::from(self.config.rate_bytes);
         let own = rate * u128::from(self.shares[at].permille);
-        // Alone by its own share, or once the other part is full by all of the rate.
+        // Alone by its own share, or by all of the rate once those that come before it are full.
         let alone = (own > 0).then(|| missing.div_ceil(own));
-        let gap = self.full(other).saturating_sub(self.shares[other].credit);
+        let before = if part == Part::Spare { 0..2 } else { 1 - at..2 - at };
+        let gap: u128 = before.map(|at| self.full(at) - self.shares[at].credit).sum();
         let together = (rate > 0).then(|| (missing + gap).div_ceil(rate * 1000));
         let micros = [alone, together].into_iter().flatten().min();
         micros.map_or(Time::NEVER, |micros| {
@@ -119,13 +131,20 @@ impl Split {
         })
     }
 
-    /// A part holds its share of the burst, but two blocks at least unless it has no share at all.
+    /// A part holds its share of the burst, but two blocks at least unless it has no share at all. Nothing is
+    /// to spare where nothing is reserved.
     fn full(&self, at: usize) -> u128 {
-        let permille = u128::from(self.shares[at].permille);
+        let is_spare = at == Part::Spare as usize;
+        let permille =
+            u128::from(if is_spare { self.reserved() } else { self.shares[at].permille });
         if permille == 0 {
             return 0;
         }
-        let share = u128::from(self.config.burst_bytes) * permille * (UNITS_PER_BYTE / 1000);
+        let burst = u128::from(self.config.burst_bytes);
+        if is_spare {
+            return (burst / SPARE_BURST_PART).max(2 * u128::from(BLOCK_BYTES)) * UNITS_PER_BYTE;
+        }
+        let share = burst * permille * (UNITS_PER_BYTE / 1000);
         if permille == 1000 {
             return share;
         }
@@ -142,10 +161,15 @@ impl Split {
         }
     }
 
-    /// What one part cannot hold goes to the other, and what neither can hold is lost.
+    /// What one part cannot hold goes to the other, what neither can hold is to spare, and the rest is lost.
     fn earn(&mut self, at: usize, credit: u128) {
         let mut left = credit;
-        for at in [at, 1 - at] {
+        let order = match at {
+            0 => [0, 1, 2],
+            1 => [1, 0, 2],
+            _ => [2, 0, 1],
+        };
+        for at in order {
             let room = self.full(at).saturating_sub(self.shares[at].credit);
             let part = left.min(room);
             self.shares[at].credit += part;
@@ -154,7 +178,7 @@ impl Split {
     }
 
     fn trim(&mut self) {
-        for at in 0..2 {
+        for at in 0..3 {
             self.shares[at].credit = self.shares[at].credit.min(self.full(at));
         }
     }
@@ -172,8 +196,8 @@ mod tests {
     }
 
     /// Takes all that `parts` can get, every 10 ms for 10 s.
-    fn drain(split: &mut Split, parts: &[Part]) -> [u64; 2] {
-        let mut got = [0; 2];
+    fn drain(split: &mut Split, parts: &[Part]) -> [u64; 3] {
+        let mut got = [0; 3];
         for step in 0..1000 {
             let now = Time::from_micros(step * 10_000);
             for part in parts {
@@ -185,14 +209,16 @@ mod tests {
 
     #[test]
     fn each_part_that_never_stops_asking_gets_its_share() {
-        let [open, reserved] = drain(&mut split(8 * MIB, 750), &[Part::Open, Part::Reserved]);
+        let parts = [Part::Spare, Part::Open, Part::Reserved];
+        let [open, reserved, spare] = drain(&mut split(8 * MIB, 750), &parts);
         assert!((20 * MIB..21 * MIB).contains(&open), "{open}");
         assert!((60 * MIB..62 * MIB).contains(&reserved), "{reserved}");
+        assert!(spare < MIB, "nothing but its burst is to spare: {spare}");
     }
 
     #[test]
     fn what_one_part_does_not_want_the_other_gets() {
-        for part in [Part::Open, Part::Reserved] {
+        for part in Part::ALL {
             let got = drain(&mut split(8 * MIB, 750), &[part])[part as usize];
             assert!((78 * MIB..83 * MIB).contains(&got), "{part:?} {got}");
         }
@@ -217,13 +243,13 @@ mod tests {
         fn whoever_waits_as_told_gets_the_bytes_and_both_together_never_more_than_the_rate(
             rate in 1_000_u64..100_000_000,
             permille in 0_u16..=1000,
-            turns in prop::collection::vec((any::<bool>(), 1_u64..200_000), 1..60),
+            turns in prop::collection::vec((0_usize..3, 1_u64..200_000), 1..60),
         ) {
             let mut split = split(rate, permille);
             let (mut now, mut got) = (Time::ZERO, 0_u64);
-            let bursts = split.available(Part::Open, now) + split.available(Part::Reserved, now);
-            for (is_open, want) in turns {
-                let part = if is_open { Part::Open } else { Part::Reserved };
+            let bursts: u64 = Part::ALL.iter().map(|part| split.available(*part, now)).sum();
+            for (part, want) in turns {
+                let part = Part::ALL[part];
                 let full = (split.full(part as usize) / UNITS_PER_BYTE) as u64;
                 let want = want.min(full);
                 let mut looks = 0;

@@ -191,10 +191,9 @@ impl Swarm {
                 self.metadata.refused(self.now);
             }
             Input::StorageWritable(writable) => self.storage_writable(writable),
-            Input::UploadQuota { bytes } => self.uplink.grant(bytes),
+            Input::UploadQuota { part, bytes } => self.uplink.grant(part, bytes),
             Input::UploadLimited(limited) => self.uplink.set_limited(limited),
             Input::Reserve { slot, reserve } => self.reserve(slot, reserve),
-            Input::ReservedQuota { bytes } => self.uplink.grant_reserved(bytes),
             Input::SendPay { slot, payload } => {
                 self.send_extension(slot, Extension::Pay, payload);
             }

@@ -10,13 +10,17 @@
 //! for another, and a turn is [`TURN_QUANTA`] long so that the driver can read 256 KiB at once.
 //! Under a limit peers compete for the quota and a turn is one quantum.
 
+use crate::split::Part;
 use piecework_types::{BLOCK_BYTES, Block, PeerSlot, Time};
 use std::collections::VecDeque;
 
+mod quota;
 mod reserve;
 #[cfg(test)]
 mod tests;
 
+pub use quota::QUOTA_MAX;
+use quota::Quota;
 use reserve::Kept;
 pub use reserve::Reserve;
 
@@ -25,9 +29,6 @@ pub const QUANTUM_BYTES: u64 = BLOCK_BYTES as u64;
 
 /// Quanta in one turn while nobody competes: 256 KiB, one coalesced read.
 pub const TURN_QUANTA: u64 = 16;
-
-/// Quota held at most, so that an idle torrent cannot hoard the shared limit.
-pub const QUOTA_MAX: u64 = 16 * 1024 * 1024;
 
 /// Blocks one peer may have queued with us unless configured otherwise; announced as `reqq` (BEP 10).
 pub const REQUEST_QUEUE_MAX: usize = 2_000;
@@ -105,6 +106,15 @@ impl Lane {
         let length = u64::from(self.queue.front()?.length);
         (length <= self.room).then_some(length)
     }
+
+    /// Takes the next block, which is sendable.
+    fn pop(&mut self) -> Option<Block> {
+        let block = self.queue.pop_front()?;
+        let length = u64::from(block.length);
+        self.room -= length;
+        self.queued_bytes -= length;
+        Some(block)
+    }
 }
 
 #[derive(Debug)]
@@ -124,17 +134,16 @@ pub struct Uplink {
     classes: Vec<ClassState>,
     /// The class whose turn it is.
     cursor: usize,
-    /// Bytes that may leave; `None` while no limit exists.
-    quota: Option<u64>,
-    /// Bytes asked of the shared bucket and not granted yet.
-    asked: u64,
+    /// Of each [`Part`] of the limit.
+    quotas: [Quota; 3],
     /// Peers with a reserve, the next one first.
     reserved: VecDeque<PeerSlot>,
-    /// Until then none of them can go on, unless something changes.
+    /// Until then none of them can go on at its rate, unless something changes.
     reserved_at: Time,
-    /// As `quota` and `asked`, for them.
-    reserved_quota: Option<u64>,
-    reserved_asked: u64,
+    /// The same of what is to spare.
+    spare_at: Time,
+    /// The turn of who had of it last.
+    spare_turn: u64,
 }
 
 impl Uplink {
@@ -151,12 +160,11 @@ impl Uplink {
             lanes: Vec::new(),
             classes: config.classes.iter().map(class).collect(),
             cursor: 0,
-            quota: None,
-            asked: 0,
+            quotas: Default::default(),
             reserved: VecDeque::new(),
             reserved_at: Time::ZERO,
-            reserved_quota: None,
-            reserved_asked: 0,
+            spare_at: Time::ZERO,
+            spare_turn: 0,
         }
     }
 
@@ -248,14 +256,11 @@ impl Uplink {
 
     /// Whether an upload limit exists. The first quota has to be granted.
     pub fn set_limited(&mut self, limited: bool) {
-        if limited == self.quota.is_some() {
+        if limited == self.is_limited() {
             return;
         }
-        self.quota = limited.then_some(0);
-        self.asked = 0;
-        self.reserved_quota = self.quota;
-        self.reserved_asked = 0;
-        self.reserved_at = Time::ZERO;
+        self.quotas.iter_mut().for_each(|quota| quota.set_limited(limited));
+        self.wake_reserved();
         let turn = self.turn();
         for class in &mut self.classes {
             class.deficit = 0;
@@ -266,11 +271,12 @@ impl Uplink {
         }
     }
 
-    /// More bytes may leave. Ignored while there is no limit.
-    pub fn grant(&mut self, bytes: u64) {
-        let Some(quota) = &mut self.quota else { return };
-        *quota = quota.saturating_add(bytes).min(QUOTA_MAX);
-        self.asked = self.asked.saturating_sub(bytes);
+    /// More bytes may leave by a part of the limit. Ignored while there is no limit.
+    pub fn grant(&mut self, part: Part, bytes: u64) {
+        self.quotas[part as usize].grant(bytes);
+        if part != Part::Open {
+            return self.wake_reserved();
+        }
         for class in &mut self.classes {
             let part = u128::from(bytes) * u128::from(class.config.floor_percent) / 100;
             let part = u64::try_from(part).unwrap_or(QUOTA_MAX);
@@ -282,9 +288,7 @@ impl Uplink {
     /// each of which is passed over once.
     pub fn poll(&mut self) -> Option<(PeerSlot, Block)> {
         let (row, length, by_floor) = self.next_class()?;
-        if let Some(quota) = &mut self.quota {
-            *quota = quota.checked_sub(length)?;
-        }
+        self.quotas[Part::Open as usize].take(length)?;
         let class = &mut self.classes[row];
         if by_floor {
             class.floor_credit -= length;
@@ -294,29 +298,28 @@ impl Uplink {
         let slot = *class.ring.front()?;
         let lane = self.lanes[slot.0 as usize].as_mut()?;
         lane.deficit -= length;
-        lane.room -= length;
-        lane.queued_bytes -= length;
-        lane.queue.pop_front().map(|block| (slot, block))
+        lane.pop().map(|block| (slot, block))
     }
 
-    /// Bytes that could leave at once if the limit allowed it, when that is more than was asked of
+    /// Bytes that could leave at once if a part of the limit allowed it, when that is more than was asked of
     /// the bucket before. The new figure replaces the old one, less what was granted since.
-    pub fn quota_wanted(&mut self) -> Option<u64> {
-        let quota = self.quota?;
-        let ready: u64 = self
-            .classes
-            .iter()
-            .flat_map(|class| &class.ring)
-            .filter_map(|slot| self.lanes[slot.0 as usize].as_ref())
-            .filter(|lane| lane.sendable().is_some())
-            .map(|lane| lane.queued_bytes.min(lane.room))
-            .sum();
-        let wanted = ready.min(QUOTA_MAX).saturating_sub(quota);
-        if wanted <= self.asked {
+    pub fn quota_wanted(&mut self, part: Part, now: Time) -> Option<u64> {
+        if !self.quotas[part as usize].is_limited() {
             return None;
         }
-        self.asked = wanted;
-        Some(wanted)
+        let ready = match part {
+            Part::Open => self.open_ready(),
+            Part::Reserved | Part::Spare => self.reserved_ready(part, now),
+        };
+        self.quotas[part as usize].wanted(ready)
+    }
+
+    /// Bytes that the classes could send at once.
+    fn open_ready(&self) -> u64 {
+        let waiting = self.classes.iter().flat_map(|class| &class.ring);
+        let lanes = waiting.filter_map(|slot| self.lanes[slot.0 as usize].as_ref());
+        let ready = lanes.filter(|lane| lane.sendable().is_some());
+        ready.map(|lane| lane.queued_bytes.min(lane.room)).sum()
     }
 
     /// Blocks the peer has queued.
@@ -326,8 +329,12 @@ impl Uplink {
     }
 
     /// Credit a turn adds.
-    const fn turn(&self) -> u64 {
-        if self.quota.is_some() { QUANTUM_BYTES } else { TURN_QUANTA * QUANTUM_BYTES }
+    fn turn(&self) -> u64 {
+        if self.is_limited() { QUANTUM_BYTES } else { TURN_QUANTA * QUANTUM_BYTES }
+    }
+
+    const fn is_limited(&self) -> bool {
+        self.quotas[Part::Open as usize].is_limited()
     }
 
     fn row(&self, class: Class) -> usize {
@@ -350,8 +357,7 @@ impl Uplink {
             return;
         }
         if lane.kept.is_some() {
-            self.reserved_at = Time::ZERO;
-            return;
+            return self.wake_reserved();
         }
         lane.in_ring = true;
         lane.deficit = turn;
@@ -361,7 +367,7 @@ impl Uplink {
 
     /// The class to serve, the length of its next block, and whether its floor pays for it.
     fn next_class(&mut self) -> Option<(usize, u64, bool)> {
-        if self.quota.is_some() {
+        if self.is_limited() {
             for row in 0..self.classes.len() {
                 match self.head(row) {
                     Some(length) if length <= self.classes[row].floor_credit => {

@@ -6,7 +6,8 @@ use piecework_bencode::encode_dict;
 use piecework_hash::{sha1, sha256};
 use piecework_metainfo::{Info, PieceLayers};
 use piecework_swarm::{
-    Config, Content, DropReason, Hello, Input, Output, PeerCounts, Reserve, StreamWindow, Swarm,
+    Config, Content, DropReason, Hello, Input, Output, Part, PeerCounts, Reserve, StreamWindow,
+    Swarm,
 };
 use piecework_types::{
     Bitfield, Block, ChunkId, InfoHashes, PeerId, PeerSlot, PieceGrid, PieceIndex, Time,
@@ -238,7 +239,6 @@ impl Node {
             | Output::Fetch { .. }
             | Output::StopFetch { .. }
             | Output::WebSeedDropped { .. }
-            | Output::ReservedQuotaWanted { .. }
             | Output::UploadQuotaWanted { .. } => {}
             Output::Send { .. } | Output::SendBlock { .. } | Output::Disconnect { .. } => {
                 unreachable!("handled by the pair")
@@ -442,7 +442,7 @@ fn a_reserve_ends_at_its_count_on_both_sides_and_the_rest_follows_when_it_is_rai
     nodes.iter_mut().for_each(|node| node.swarm.handle(Input::CarryPay(true), Time::ZERO));
     let mut pair = Pair::new(nodes);
     let reserve = |until| {
-        let reserve = Some(Reserve { rate: 1 << 20, until });
+        let reserve = Some(Reserve { rate: 1 << 20, most: 0, until });
         Input::Reserve { slot: SLOT, reserve }
     };
     let counts = |pair: &Pair, at: usize| pair.nodes[at].swarm.counts(SLOT).unwrap();
@@ -475,13 +475,13 @@ fn less_than_a_piece_of_a_seller_is_unverified_wherever_its_reserve_begins_and_e
         nodes.iter_mut().for_each(|node| node.swarm.handle(Input::CarryPay(true), Time::ZERO));
         let mut pair = Pair::new(nodes);
         pair.run(Duration::from_secs(1));
-        pair.give(0, Input::UploadQuota { bytes: 2_000_000 + begin * BLOCK });
+        pair.give(0, Input::UploadQuota { part: Part::Open, bytes: 2_000_000 + begin * BLOCK });
         pair.run(Duration::from_secs(1));
         pair.give(1, Input::Sole { slot: SLOT, is_sole: true });
         let until = pair.nodes[0].swarm.counts(SLOT).unwrap().sent;
         // Beyond all that is asked when its pieces become its alone.
         let until = until + 8_000_000 + end * BLOCK;
-        let reserve = Some(Reserve { rate: 8 << 20, until });
+        let reserve = Some(Reserve { rate: 8 << 20, most: 0, until });
         pair.give(0, Input::Reserve { slot: SLOT, reserve });
         pair.give(0, Input::UploadLimited(false));
         pair.run(Duration::from_secs(2));
@@ -499,13 +499,13 @@ fn a_message_about_payments_comes_with_the_counts_of_its_moment() {
     nodes.iter_mut().for_each(|node| node.swarm.handle(Input::CarryPay(true), Time::ZERO));
     let mut pair = Pair::new(nodes);
     // Until it asks for many at a time.
-    pair.give(0, Input::UploadQuota { bytes: 4_000_000 });
+    pair.give(0, Input::UploadQuota { part: Part::Open, bytes: 4_000_000 });
     pair.run(Duration::from_secs(1));
     let sent = |pair: &Pair| pair.nodes[0].swarm.counts(SLOT).unwrap().sent;
-    pair.give(0, Input::UploadQuota { bytes: 2_000_000 });
+    pair.give(0, Input::UploadQuota { part: Part::Open, bytes: 2_000_000 });
     let before = sent(&pair);
     pair.give(0, Input::SendPay { slot: SLOT, payload: b"a price".to_vec() });
-    pair.give(0, Input::UploadQuota { bytes: 2_000_000 });
+    pair.give(0, Input::UploadQuota { part: Part::Open, bytes: 2_000_000 });
     assert!(before > 1_000_000 && sent(&pair) > before + 500_000, "{before}");
     // One read brings it all.
     let now = pair.now + LATENCY;
@@ -558,12 +558,12 @@ fn payments_that_begin_and_begin_anew_while_bytes_are_under_way_are_counted_alik
         pair.run(Duration::from_secs(1));
         for carries in [true, false, true] {
             // On their way when one side hears of it, and when the other does.
-            pair.give(0, Input::UploadQuota { bytes: 2_000_000 });
+            pair.give(0, Input::UploadQuota { part: Part::Open, bytes: 2_000_000 });
             pair.run(LATENCY / 2);
             (0..2).filter(|&at| sides[at] || carries).for_each(|at| {
                 pair.give(at, Input::CarryPay(carries));
             });
-            pair.give(0, Input::UploadQuota { bytes: 2_000_000 });
+            pair.give(0, Input::UploadQuota { part: Part::Open, bytes: 2_000_000 });
             pair.run(LATENCY / 2);
         }
         pair.run(Duration::from_secs(1));
@@ -581,13 +581,13 @@ fn what_is_served_for_nothing_counts_as_well_and_who_was_traded_with_stays_for_a
     nodes.iter_mut().for_each(|node| node.swarm.handle(Input::CarryPay(true), Time::ZERO));
     let mut pair = Pair::new(nodes);
     pair.run(Duration::from_secs(1));
-    pair.give(0, Input::UploadQuota { bytes: 1_000_000 });
+    pair.give(0, Input::UploadQuota { part: Part::Open, bytes: 1_000_000 });
     pair.run(Duration::from_secs(1));
     let counts = |pair: &Pair, at: usize| pair.nodes[at].swarm.counts(SLOT);
     let (sent, got) = (counts(&pair, 0).unwrap().sent, counts(&pair, 1).unwrap());
     assert!(sent > 500_000 && got.came == sent && got.verified > 500_000, "{sent} {got:?}");
     pair.give(1, Input::Sole { slot: SLOT, is_sole: true });
-    let reserve = Some(Reserve { rate: 1 << 20, until: sent });
+    let reserve = Some(Reserve { rate: 1 << 20, most: 0, until: sent });
     pair.give(0, Input::Reserve { slot: SLOT, reserve });
     pair.give(0, Input::Reserve { slot: SLOT, reserve: None });
     pair.give(0, Input::UploadLimited(false));

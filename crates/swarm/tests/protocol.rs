@@ -4,7 +4,7 @@
 
 use piecework_bencode::encode_dict;
 use piecework_hash::{sha1, sha256};
-use piecework_swarm::{Config, Content, DropReason, Hello, Input, Output, Swarm};
+use piecework_swarm::{Config, Content, DropReason, Hello, Input, Output, Part, Swarm};
 use piecework_types::{
     BLOCK_BYTES, Bitfield, Blame, Block, ChunkId, InfoHashes, PeerId, PeerSlot, PieceGrid,
     PieceIndex, Sha256Digest, Time,
@@ -927,8 +927,8 @@ mod serving {
         (0..4).for_each(|piece| bench.hear(A, Message::Request(block_of(piece, 0))));
         let said = bench.said();
         let wanted = u64::from(4 * BLOCK_BYTES);
-        assert!(matches!(said[..], [Output::UploadQuotaWanted { bytes }] if bytes == wanted));
-        bench.tell(Input::UploadQuota { bytes: u64::from(2 * BLOCK_BYTES) });
+        assert!(matches!(said[..], [Output::UploadQuotaWanted { bytes, .. }] if bytes == wanted));
+        bench.tell(Input::UploadQuota { part: Part::Open, bytes: u64::from(2 * BLOCK_BYTES) });
         assert_eq!(served(&mut bench, A).len(), 2);
     }
 

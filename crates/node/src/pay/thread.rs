@@ -336,7 +336,9 @@ impl Driver {
             PaymentsOutput::Till(TillOutput::Serve { peer, service }) => {
                 let reserve = match service {
                     Service::Free => None,
-                    Service::Paid { rate, limit } => Some(Reserve { rate, until: limit }),
+                    Service::Paid { rate, most, limit } => {
+                        Some(Reserve { rate, most, until: limit })
+                    }
                 };
                 self.order(peer, PayOrder::Reserve { peer, reserve });
             }

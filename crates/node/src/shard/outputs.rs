@@ -7,7 +7,7 @@ use crate::event::{PeerVerdict, TorrentKey, What};
 use crate::prepare::Metadata;
 use mio::Token;
 use piecework_net::FRAME_BLOCKS_MAX;
-use piecework_swarm::{DialerInput, DropReason, Input, Output, Part, Source as Gossip, Voter};
+use piecework_swarm::{DialerInput, DropReason, Input, Output, Source as Gossip, Voter};
 use piecework_types::{Blame, Block, PeerSlot, Time};
 use std::net::SocketAddr;
 
@@ -98,10 +98,7 @@ impl Shard {
             Output::PayEnded { slot } => self.ends_pay(key, slot, now),
             Output::PayReceived { slot, message } => self.pay_received(key, slot, message, now),
             Output::Counted { slot } => self.counted(key, slot),
-            Output::UploadQuotaWanted { bytes } => self.want_upload(key, Part::Open, bytes, now),
-            Output::ReservedQuotaWanted { bytes } => {
-                self.want_upload(key, Part::Reserved, bytes, now);
-            }
+            Output::UploadQuotaWanted { part, bytes } => self.want_upload(key, part, bytes, now),
         }
     }
 

@@ -241,7 +241,7 @@ impl Line {
 
     /// The paid lane gets what it was allocated.
     fn serve(&mut self) {
-        let Service::Paid { rate, limit } = self.service else { return };
+        let Service::Paid { rate, limit, .. } = self.service else { return };
         let step_bytes = rate * STEP.as_micros() as u64 / 1_000_000;
         let bytes = step_bytes.min(limit.saturating_sub(self.sent));
         self.waited = if bytes == 0 { self.waited + STEP } else { Duration::ZERO };

@@ -168,7 +168,9 @@ impl Till {
             from
         };
         let said = deal.bill.last_word().1;
-        (deal.rate, deal.answered) = (Some(rate), Some(deal.bid.number));
+        let most = market_bid(&deal.bid).demand(price.max(said));
+        let is_other_service = before != Some(rate) || deal.most != most;
+        (deal.rate, deal.most, deal.answered) = (Some(rate), most, Some(deal.bid.number));
         let bid = deal.bid.number;
         let is_other = before.is_none_or(|old| old.abs_diff(rate) > old / RATE_SHARE);
         self.given = self.given.saturating_sub(before.unwrap_or(0)).saturating_add(rate);
@@ -176,7 +178,7 @@ impl Till {
             self.say(peer, Message::Ask(Ask { price: said, bid, paid: true, rate, from }));
         }
         self.raise_limit(peer);
-        if before != Some(rate) {
+        if is_other_service {
             self.serve(peer);
         }
     }

@@ -275,6 +275,7 @@ impl Till {
             bid: Bid::default(),
             answered: None,
             rate: None,
+            most: 0,
             barred_until: Time::ZERO,
             is_suspended: false,
             pause: None,

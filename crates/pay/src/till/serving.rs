@@ -80,7 +80,7 @@ impl Till {
         let Some(trade) = self.trades.get(&peer) else { return };
         let Some(deal) = trade.deal() else { return };
         let Some(rate) = deal.rate else { return self.outbox.push_free(peer) };
-        let service = Service::Paid { rate, limit: trade.count_at(deal.limit) };
+        let service = Service::Paid { rate, most: deal.most, limit: trade.count_at(deal.limit) };
         self.outbox.push_after(peer, deal.sure, TillOutput::Serve { peer, service });
     }
 

@@ -82,6 +82,8 @@ pub(super) struct Deal {
     pub(super) answered: Option<u32>,
     /// The rate in the paid lane; none in the free one.
     pub(super) rate: Option<u64>,
+    /// What the bid is for at its price, bytes a second.
+    pub(super) most: u64,
     /// No paid lane before: who left it waits for a whole allocation.
     pub(super) barred_until: Time,
     /// It did not pay in time, or may not owe more; then the bid rests.

@@ -29,6 +29,8 @@ pub struct ReserveSpec {
     pub peer: NodeId,
     /// Bytes a second.
     pub rate: u64,
+    /// Bytes a second while there are some to spare.
+    pub most: u64,
     /// Bytes in all.
     pub until: u64,
 }
@@ -38,15 +40,21 @@ pub struct ReserveSpec {
 struct Window {
     ends_at: Time,
     open_bytes: u64,
+    /// Bytes to anybody.
+    bytes: u64,
     /// Somebody without a reserve could be sent a block all the time.
     open_wanted: bool,
+    /// Nobody without a reserve could be sent one, in this second and the one before.
+    open_rests: bool,
+    open_rested: bool,
     /// By end: bytes, and whether it could be sent a block all the time.
     reserved: BTreeMap<EndId, (u64, bool)>,
 }
 
 /// In each second in which somebody without a reserve waits for a block all the time, they get their share
 /// of the limit together; who has a reserve gets its rate in each second in which it waits for a block all
-/// the time, and never more than that, or than it has in all.
+/// the time, and never more than that while others wait, than the most it may have, or than it has in all.
+/// While somebody waits who may have more, all of the limit is used.
 pub(super) struct Reserves {
     specs: Vec<(Vec<ReserveSpec>, Option<UploadLimit>)>,
     windows: BTreeMap<NodeId, Window>,
@@ -73,17 +81,45 @@ impl Reserves {
         Ok(())
     }
 
+    /// That nothing idles while somebody who may have it wants it.
+    fn close_whole(
+        &self,
+        window: &Window,
+        limit: UploadLimit,
+        wants_more: bool,
+    ) -> Result<(), String> {
+        let least = limit.rate_bytes - limit.rate_bytes * LACK_PERCENT / 100;
+        let is_wanted =
+            window.open_wanted || (wants_more && window.open_rests && window.open_rested);
+        if is_wanted && window.bytes + SLACK_BYTES < least {
+            let (sent, rate) = (window.bytes, limit.rate_bytes);
+            return Err(format!(
+                "{sent} bytes of {rate} left in a second in which more was wanted"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether a reserve that waited all the time may have had more.
+    fn wants_more(&self, end: EndId, reserve: &ReserveSpec, (bytes, waited): (u64, bool)) -> bool {
+        let sent = self.sent.get(&end).copied().unwrap_or(0);
+        let lasts = sent + u64::from(BLOCK_BYTES) <= reserve.until;
+        waited && lasts && bytes + SLACK_BYTES < reserve.most
+    }
+
     /// What a reserve got in a window.
     fn close_reserve(
         &self,
         end: EndId,
-        &ReserveSpec { rate, until, .. }: &ReserveSpec,
+        &ReserveSpec { rate, most, until, .. }: &ReserveSpec,
         (bytes, waited): (u64, bool),
+        open_wanted: bool,
     ) -> Result<(), String> {
         let sent = self.sent.get(&end).copied().unwrap_or(0);
         let lasts = sent + u64::from(BLOCK_BYTES) <= until;
         let lacks = bytes + SLACK_BYTES < rate - rate * LACK_PERCENT / 100;
-        let is_more = bytes > rate + SLACK_BYTES.max(rate * MORE_PERCENT / 100);
+        let allowed = if open_wanted { rate } else { rate.max(most) };
+        let is_more = bytes > allowed + SLACK_BYTES.max(allowed * MORE_PERCENT / 100);
         if is_more || (waited && lasts && lacks) {
             return Err(format!("a reserve of {rate} bytes a second got {bytes} in one"));
         }
@@ -106,22 +142,30 @@ impl Checker for Reserves {
         }
         let (reserves, limit) = (reserves.clone(), *limit);
         let reserve_of = |peer: NodeId| reserves.iter().find(|reserve| reserve.peer == peer);
+        let mut rested = false;
         let ended = self.windows.get(&scene.node).filter(|window| window.ends_at <= scene.now);
         if ended.is_some()
             && let Some(window) = self.windows.remove(&scene.node)
         {
             self.close(&window, limit)?;
+            let mut wants_more = false;
             for (end, got) in &window.reserved {
                 if let Some(reserve) = facts.end(*end).and_then(|end| reserve_of(end.peer)) {
-                    self.close_reserve(*end, reserve, *got)?;
+                    self.close_reserve(*end, reserve, *got, window.open_wanted)?;
+                    wants_more |= self.wants_more(*end, reserve, *got);
                 }
             }
+            self.close_whole(&window, limit, wants_more)?;
+            rested = window.open_rests;
         }
         let is_new = !self.windows.contains_key(&scene.node);
         let window = self.windows.entry(scene.node).or_insert_with(|| Window {
             ends_at: scene.now + WINDOW,
             open_bytes: 0,
+            bytes: 0,
             open_wanted: true,
+            open_rests: true,
+            open_rested: rested,
             reserved: BTreeMap::new(),
         });
         let ends =
@@ -142,6 +186,8 @@ impl Checker for Reserves {
             }
         }
         window.open_wanted &= open_waits;
+        window.open_rests &= !open_waits;
+        window.bytes += sent_to.map_or(0, |(_, _, bytes)| bytes);
         match sent_to {
             Some((end, Some(reserve), bytes)) => {
                 window.reserved.entry(end).or_insert((0, false)).0 += bytes;

@@ -59,8 +59,7 @@ impl Client {
             Output::WebSeedDropped { seed, reason } => {
                 self.web_seed_dropped(seed, &reason.to_string(), out);
             }
-            Output::UploadQuotaWanted { bytes } => self.quota_wanted = bytes,
-            Output::ReservedQuotaWanted { bytes } => self.reserved_wanted = bytes,
+            Output::UploadQuotaWanted { part, bytes } => self.quota_wanted[part as usize] = bytes,
             Output::SpeaksPay { .. }
             | Output::PayEnded { .. }
             | Output::PayReceived { .. }

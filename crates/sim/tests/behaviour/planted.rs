@@ -12,7 +12,9 @@ const fn finders(plant: Plant) -> &'static [&'static str] {
         Plant::AsksForHeldPiece => &["nothing is asked that is held"],
         Plant::UnchokesBeforeInterest => &["unchoke only after interest"],
         Plant::ExceedsUploadLimit => &["upload never exceeds its limit"],
-        Plant::StarvesOthers | Plant::ExceedsReserve => &["reserves leave the others their share"],
+        Plant::StarvesOthers | Plant::ExceedsReserve | Plant::WastesSpare => {
+            &["reserves leave the others their share"]
+        }
         Plant::AcceptsBadPiece => &["content equals the origin"],
         Plant::AsksWhileChoked => &["no request while choked"],
         Plant::LosesChunk => &["every chunk is stored or returned"],

@@ -199,8 +199,7 @@ impl Swarm {
             | Output::PeersLearned { .. }
             | Output::NodeTold { .. }
             | Output::SeenAs { .. }
-            | Output::UploadQuotaWanted { .. }
-            | Output::ReservedQuotaWanted { .. } => true,
+            | Output::UploadQuotaWanted { .. } => true,
         });
         self.forget(slot);
     }

@@ -5,6 +5,7 @@ use super::download::ask_for;
 use crate::choker::{ChokerInput, ChokerOutput};
 use crate::drop_reason::DropReason;
 use crate::machine::Output;
+use crate::split::Part;
 use crate::uplink::Class;
 use piecework_types::{Block, PeerSlot};
 use piecework_wire::{ALLOWED_FAST_COUNT, Message, Request};
@@ -89,8 +90,9 @@ impl Swarm {
 
     /// The next block that a peer has room for.
     pub(super) fn next_block(&mut self) -> Option<Output> {
-        let reserved = self.uplink.poll_reserved(self.now);
-        let (slot, block) = reserved.or_else(|| self.uplink.poll())?;
+        let now = self.now;
+        let reserved = self.uplink.poll_reserved(now).or_else(|| self.uplink.poll());
+        let (slot, block) = reserved.or_else(|| self.uplink.poll_spare(now))?;
         self.note_sent(slot, block);
         Some(Output::SendBlock { slot, block })
     }
@@ -113,9 +115,9 @@ impl Swarm {
 
     /// What to ask of the shared upload limit, if that has changed.
     pub(super) fn next_quota(&mut self) -> Option<Output> {
-        let reserved = self.uplink.reserved_quota_wanted(self.now);
-        let reserved = reserved.map(|bytes| Output::ReservedQuotaWanted { bytes });
-        reserved
-            .or_else(|| self.uplink.quota_wanted().map(|bytes| Output::UploadQuotaWanted { bytes }))
+        Part::ALL.into_iter().find_map(|part| {
+            let bytes = self.uplink.quota_wanted(part, self.now)?;
+            Some(Output::UploadQuotaWanted { part, bytes })
+        })
     }
 }

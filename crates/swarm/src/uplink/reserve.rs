@@ -1,20 +1,25 @@
 //! Reserves: parts of a limited uplink that are kept for single peers, each at a rate of its own and up to
 //! a count of bytes.
 //!
-//! A peer with a reserve stands in no class and waits for nobody but its own pace. Invariants: over any
-//! interval of `t` seconds it is sent at most `rate * t` bytes and a burst; it is never sent a byte beyond
-//! `until`. Who deserves a reserve, and why, is decided elsewhere. What reserves may take of the link
-//! together is a quota of their own, so that classes without a reserve keep theirs.
+//! A peer with a reserve stands in no class and waits for nobody but its own pace. What the link has to
+//! spare, when all rates are kept and no class wants more, goes to reserves too, each in proportion to its
+//! rate, up to the most that it may have. Invariants: over any interval of `t` seconds a peer is sent at most
+//! `most * t` bytes and its bursts, and at most `rate * t` and a burst of what is kept; it is never sent a
+//! byte beyond `until`. Who deserves a reserve, and why, is decided elsewhere. What reserves may take of the
+//! link together are quotas of their own, so that classes without a reserve keep theirs.
 
-use super::{QUOTA_MAX, Uplink};
+use super::{Lane, Uplink};
 use crate::bucket::{Bucket, BucketConfig};
+use crate::split::Part;
 use piecework_types::{BLOCK_BYTES, Block, PeerSlot, Time};
 
 /// How a peer with a reserve is served.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Reserve {
-    /// Bytes a second.
+    /// Bytes a second that are kept for it.
     pub rate: u64,
+    /// Bytes a second that it may have while there are some to spare; at most `rate`: only what is kept.
+    pub most: u64,
     /// Nothing more is sent once so many bytes have been counted ([`Uplink::count`]) since it joined.
     pub until: u64,
 }
@@ -23,6 +28,11 @@ pub struct Reserve {
 #[derive(Debug)]
 pub(super) struct Kept {
     pace: Bucket,
+    /// Beyond that.
+    spare: Option<Bucket>,
+    /// Sums what it had to spare, a byte the more the smaller its rate.
+    spare_turn: u64,
+    rate: u64,
     until: u64,
 }
 
@@ -34,10 +44,42 @@ const PACE_BURST_BYTES_MIN: u64 = 2 * BLOCK_BYTES as u64;
 /// others.
 const PACE_BURST_PART: u64 = 20;
 
+/// Turns are so many bits finer than a byte by its rate.
+const TURN_BITS: u32 = 32;
+
 /// What a reserve of this rate lets pass.
 fn pace(rate: u64) -> BucketConfig {
     let burst_bytes = PACE_BURST_BYTES_MIN.max(rate / PACE_BURST_PART);
     BucketConfig { rate_bytes: rate, burst_bytes }
+}
+
+impl Kept {
+    fn new(reserve: Reserve, now: Time) -> Self {
+        let Reserve { rate, until, .. } = reserve;
+        let pace = Bucket::new(pace(rate), now);
+        let mut kept = Self { pace, spare: None, spare_turn: 0, rate, until };
+        kept.change(reserve, now);
+        kept
+    }
+
+    fn change(&mut self, Reserve { rate, most, until }: Reserve, now: Time) {
+        (self.rate, self.until) = (rate, until);
+        self.pace.set_config(pace(rate), now);
+        let beyond = pace(most.saturating_sub(rate));
+        match &mut self.spare {
+            _ if most <= rate => self.spare = None,
+            Some(spare) => spare.set_config(beyond, now),
+            None => self.spare = Some(Bucket::new(beyond, now)),
+        }
+    }
+}
+
+impl Lane {
+    /// Length of the next block, if the connection and the reserve can take it.
+    fn sendable_reserved(&self) -> Option<u64> {
+        let length = self.sendable()?;
+        (self.counted.saturating_add(length) <= self.kept.as_ref()?.until).then_some(length)
+    }
 }
 
 impl Uplink {
@@ -52,14 +94,10 @@ impl Uplink {
                 self.reserved.retain(|other| *other != slot);
                 self.enlist(slot);
             }
-            (Some(Reserve { rate, until }), kept) => {
-                let config = pace(rate);
+            (Some(reserve), kept) => {
                 match kept {
-                    Some(kept) => {
-                        kept.pace.set_config(config, now);
-                        kept.until = until;
-                    }
-                    None => *kept = Some(Kept { pace: Bucket::new(config, now), until }),
+                    Some(kept) => kept.change(reserve, now),
+                    None => *kept = Some(Kept::new(reserve, now)),
                 }
                 if !was_kept {
                     lane.in_ring = false;
@@ -68,7 +106,12 @@ impl Uplink {
                 }
             }
         }
-        self.reserved_at = Time::ZERO;
+        self.wake_reserved();
+    }
+
+    /// Something changed: who has a reserve may be able to go on.
+    pub(super) const fn wake_reserved(&mut self) {
+        (self.reserved_at, self.spare_at) = (Time::ZERO, Time::ZERO);
     }
 
     /// Bytes that were counted for the peer since it joined.
@@ -79,8 +122,7 @@ impl Uplink {
     /// Bytes that the peer's reserve still has; none without one.
     pub fn reserve_left(&self, slot: PeerSlot) -> u64 {
         let lane = self.lanes.get(slot.0 as usize).and_then(Option::as_ref);
-        let left =
-            |lane: &super::Lane| Some(lane.kept.as_ref()?.until.saturating_sub(lane.counted));
+        let left = |lane: &Lane| Some(lane.kept.as_ref()?.until.saturating_sub(lane.counted));
         lane.and_then(left).unwrap_or(0)
     }
 
@@ -89,14 +131,6 @@ impl Uplink {
         if let Some(lane) = self.lane(slot) {
             lane.counted = lane.counted.saturating_add(bytes);
         }
-    }
-
-    /// More bytes may leave to peers with a reserve. Ignored while there is no limit.
-    pub fn grant_reserved(&mut self, bytes: u64) {
-        let Some(quota) = &mut self.reserved_quota else { return };
-        *quota = quota.saturating_add(bytes).min(QUOTA_MAX);
-        self.reserved_asked = self.reserved_asked.saturating_sub(bytes);
-        self.reserved_at = Time::ZERO;
     }
 
     /// The next block for a peer with a reserve. O(peers with a reserve), and O(1) while all of them wait
@@ -121,50 +155,80 @@ impl Uplink {
         None
     }
 
-    /// When a peer with a reserve can go on by itself.
-    pub fn reserved_at(&self) -> Time {
-        if self.reserved.is_empty() { Time::NEVER } else { self.reserved_at }
+    /// The next block for a peer with a reserve by what is to spare: who has had least of it for its rate
+    /// comes first, and who wanted none for a while saves nothing. O(peers with a reserve).
+    pub fn poll_spare(&mut self, now: Time) -> Option<(PeerSlot, Block)> {
+        if self.reserved.is_empty() || now < self.spare_at {
+            return None;
+        }
+        let (mut next_at, mut first) = (Time::NEVER, None);
+        for slot in &self.reserved {
+            let Some(lane) = self.lanes[slot.0 as usize].as_mut() else { continue };
+            let Some(length) = lane.sendable_reserved() else { continue };
+            let Some(kept) = lane.kept.as_mut() else { continue };
+            let Some(spare) = kept.spare.as_mut() else { continue };
+            if spare.available(now) < length {
+                next_at = next_at.min(spare.next_at(length, now));
+            } else if first.is_none_or(|(turn, _)| kept.spare_turn < turn) {
+                first = Some((kept.spare_turn, *slot));
+            }
+        }
+        let block = first.and_then(|(_, slot)| Some((slot, self.take_spare(slot, now)?)));
+        if block.is_none() {
+            self.spare_at = if first.is_some() { Time::NEVER } else { next_at };
+        }
+        block
     }
 
-    /// Bytes that peers with a reserve could be sent at once if the limit allowed it, when that is more
-    /// than was asked for them before. The new figure replaces the old one, less what was granted since.
-    pub fn reserved_quota_wanted(&mut self, now: Time) -> Option<u64> {
-        let quota = self.reserved_quota.filter(|_| !self.reserved.is_empty())?;
+    /// Takes the next block of the peer whose turn it is: none, if the quota is too small.
+    fn take_spare(&mut self, slot: PeerSlot, now: Time) -> Option<Block> {
+        let (quota, before) = (&mut self.quotas[Part::Spare as usize], self.spare_turn);
+        let lane = self.lanes[slot.0 as usize].as_mut()?;
+        let (length, kept) = (lane.sendable()?, lane.kept.as_mut()?);
+        quota.take(length)?;
+        kept.spare.as_mut()?.take(length, now);
+        self.spare_turn = kept.spare_turn.max(before);
+        kept.spare_turn = self.spare_turn.saturating_add((length << TURN_BITS) / kept.rate.max(1));
+        lane.pop()
+    }
+
+    /// When a peer with a reserve can go on by itself.
+    pub fn reserved_at(&self) -> Time {
+        let at = self.reserved_at.min(self.spare_at);
+        if self.reserved.is_empty() { Time::NEVER } else { at }
+    }
+
+    /// Bytes that peers with a reserve could be sent at once by a part of the limit.
+    pub(super) fn reserved_ready(&mut self, part: Part, now: Time) -> u64 {
         let mut ready = 0_u64;
         for slot in &self.reserved {
             let Some(lane) = self.lanes[slot.0 as usize].as_mut() else { continue };
-            let (Some(length), Some(kept)) = (lane.sendable(), lane.kept.as_mut()) else {
-                continue;
-            };
+            let Some(length) = lane.sendable_reserved() else { continue };
+            let Some(kept) = lane.kept.as_mut() else { continue };
             let left = kept.until.saturating_sub(lane.counted);
-            let bytes = kept.pace.available(now).min(lane.queued_bytes).min(lane.room).min(left);
+            let (bytes, own) =
+                (lane.queued_bytes.min(lane.room).min(left), kept.pace.available(now));
+            let bytes = match (part, &mut kept.spare) {
+                (Part::Spare, None) => 0,
+                (Part::Spare, Some(spare)) => bytes.saturating_sub(own).min(spare.available(now)),
+                _ => bytes.min(own),
+            };
             ready = ready.saturating_add(if bytes >= length { bytes } else { 0 });
         }
-        let wanted = ready.min(QUOTA_MAX).saturating_sub(quota);
-        if wanted <= self.reserved_asked {
-            return None;
-        }
-        self.reserved_asked = wanted;
-        Some(wanted)
+        ready
     }
 
     /// Takes the peer's next block, or says when its pace allows it: never, if it waits for something else.
     fn reserved_block(&mut self, slot: PeerSlot, now: Time) -> Result<Block, Time> {
+        let quota = &mut self.quotas[Part::Reserved as usize];
         let lane = self.lanes[slot.0 as usize].as_mut().ok_or(Time::NEVER)?;
-        let length = lane.sendable().ok_or(Time::NEVER)?;
+        let length = lane.sendable_reserved().ok_or(Time::NEVER)?;
         let kept = lane.kept.as_mut().ok_or(Time::NEVER)?;
-        if lane.counted.saturating_add(length) > kept.until {
-            return Err(Time::NEVER);
-        }
         if kept.pace.available(now) < length {
             return Err(kept.pace.next_at(length, now));
         }
-        if let Some(quota) = &mut self.reserved_quota {
-            *quota = quota.checked_sub(length).ok_or(Time::NEVER)?;
-        }
+        quota.take(length).ok_or(Time::NEVER)?;
         kept.pace.take(length, now);
-        lane.room -= length;
-        lane.queued_bytes -= length;
-        lane.queue.pop_front().ok_or(Time::NEVER)
+        lane.pop().ok_or(Time::NEVER)
     }
 }

@@ -64,7 +64,7 @@ fn without_room_nothing_leaves() {
 fn without_a_limit_no_quota_is_asked_for() {
     let mut uplink = uplink();
     backlog(&mut uplink, A, Class::RECIPROCAL, 3);
-    assert_eq!(uplink.quota_wanted(), None);
+    assert_eq!(uplink.quota_wanted(Part::Open, Time::ZERO), None);
     assert_eq!(drain(&mut uplink)[&A], 3);
 }
 
@@ -75,14 +75,18 @@ fn under_a_limit_peers_alternate_and_stop_with_the_quota() {
     backlog(&mut uplink, A, Class::RECIPROCAL, 10);
     backlog(&mut uplink, B, Class::RECIPROCAL, 10);
     assert_eq!(uplink.poll(), None);
-    assert_eq!(uplink.quota_wanted(), Some(20 * QUANTUM_BYTES));
-    assert_eq!(uplink.quota_wanted(), None, "one figure is asked for once");
-    uplink.grant(4 * QUANTUM_BYTES + 5);
+    assert_eq!(uplink.quota_wanted(Part::Open, Time::ZERO), Some(20 * QUANTUM_BYTES));
+    assert_eq!(uplink.quota_wanted(Part::Open, Time::ZERO), None, "one figure is asked for once");
+    uplink.grant(Part::Open, 4 * QUANTUM_BYTES + 5);
     let order: Vec<_> = std::iter::from_fn(|| uplink.poll()).map(|(slot, _)| slot).collect();
     assert_eq!(order, [A, B, A, B]);
-    assert_eq!(uplink.quota_wanted(), None, "the rest of the first figure is still to come");
+    assert_eq!(
+        uplink.quota_wanted(Part::Open, Time::ZERO),
+        None,
+        "the rest of the first figure is still to come"
+    );
     backlog(&mut uplink, PeerSlot(2), Class::RECIPROCAL, 1);
-    assert_eq!(uplink.quota_wanted(), Some(17 * QUANTUM_BYTES - 5));
+    assert_eq!(uplink.quota_wanted(Part::Open, Time::ZERO), Some(17 * QUANTUM_BYTES - 5));
     uplink.set_limited(false);
     assert_eq!(drain(&mut uplink).values().sum::<u32>(), 17);
 }
@@ -93,10 +97,10 @@ fn small_grants_add_up_to_a_block() {
     uplink.set_limited(true);
     backlog(&mut uplink, A, Class::BACKGROUND, 2);
     for _ in 0..3 {
-        uplink.grant(QUANTUM_BYTES / 4);
+        uplink.grant(Part::Open, QUANTUM_BYTES / 4);
         assert_eq!(uplink.poll(), None);
     }
-    uplink.grant(QUANTUM_BYTES / 4);
+    uplink.grant(Part::Open, QUANTUM_BYTES / 4);
     assert_eq!(uplink.poll(), Some((A, block(0, 0))));
     assert_eq!(uplink.poll(), None);
 }
@@ -113,7 +117,7 @@ fn classes_share_what_the_floors_leave_by_weight() {
     backlog(&mut uplink, B, Class(1), 2_000);
     let mut sent = [0; 2];
     for _ in 0..100 {
-        uplink.grant(10 * QUANTUM_BYTES);
+        uplink.grant(Part::Open, 10 * QUANTUM_BYTES);
         while let Some((slot, _)) = uplink.poll() {
             sent[slot.0 as usize] += 1;
         }
@@ -128,11 +132,11 @@ fn the_share_of_an_idle_class_flows_to_the_others() {
     let mut uplink = uplink();
     uplink.set_limited(true);
     backlog(&mut uplink, A, Class::BACKGROUND, 100);
-    uplink.grant(50 * QUANTUM_BYTES);
+    uplink.grant(Part::Open, 50 * QUANTUM_BYTES);
     assert_eq!(drain(&mut uplink)[&A], 50);
     // What was not used earlier is no claim later.
     backlog(&mut uplink, B, Class::RECIPROCAL, 100);
-    uplink.grant(20 * QUANTUM_BYTES);
+    uplink.grant(Part::Open, 20 * QUANTUM_BYTES);
     let sent = drain(&mut uplink);
     assert!(sent[&A] >= 1 && sent[&B] <= 19, "{sent:?}");
 }
@@ -243,7 +247,7 @@ impl Model {
                 self.rooms.insert(slot, bytes);
             }
             Step::Grant(bytes) => {
-                uplink.grant(bytes);
+                uplink.grant(Part::Open, bytes);
                 self.quota = self.quota.map(|quota| quota + bytes);
             }
             Step::Limited(limited) => {
@@ -295,7 +299,7 @@ proptest! {
         }
         let mut sent = vec![0_u64; lengths.len()];
         for grant in grants {
-            uplink.grant(grant);
+            uplink.grant(Part::Open, grant);
             while let Some((slot, block)) = uplink.poll() {
                 sent[slot.0 as usize] += u64::from(block.length);
                 uplink.push(slot, block).unwrap();
@@ -313,7 +317,7 @@ fn with_reserve(rate: u64, until: u64, count: u32) -> Uplink {
     for slot in [A, B] {
         backlog(&mut uplink, slot, Class::RECIPROCAL, count);
     }
-    uplink.set_reserve(A, Some(Reserve { rate, until }), Time::ZERO);
+    uplink.set_reserve(A, Some(Reserve { rate, most: 0, until }), Time::ZERO);
     uplink
 }
 
@@ -326,7 +330,7 @@ fn second(uplink: &mut Uplink) -> u64 {
 fn second_by(uplink: &mut Uplink, step: usize) -> u64 {
     let mut sent = 0;
     for milli in (0..1000).step_by(step) {
-        uplink.grant_reserved(1 << 20);
+        uplink.grant(Part::Reserved, 1 << 20);
         while let Some((slot, block)) = uplink.poll_reserved(Time::from_micros(milli * 1000)) {
             assert_eq!(slot, A);
             sent += u64::from(block.length);
@@ -341,7 +345,7 @@ fn a_reserve_is_served_at_its_rate_and_the_classes_never_touch_it() {
     let mut uplink = with_reserve(500_000, u64::MAX, 100);
     let sent = second(&mut uplink);
     assert!((484_000..=500_000 + 2 * QUANTUM_BYTES).contains(&sent), "{sent}");
-    uplink.grant(1 << 20);
+    uplink.grant(Part::Open, 1 << 20);
     assert_eq!(drain(&mut uplink).keys().copied().collect::<Vec<_>>(), [B]);
 }
 
@@ -357,8 +361,8 @@ fn a_reserve_that_is_served_late_has_its_rate_all_the_same() {
 fn a_reserve_ends_at_its_count_and_goes_on_when_that_is_raised() {
     let mut uplink = with_reserve(u64::MAX >> 8, 10 * QUANTUM_BYTES + 5, 40);
     assert_eq!(second(&mut uplink), 10 * QUANTUM_BYTES);
-    assert_eq!(uplink.reserved_quota_wanted(Time::ZERO), None);
-    let more = Reserve { rate: u64::MAX >> 8, until: 25 * QUANTUM_BYTES };
+    assert_eq!(uplink.quota_wanted(Part::Reserved, Time::ZERO), None);
+    let more = Reserve { rate: u64::MAX >> 8, most: 0, until: 25 * QUANTUM_BYTES };
     uplink.set_reserve(A, Some(more), Time::ZERO);
     assert_eq!(second(&mut uplink), 15 * QUANTUM_BYTES);
     assert_eq!((uplink.counted(A), uplink.reserve_left(A)), (25 * QUANTUM_BYTES, 0));
@@ -368,26 +372,74 @@ fn a_reserve_ends_at_its_count_and_goes_on_when_that_is_raised() {
 fn without_quota_a_reserve_waits_and_asks_for_no_more_than_its_pace() {
     let mut uplink = with_reserve(1000, u64::MAX, 40);
     assert_eq!(uplink.poll_reserved(Time::ZERO), None);
-    assert_eq!(uplink.reserved_quota_wanted(Time::ZERO), Some(2 * QUANTUM_BYTES));
-    assert_eq!(uplink.reserved_quota_wanted(Time::ZERO), None);
-    uplink.grant_reserved(2 * QUANTUM_BYTES);
+    assert_eq!(uplink.quota_wanted(Part::Reserved, Time::ZERO), Some(2 * QUANTUM_BYTES));
+    assert_eq!(uplink.quota_wanted(Part::Reserved, Time::ZERO), None);
+    uplink.grant(Part::Reserved, 2 * QUANTUM_BYTES);
     assert_eq!(uplink.poll_reserved(Time::ZERO), Some((A, block(0, 0))));
     assert_eq!(uplink.poll_reserved(Time::ZERO), Some((A, block(0, 1))));
     assert_eq!(uplink.poll_reserved(Time::ZERO), None);
+    assert_eq!(uplink.poll_spare(Time::ZERO), None);
     let at = Time::from_micros(QUANTUM_BYTES * 1000);
     assert_eq!(uplink.reserved_at(), at);
-    assert_eq!(uplink.reserved_quota_wanted(at), Some(QUANTUM_BYTES));
+    assert_eq!(uplink.quota_wanted(Part::Reserved, at), Some(QUANTUM_BYTES));
 }
 
 #[test]
 fn a_reserve_that_ends_leaves_its_queue_to_the_class_and_a_peer_that_leaves_takes_it_along() {
     let mut uplink = with_reserve(1000, u64::MAX, 4);
     uplink.set_reserve(A, None, Time::ZERO);
-    uplink.grant(1 << 20);
+    uplink.grant(Part::Open, 1 << 20);
     assert_eq!(drain(&mut uplink), BTreeMap::from([(A, 4), (B, 4)]));
     let mut uplink = with_reserve(1000, u64::MAX, 4);
     uplink.leave(A);
     assert_eq!((uplink.reserved_at(), uplink.poll_reserved(Time::ZERO)), (Time::NEVER, None));
     backlog(&mut uplink, A, Class::RECIPROCAL, 1);
     assert_eq!((uplink.counted(A), uplink.reserve_left(A)), (0, 0));
+}
+
+/// What A and B get in a second of which each millisecond brings `bytes` to spare, at these reserves.
+fn spare_second(reserves: [Reserve; 2], bytes: u64) -> [u64; 2] {
+    let mut uplink = uplink();
+    uplink.set_limited(true);
+    for (slot, reserve) in [A, B].into_iter().zip(reserves) {
+        backlog(&mut uplink, slot, Class::RECIPROCAL, 600);
+        uplink.set_reserve(slot, Some(reserve), Time::ZERO);
+    }
+    let mut sent = [0; 2];
+    for milli in 0..1000 {
+        let now = Time::from_micros(milli * 1000);
+        uplink.grant(Part::Spare, bytes);
+        while let Some((slot, block)) = uplink.poll_spare(now) {
+            sent[usize::from(slot == B)] += u64::from(block.length);
+            uplink.count(slot, block.length.into());
+        }
+    }
+    sent
+}
+
+#[test]
+fn what_is_to_spare_goes_to_reserves_by_their_rates_up_to_the_most_that_each_may_have() {
+    let reserve = |rate, most| Reserve { rate, most, until: u64::MAX };
+    let [a, b] = spare_second([reserve(300_000, 90_000_000), reserve(100_000, 90_000_000)], 4000);
+    assert!((a + b).abs_diff(4_000_000) <= 2 * QUANTUM_BYTES, "{a} {b}");
+    assert!(a.abs_diff(3 * b) <= 4 * QUANTUM_BYTES, "{a} {b}");
+    let [a, b] = spare_second([reserve(300_000, 800_000), reserve(100_000, 100_000)], 4000);
+    assert!(a.abs_diff(500_000) <= 3 * QUANTUM_BYTES && b == 0, "{a} {b}");
+    let ended = Reserve { until: 5 * QUANTUM_BYTES, ..reserve(300_000, 90_000_000) };
+    let [a, b] = spare_second([ended, reserve(1, 90_000_000)], 4000);
+    assert!(a == 5 * QUANTUM_BYTES && (a + b).abs_diff(4_000_000) <= 2 * QUANTUM_BYTES, "{a} {b}");
+}
+
+#[test]
+fn what_is_to_spare_is_asked_for_beyond_what_the_rate_lets_pass() {
+    let mut uplink = with_reserve(1000, u64::MAX, 10);
+    assert_eq!(uplink.quota_wanted(Part::Spare, Time::ZERO), None, "it may have no more");
+    let more = Reserve { rate: 1000, most: 90_000_000, until: u64::MAX };
+    uplink.set_reserve(A, Some(more), Time::ZERO);
+    assert_eq!(uplink.quota_wanted(Part::Spare, Time::ZERO), Some(8 * QUANTUM_BYTES));
+    assert_eq!(uplink.poll_spare(Time::ZERO), None);
+    assert_eq!(uplink.reserved_at(), Time::ZERO, "what is kept was not looked at");
+    uplink.grant(Part::Spare, QUANTUM_BYTES);
+    assert_eq!(uplink.poll_spare(Time::ZERO), Some((A, block(0, 0))));
+    assert_eq!(uplink.poll_spare(Time::ZERO), None);
 }

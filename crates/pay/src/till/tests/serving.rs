@@ -18,11 +18,30 @@ fn a_bid_of_the_ask_gets_what_is_idle_at_once_and_pays_from_the_announced_byte_o
     buyer.bid(&mut shop, 3000, 2 * MIB, 7);
     let ask = Ask { price: price(1000), bid: 7, paid: true, rate: 2 * MIB, from };
     assert_eq!(shop.last_ask(buyer.peer), ask);
-    let paid = Service::Paid { rate: 2 * MIB, limit: from + FIRST };
+    let paid = Service::Paid { rate: 2 * MIB, most: 2 * MIB, limit: from + FIRST };
     assert_eq!(shop.service[&buyer.peer], paid);
     // Bytes before it cost nothing.
     shop.serve(buyer.peer, from + MIB);
     assert_eq!(shop.till.buyers().next().unwrap().owed, 1000);
+}
+
+#[test]
+fn a_bid_may_have_what_its_spend_buys_beyond_its_share_while_nobody_else_wants_it() {
+    let mut shop = Shop::open();
+    let buyers = [Buyer::new(10, 1), Buyer::new(11, 2)];
+    for (buyer, spend) in buyers.iter().zip([1 << 60, 7000]) {
+        buyer.enter(&mut shop);
+        let bid = Bid { price: price(1000), spend, rate: 90 * MIB, number: 1 };
+        shop.hear(buyer.peer, Message::Bid(bid));
+    }
+    shop.seconds(20);
+    let service = |buyer: &Buyer| match shop.service[&buyer.peer] {
+        Service::Paid { rate, most, .. } => (rate, most),
+        Service::Free => (0, 0),
+    };
+    let [(first, first_most), (second, second_most)] = [0, 1].map(|at| service(&buyers[at]));
+    assert!(shop.till.paid_capacity() - (first + second) < 2, "{first} {second}");
+    assert_eq!((first_most, second_most), (90 * MIB, 7 * MIB), "its rate, or what its spend buys");
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl MarketWorld {
             let goes_on = self.plan.has_free_lane && !self.has_stopped;
             let (rate, limit) = match line.service {
                 Service::Free => (if goes_on { share } else { 0 }, u64::MAX),
-                Service::Paid { rate, limit } => (rate, limit),
+                Service::Paid { rate, limit, .. } => (rate, limit),
             };
             if !line.is_up || rate == 0 {
                 continue;
