@@ -2,8 +2,8 @@
 
 use divan::counter::ItemsCount;
 use piecework_swarm::{
-    Asker, Class, Config, Content, Hello, Input, Origin, Output, Picker, QUANTUM_BYTES, Speed,
-    Swarm, TURN_QUANTA, Uplink, UplinkConfig, Work,
+    Asker, Class, Config, Content, Hello, Input, Origin, Output, Part, Picker, QUANTUM_BYTES,
+    Speed, Swarm, TURN_QUANTA, Uplink, UplinkConfig, Work,
 };
 use piecework_types::{
     BLOCK_BYTES, Bitfield, Block, ChunkId, InfoHashes, PeerId, PeerSlot, PieceGrid, PieceIndex,
@@ -99,8 +99,8 @@ fn uplink_turn(bencher: divan::Bencher<'_, '_>, peers: u32) {
         |mut uplink| {
             let mut sent = 0;
             while sent < BLOCKS {
-                divan::black_box(uplink.quota_wanted());
-                uplink.grant(TURN_QUANTA * QUANTUM_BYTES);
+                divan::black_box(uplink.quota_wanted(Part::Open, Time::ZERO));
+                uplink.grant(Part::Open, TURN_QUANTA * QUANTUM_BYTES);
                 while let Some((slot, block)) = uplink.poll() {
                     uplink.push(slot, divan::black_box(block)).expect("it has left the queue");
                     sent += 1;
