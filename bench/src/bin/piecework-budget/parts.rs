@@ -2,9 +2,9 @@
 
 use crate::counted;
 use piecework_metainfo::Metainfo;
-use piecework_swarm::{Asker, Class, Origin, Picker, Speed, Uplink, UplinkConfig, Work};
+use piecework_swarm::{Asker, Class, Origin, Part, Picker, Speed, Uplink, UplinkConfig, Work};
 use piecework_testkit::FixtureBuilder;
-use piecework_types::{BLOCK_BYTES, Bitfield, Block, PeerSlot, PieceGrid, PieceIndex, Rng};
+use piecework_types::{BLOCK_BYTES, Bitfield, Block, PeerSlot, PieceGrid, PieceIndex, Rng, Time};
 use piecework_wire::{Decoded, Limits, Message, Request, block_header, decode, encode};
 use std::hint::black_box;
 use std::time::Duration;
@@ -114,8 +114,8 @@ pub(crate) fn uplink(blocks: u32) {
     let mut sent = 0;
     counted(&mut || {
         while sent < blocks {
-            black_box(uplink.quota_wanted());
-            uplink.grant(16 * u64::from(BLOCK_BYTES));
+            black_box(uplink.quota_wanted(Part::Open, Time::ZERO));
+            uplink.grant(Part::Open, 16 * u64::from(BLOCK_BYTES));
             while sent < blocks
                 && let Some((slot, block)) = uplink.poll()
             {
