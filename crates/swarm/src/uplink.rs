@@ -107,6 +107,14 @@ impl Lane {
         (length <= self.room).then_some(length)
     }
 
+    /// Before something comes that it may have waited for.
+    fn note_pause(&mut self) {
+        let waits = self.kept.is_some() && self.sendable_reserved().is_none();
+        if let Some(kept) = self.kept.as_mut().filter(|_| waits) {
+            kept.has_paused = true;
+        }
+    }
+
     /// Takes the next block, which is sendable.
     fn pop(&mut self) -> Option<Block> {
         let block = self.queue.pop_front()?;
@@ -221,6 +229,7 @@ impl Uplink {
         if lane.queue.len() >= queue_max {
             return Err(QueueFull { queue_max });
         }
+        lane.note_pause();
         lane.queue.push_back(block);
         lane.queued_bytes += u64::from(block.length);
         self.enlist(slot);
@@ -249,6 +258,7 @@ impl Uplink {
     /// The connection can take so many more bytes (absolute). [`Uplink::poll`] counts it down.
     pub fn set_room(&mut self, slot: PeerSlot, bytes: u64) {
         if let Some(lane) = self.lane(slot) {
+            lane.note_pause();
             lane.room = bytes;
             self.enlist(slot);
         }

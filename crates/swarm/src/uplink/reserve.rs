@@ -32,6 +32,8 @@ pub(super) struct Kept {
     spare: Option<Bucket>,
     /// Sums what it had to spare, a byte the more the smaller its rate.
     spare_turn: u64,
+    /// There was nothing to send, or no room for it, since it was looked at last.
+    pub(super) has_paused: bool,
     rate: u64,
     until: u64,
 }
@@ -39,44 +41,55 @@ pub(super) struct Kept {
 /// Two blocks: what TCP needs to go on while one is on its way.
 const PACE_BURST_BYTES_MIN: u64 = 2 * BLOCK_BYTES as u64;
 
-/// Part of a second of the rate: on a busy machine whoever serves the peer may be late by so much, and what
-/// a reserve lacks then would never come. Much more, and a peer that paused would catch up at the cost of
-/// others.
-const PACE_BURST_PART: u64 = 20;
+/// Part of a second of the rate that a peer may catch up with which could be sent a block all the time: the
+/// machine was late by so much, and what a reserve lacks then would never come. As long as that the limit
+/// itself saves ([`BucketConfig::per_second`]).
+const PACE_BURST_PART: u64 = 4;
+
+/// The same of one that paused: more, and it would catch up at the cost of others.
+const PAUSED_BURST_PART: u64 = 20;
 
 /// Turns are so many bits finer than a byte by its rate.
 const TURN_BITS: u32 = 32;
 
-/// What a reserve of this rate lets pass.
-fn pace(rate: u64) -> BucketConfig {
-    let burst_bytes = PACE_BURST_BYTES_MIN.max(rate / PACE_BURST_PART);
-    BucketConfig { rate_bytes: rate, burst_bytes }
+/// What a reserve of this rate lets pass, and saves that part of a second of.
+fn pace(rate: u64, part: u64) -> BucketConfig {
+    BucketConfig { rate_bytes: rate, burst_bytes: PACE_BURST_BYTES_MIN.max(rate / part) }
 }
 
 impl Kept {
     fn new(reserve: Reserve, now: Time) -> Self {
         let Reserve { rate, until, .. } = reserve;
-        let pace = Bucket::new(pace(rate), now);
-        let mut kept = Self { pace, spare: None, spare_turn: 0, rate, until };
+        let pace = Bucket::new(pace(rate, PACE_BURST_PART), now);
+        let mut kept = Self { pace, spare: None, spare_turn: 0, has_paused: true, rate, until };
         kept.change(reserve, now);
         kept
     }
 
     fn change(&mut self, Reserve { rate, most, until }: Reserve, now: Time) {
         (self.rate, self.until) = (rate, until);
-        self.pace.set_config(pace(rate), now);
-        let beyond = pace(most.saturating_sub(rate));
+        self.pace.set_config(pace(rate, PACE_BURST_PART), now);
+        let beyond = pace(most.saturating_sub(rate), PAUSED_BURST_PART);
         match &mut self.spare {
             _ if most <= rate => self.spare = None,
             Some(spare) => spare.set_config(beyond, now),
             None => self.spare = Some(Bucket::new(beyond, now)),
         }
     }
+
+    /// Who paused keeps little of what it could have had.
+    fn look(&mut self, now: Time) {
+        if std::mem::take(&mut self.has_paused) {
+            let saved = self.pace.available(now);
+            let kept = pace(self.rate, PAUSED_BURST_PART).burst_bytes;
+            self.pace.take(saved.saturating_sub(kept), now);
+        }
+    }
 }
 
 impl Lane {
     /// Length of the next block, if the connection and the reserve can take it.
-    fn sendable_reserved(&self) -> Option<u64> {
+    pub(super) fn sendable_reserved(&self) -> Option<u64> {
         let length = self.sendable()?;
         (self.counted.saturating_add(length) <= self.kept.as_ref()?.until).then_some(length)
     }
@@ -87,6 +100,7 @@ impl Uplink {
     pub fn set_reserve(&mut self, slot: PeerSlot, reserve: Option<Reserve>, now: Time) {
         let Some(lane) = self.lane(slot) else { return };
         let (row, was_kept) = (lane.class, lane.kept.is_some());
+        lane.note_pause();
         match (reserve, &mut lane.kept) {
             (None, None) => return,
             (None, kept) => {
@@ -205,6 +219,7 @@ impl Uplink {
             let Some(lane) = self.lanes[slot.0 as usize].as_mut() else { continue };
             let Some(length) = lane.sendable_reserved() else { continue };
             let Some(kept) = lane.kept.as_mut() else { continue };
+            kept.look(now);
             let left = kept.until.saturating_sub(lane.counted);
             let (bytes, own) =
                 (lane.queued_bytes.min(lane.room).min(left), kept.pace.available(now));
@@ -224,6 +239,7 @@ impl Uplink {
         let lane = self.lanes[slot.0 as usize].as_mut().ok_or(Time::NEVER)?;
         let length = lane.sendable_reserved().ok_or(Time::NEVER)?;
         let kept = lane.kept.as_mut().ok_or(Time::NEVER)?;
+        kept.look(now);
         if kept.pace.available(now) < length {
             return Err(kept.pace.next_at(length, now));
         }
