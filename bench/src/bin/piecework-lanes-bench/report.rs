@@ -10,9 +10,10 @@ and a chain in memory; a seller whose upload is limited to 8 MiB/s, of which a q
 do not pay. In windows of ten seconds, one allocation period, each buyer's own count of payload is held
 against what the seller has allocated to it in them, and those without an allocation, together, against
 what is allocated to nobody: that quarter, and more when all bids together want less than the rest. A
-window counts if all of them are within 3 % and two blocks. Cost: the same transfer with and without
-payments under callgrind, v1 with pieces of 1 MiB, seller and buyer in one process, so that the figure is
-of both. It is by chance how many pieces are hashed at once, and so what they cost:
+window is good if all of them are within 3 % and two blocks; one in which the program that looks was
+itself kept from running for a tenth of a second is measured again. Cost: the same transfer with and
+without payments under callgrind, v1 with pieces of 1 MiB, seller and buyer in one process, so that the
+figure is of both. It is by chance how many pieces are hashed at once, and so what they cost:
 hashing is left out of the difference, and the cheaper of both counts in what the difference is held
 against. Drives are in memory. Flights: between the two lies a line that delays both directions by half
 a second and reads along; counted from the first BEP 10 handshake to the first block that the paid lane
