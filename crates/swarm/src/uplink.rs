@@ -343,7 +343,8 @@ impl Uplink {
         if self.is_limited() { QUANTUM_BYTES } else { TURN_QUANTA * QUANTUM_BYTES }
     }
 
-    const fn is_limited(&self) -> bool {
+    /// Whether an upload limit exists.
+    pub(crate) const fn is_limited(&self) -> bool {
         self.quotas[Part::Open as usize].is_limited()
     }
 

@@ -90,9 +90,7 @@ impl Swarm {
 
     /// The next block that a peer has room for.
     pub(super) fn next_block(&mut self) -> Option<Output> {
-        let now = self.now;
-        let reserved = self.uplink.poll_reserved(now).or_else(|| self.uplink.poll());
-        let (slot, block) = reserved.or_else(|| self.uplink.poll_spare(now))?;
+        let (slot, block) = self.uplink.poll_any(self.now)?;
         self.note_sent(slot, block);
         Some(Output::SendBlock { slot, block })
     }
@@ -115,6 +113,9 @@ impl Swarm {
 
     /// What to ask of the shared upload limit, if that has changed.
     pub(super) fn next_quota(&mut self) -> Option<Output> {
+        if !self.uplink.is_limited() {
+            return None;
+        }
         Part::ALL.into_iter().find_map(|part| {
             let bytes = self.uplink.quota_wanted(part, self.now)?;
             Some(Output::UploadQuotaWanted { part, bytes })

@@ -147,6 +147,15 @@ impl Uplink {
         }
     }
 
+    /// The next block for anybody: what is kept goes first, and what is to spare last.
+    pub fn poll_any(&mut self, now: Time) -> Option<(PeerSlot, Block)> {
+        if self.reserved.is_empty() {
+            return self.poll();
+        }
+        let kept = self.poll_reserved(now).or_else(|| self.poll());
+        kept.or_else(|| self.poll_spare(now))
+    }
+
     /// The next block for a peer with a reserve. O(peers with a reserve), and O(1) while all of them wait
     /// for their pace.
     pub fn poll_reserved(&mut self, now: Time) -> Option<(PeerSlot, Block)> {
