@@ -1,6 +1,6 @@
 //! What the pay path costs in instructions: one transfer with payments, one without, under callgrind.
 
-use crate::market::{MIB, Node, Torrent, wait_until};
+use crate::market::{FLOOR, MIB, Node, Torrent, wait_until};
 use crate::report::Row;
 use clap::Args;
 use piecework_metainfo::Metainfo;
@@ -12,8 +12,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::Ordering;
 
-/// An upload limit, without which nobody sells, that no transfer here reaches.
-const UPLINK: u64 = 4 << 30;
+/// An upload limit, without which nobody sells. Callgrind reaches a fraction of it, and the free lane cannot
+/// bring the file before the paid one begins.
+const UPLINK: u64 = 64 << 20;
+
+/// What must have been paid for, in percent of the payload: before the paid lane begins some comes unpaid.
+const PAID_PERCENT: u64 = 90;
 
 /// What paying may cost, in percent.
 const GATE_PERCENT: f64 = 2.0;
@@ -47,7 +51,9 @@ impl Transfer {
             .map(|side| side.as_ref().map_or(0, |account| account.writes.load(Ordering::Relaxed)));
         let spent = || purse.as_ref().map_or(0, |purse| purse.pay.view().spent_today);
         // A view is as old as the last look at one.
-        wait_until("a payment", || purse.is_none() || spent() > 0)?;
+        let bytes = buyer.engine.figures(buyer.key).map_or(0, |figures| figures.wanted_bytes);
+        let least = u128::from(bytes / MIB * PAID_PERCENT / 100) * FLOOR;
+        wait_until("the payments", || purse.is_none() || spent() >= least)?;
         let spent = spent();
         let wasted = buyer.engine.figures(buyer.key).map_or(0, |figures| figures.wasted_bytes);
         println!("{}", json!({ "spent": spent.to_string(), "writes": sides, "wasted": wasted }));
@@ -115,7 +121,9 @@ struct Count {
 impl Count {
     /// Sums up a file of callgrind's.
     fn read(counts: &Path) -> Result<Self, String> {
-        let output = Command::new("callgrind_annotate").arg("--threshold=100").arg(counts).output();
+        // Without sources beside it: their lines would count again.
+        let mut command = Command::new("callgrind_annotate");
+        let output = command.args(["--threshold=100", "--auto=no"]).arg(counts).output();
         let output = output.map_err(|error| format!("cannot start callgrind_annotate: {error}"))?;
         let text = String::from_utf8_lossy(&output.stdout);
         // Lines such as `1,276 (29.93%)  file:function`; older ones have no percents.
