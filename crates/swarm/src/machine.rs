@@ -173,7 +173,7 @@ pub enum Input {
         /// Its payload.
         payload: Vec<u8>,
     },
-    /// This peer is one of those that whole pieces are got of: a v1 piece is asked of it alone, and what it
+    /// This peer is one of those that whole pieces are got of: a piece is asked of it alone, and what it
     /// is asked for is asked of no other such peer. Its counts are reported.
     Sole {
         /// Which peer.

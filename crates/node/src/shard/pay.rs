@@ -9,7 +9,7 @@ use crate::event::TorrentKey;
 use crate::pay::{Inbox, Meet, Note, PayOrder};
 use piecework_pay::{Connection as PayConnection, PeerKey};
 use piecework_swarm::{DropReason, Input, PayMessage, PeerCounts};
-use piecework_types::{BLOCK_BYTES, PeerSlot, Time};
+use piecework_types::{PeerSlot, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -196,12 +196,8 @@ impl Shard {
             torrent: torrent.info_hashes.primary().0,
             info_hash: info_hash.0,
             is_initiator: connection.is_outgoing,
-            // Blocks of the others are verified one by one.
-            verified_bytes: if torrent.info_hashes.v2.is_none() {
-                piece_bytes
-            } else {
-                BLOCK_BYTES
-            },
+            // In v2, too: leaves of its trees are not asked for.
+            verified_bytes: piece_bytes,
         };
         self.tell_pay(Note::Connected(Meet { connection, torrent: key, address }));
         waiting.into_iter().for_each(|message| self.tell_pay(Note::Payload { peer, message }));

@@ -4,6 +4,7 @@
 mod books;
 
 use books::{Books, Drive, FLOOR, facts, price};
+use piecework_metainfo::Version;
 use piecework_node::{
     AddTorrent, Engine, EngineConfig, PayHandle, PayNews, PayWish, PortChoice, Source, TorrentKey,
     What,
@@ -167,6 +168,24 @@ fn money_moves_with_the_bytes_and_both_sides_and_a_stranger_get_what_they_should
     let nothing = of_seller.kept.look(|kept| kept.sums(Side::Buying));
     assert_eq!(nothing, (0, 0));
     stranger.wait_done(&fixture);
+}
+
+#[test]
+fn a_hybrid_torrent_of_large_pieces_is_paid_for_as_any_other() {
+    let fixture =
+        FixtureBuilder::file("payload", 32 << 20).version(Version::Hybrid).piece_length(1 << 20);
+    let fixture = fixture.build();
+    let seller = seed(&fixture, tempfile::tempdir().unwrap());
+    let (of_seller, of_buyer) = (Books::new(1), Books::new(2));
+    let _till = seller.sells(&of_seller);
+    let buyer = lonely(&fixture, None);
+    let purse = buyer.buys(&of_buyer);
+    wait_until(|| purse.view().is_buying);
+    buyer.engine.add_peers(buyer.key, vec![seller.address()]);
+    buyer.wait_done(&fixture);
+    of_seller.wait(|kept| (!kept.cashed.is_empty()).then_some(()));
+    let (bytes, _) = of_buyer.kept.look(|kept| kept.sums(Side::Buying));
+    assert!(bytes > 16 * MIB, "{bytes}");
 }
 
 #[test]

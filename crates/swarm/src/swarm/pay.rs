@@ -132,10 +132,9 @@ impl Swarm {
         self.ask_everybody();
     }
 
-    /// Whether pieces of this peer are its alone: in v1, only a whole piece tells right from wrong.
+    /// Whether pieces of this peer are its alone: only a whole piece tells right from wrong.
     pub(super) fn is_alone(&self, slot: PeerSlot) -> bool {
-        let is_v1 = self.config.info_hashes.v2.is_none();
-        self.peers.get(slot).is_some_and(|peer| peer.is_suspect || (peer.is_sole && is_v1))
+        self.peers.get(slot).is_some_and(|peer| peer.is_suspect || peer.is_sole)
     }
 
     /// Counts a block that left, and reports before the reserve is used up.
