@@ -3,7 +3,9 @@
 
 use super::Purse;
 use super::trade::Trade;
-use crate::{Bid, Hold, Message, PeerKey, Price, PurseOutput, SPEND_MAX, TorrentKey, WriteId};
+use crate::{
+    Bid, Hold, Message, PRICE_MAX, PeerKey, Price, PurseOutput, SPEND_MAX, TorrentKey, WriteId,
+};
 use std::time::Duration;
 
 /// Sellers of one torrent that are paid at a time.
@@ -148,6 +150,25 @@ impl Purse {
         } else {
             self.lower(torrent, total.saturating_sub(target));
         }
+        self.keep_ahead(torrent);
+    }
+
+    /// Bids stay a step over a price that rises, and cost no more for that: who bids just what is asked is
+    /// in the free lane for a round whenever the ask rises. Nobody follows a price that its own bid makes,
+    /// and no seller is bid up that does not keep its word.
+    fn keep_ahead(&mut self, torrent: &TorrentKey) {
+        let Some(known) = self.torrents.get(torrent) else { return };
+        let cap = known.cap(self.median());
+        for peer in self.engaged(torrent) {
+            let Some((trade, deal)) = self.open(peer) else { continue };
+            let Some(ask) = deal.ask.filter(|ask| ask.paid) else { continue };
+            let last = deal.bid.price;
+            let is_ours = deal.stepped_to == Some(last) && ask.price >= last;
+            let price = ahead_of(ask.price).min(cap);
+            if !is_ours && price > last && keeps_word(trade) && self.affords(trade, price) {
+                self.bid_again(peer, price);
+            }
+        }
     }
 
     /// Leaves those that give under a quarter of what they said, three rounds in a row in which there was
@@ -198,7 +219,7 @@ impl Purse {
         }
     }
 
-    /// 5 % less when more came for 30 s, never under what is asked; who is not needed is left.
+    /// 5 % less when more came for 30 s, never under what is asked and a step; who is not needed is left.
     fn lower(&mut self, torrent: &TorrentKey, over: u64) {
         let now = self.now;
         let Some(known) = self.torrents.get_mut(torrent) else { return };
@@ -217,7 +238,10 @@ impl Purse {
                 continue;
             }
             let Some((trade, deal)) = self.open(peer) else { continue };
-            let price = deal.bid.price.percent(95).max(trade.price().unwrap_or_default());
+            let told = trade.price().unwrap_or_default();
+            // A price that it does not make itself would have it step ahead again.
+            let least = if told < deal.bid.price { ahead_of(told) } else { told };
+            let price = deal.bid.price.percent(95).max(least);
             if price < deal.bid.price {
                 self.bid_again(peer, price);
             }
@@ -261,6 +285,7 @@ impl Purse {
 
     fn bid_again(&mut self, peer: PeerKey, price: Price) {
         let Some(deal) = self.deal_mut(peer) else { return };
+        deal.stepped_to = Some(price);
         let last = deal.bid;
         let spend = if last.rate == 0 { last.spend } else { price.of(last.rate) };
         let bid = deal.bid(Bid { price, spend: spend.clamp(1, SPEND_MAX), ..last });
@@ -285,6 +310,12 @@ fn expected(trade: &Trade, target: u64) -> u64 {
         None if target == u64::MAX => 0,
         None => deal.bid.rate,
     }
+}
+
+/// A step over a price: more than the 5 %, or the unit, by which an ask rises at a time.
+fn ahead_of(price: Price) -> Price {
+    let units = Price::new((price.per_mib() + 2).min(PRICE_MAX)).unwrap_or(price);
+    price.percent(106).max(units)
 }
 
 /// What may be spent a second: enough for the rate, or all there is.

@@ -54,6 +54,8 @@ pub(super) struct Deal {
     pub(super) rest: Left,
     /// What was promised when the price was last raised.
     pub(super) raised_at: Option<u64>,
+    /// The bid to which its price was last changed while it was engaged: a price that is the same is ours.
+    pub(super) stepped_to: Option<Price>,
     /// When a new cheque was last signed for a price that had moved.
     pub(super) moved_at: Option<Time>,
     /// The bid is withdrawn; what still comes is paid until then.
@@ -94,6 +96,7 @@ impl Deal {
             is_forewarned: false,
             rest: Left::UpTo(0),
             raised_at: None,
+            stepped_to: None,
             moved_at: None,
             sure: 0,
             pending: VecDeque::new(),

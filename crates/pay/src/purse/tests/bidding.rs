@@ -41,11 +41,11 @@ fn the_cheapest_seller_is_asked_first_and_others_only_when_it_gives_too_little()
     assert_eq!((bid.rate, bid.spend), ((1 << 30) / 120, 854));
     desk.gives(2, 100, 0);
     flows(&mut desk, &[(2, 4 * MIB)], 10);
-    assert_eq!(bids(&desk, 1..=3), [0, 100, 105]);
+    assert_eq!(bids(&desk, 1..=3), [0, 106, 105]);
     assert_eq!(desk.bid(3).unwrap().rate, (1 << 30) / 120 - 4 * MIB);
     desk.gives(3, 105, 0);
     flows(&mut desk, &[(2, 4 * MIB), (3, 5 * MIB)], 20);
-    assert_eq!(bids(&desk, 1..=3), [0, 100, 105]);
+    assert_eq!(bids(&desk, 1..=3), [0, 106, 112]);
 }
 
 #[test]
@@ -54,17 +54,43 @@ fn a_price_is_raised_only_if_all_keep_their_word_and_nobody_else_is_left() {
     for peer in [1, 2] {
         desk.gives(peer, 100, 0);
     }
+    // Who keeps its word is bid a step more than it asks, and no more than that.
     flows(&mut desk, &[(1, MIB)], 10);
     desk.gives(2, 100, 0);
-    assert_eq!(bids(&desk, 1..=2), [100, 100]);
+    assert_eq!(bids(&desk, 1..=2), [106, 100]);
     // The second one gives less than three quarters of the 1 MiB/s that it said.
     flows(&mut desk, &[(1, MIB), (2, MIB * 74 / 100)], 10);
-    assert_eq!(bids(&desk, 1..=2), [100, 100]);
+    assert_eq!(bids(&desk, 1..=2), [106, 100]);
     flows(&mut desk, &[(1, MIB), (2, MIB * 76 / 100)], 10);
-    assert_eq!(bids(&desk, 1..=2), [110, 110]);
+    assert_eq!(bids(&desk, 1..=2), [106, 110]);
     // The market is below: more would change nothing.
     flows(&mut desk, &[(1, MIB), (2, MIB)], 10);
-    assert_eq!(bids(&desk, 1..=2), [110, 110]);
+    assert_eq!(bids(&desk, 1..=2), [106, 110]);
+}
+
+#[test]
+fn a_lane_is_kept_while_what_is_asked_rises_and_a_price_of_ones_own_is_not_followed() {
+    for lane in [Lane::Medium, Lane::Fast] {
+        let mut desk = Desk::buying(lane);
+        desk.meets(1, 1000);
+        let (mut ask, cap) = (1000, desk.view().price_max.per_mib());
+        while ask * 106 / 100 < cap {
+            desk.gives(1, ask, bytes(&desk, 1));
+            flows(&mut desk, &[(1, MIB)], 10);
+            // The most that an ask rises by before it is said again.
+            ask = (ask * 105).div_ceil(100);
+            let bid = bids(&desk, 1..=1)[0];
+            assert!((ask..=cap).contains(&bid), "{lane:?}: {bid} for {ask}, at most {cap}");
+        }
+    }
+    let mut desk = Desk::buying(Lane::Medium);
+    desk.meets(1, 1000);
+    for _ in 0..10 {
+        let bid = bids(&desk, 1..=1)[0];
+        desk.gives(1, bid, bytes(&desk, 1));
+        flows(&mut desk, &[(1, 9 * MIB)], 10);
+    }
+    assert_eq!(bids(&desk, 1..=1), [1060]);
 }
 
 #[test]
@@ -193,11 +219,11 @@ fn after_half_a_minute_over_the_target_less_is_bid_and_who_is_not_needed_is_left
     desk.gives(1, 100, 0);
     flows(&mut desk, &[(1, 8 * MIB)], 10);
     desk.gives(2, 101, 0);
-    assert_eq!(bids(&desk, 1..=2), [100, 101]);
+    assert_eq!(bids(&desk, 1..=2), [106, 101]);
     flows(&mut desk, &[(1, 9 * MIB), (2, MIB / 4)], 30);
-    assert_eq!(bids(&desk, 1..=2), [100, 101]);
+    assert_eq!(bids(&desk, 1..=2), [106, 101]);
     flows(&mut desk, &[(1, 9 * MIB), (2, MIB / 4)], 10);
-    assert_eq!(bids(&desk, 1..=2), [100, 0]);
+    assert_eq!(bids(&desk, 1..=2), [106, 0]);
 
     let mut desk = Desk::paid(Lane::Live { rate: MIB });
     assert_eq!((desk.bid(1).unwrap().rate, bids(&desk, 1..=1)), (MIB + MIB * 3 / 10, vec![125]));
