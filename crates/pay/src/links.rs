@@ -5,10 +5,11 @@
 
 use crate::{LINKS_MAX, PayFault};
 use alloy_primitives::{B256, keccak256};
-use std::fmt;
+use std::{fmt, iter};
 use zeroize::Zeroize;
 
-/// A buyer keeps every so manieth link: at most 64 of them, 2 KiB, and 63 hashes to reveal any link.
+/// A buyer keeps every so manieth link, at most 64 of them, and those from one to the next while it reveals
+/// them: 4 KiB, and about one hash a link that is revealed.
 pub const CHECKPOINT_LINKS: u32 = 64;
 
 const _: () = assert!(LINKS_MAX.is_multiple_of(CHECKPOINT_LINKS), "the last stretch is whole");
@@ -23,6 +24,10 @@ pub fn fold_links(link: B256, count: u32) -> B256 {
 pub struct Links {
     /// From the seed on, every [`CHECKPOINT_LINKS`] links towards the root.
     checkpoints: Vec<B256>,
+    /// The links from a checkpoint on up to the next.
+    stretch: Vec<B256>,
+    /// The number of that checkpoint.
+    stretch_at: u32,
     links: u32,
     root: B256,
 }
@@ -46,7 +51,7 @@ impl Links {
             link = fold_links(link, stretch);
             left -= stretch;
         }
-        Ok(Self { checkpoints, links, root: link })
+        Ok(Self { checkpoints, stretch: Vec::new(), stretch_at: 0, links, root: link })
     }
 
     /// What the cheque commits to.
@@ -65,16 +70,43 @@ impl Links {
     /// times. There is none at 0 and behind the last.
     #[must_use]
     pub fn link(&self, number: u32) -> Option<B256> {
+        let (at, step) = self.place_of(number)?;
+        Some(fold_links(*self.checkpoints.get(at as usize)?, step))
+    }
+
+    /// The same for who asks for one after the other: it hashes fewer than [`CHECKPOINT_LINKS`] times for as
+    /// many links.
+    pub fn reveal(&mut self, number: u32) -> Option<B256> {
+        let (at, step) = self.place_of(number)?;
+        if self.stretch.is_empty() || self.stretch_at != at {
+            let first = *self.checkpoints.get(at as usize)?;
+            wipe(&mut self.stretch);
+            // At once: what outgrows its place leaves a copy there.
+            self.stretch.reserve_exact(CHECKPOINT_LINKS as usize);
+            let stretch = iter::successors(Some(first), |link| Some(keccak256(link)));
+            self.stretch.extend(stretch.take(CHECKPOINT_LINKS as usize));
+            self.stretch_at = at;
+        }
+        self.stretch.get(step as usize).copied()
+    }
+
+    /// The checkpoint before a link on the way from the seed, and how far behind that the link is.
+    fn place_of(&self, number: u32) -> Option<(u32, u32)> {
         let from_seed = self.links.checked_sub(number).filter(|_| number > 0)?;
-        let checkpoint = self.checkpoints.get((from_seed / CHECKPOINT_LINKS) as usize)?;
-        Some(fold_links(*checkpoint, from_seed % CHECKPOINT_LINKS))
+        Some((from_seed / CHECKPOINT_LINKS, from_seed % CHECKPOINT_LINKS))
     }
 }
 
 impl Drop for Links {
     fn drop(&mut self) {
-        self.checkpoints.iter_mut().for_each(|link| link.0.zeroize());
+        wipe(&mut self.checkpoints);
+        wipe(&mut self.stretch);
     }
+}
+
+fn wipe(links: &mut Vec<B256>) {
+    links.iter_mut().for_each(|link| link.0.zeroize());
+    links.clear();
 }
 
 impl fmt::Debug for Links {

@@ -295,9 +295,12 @@ proptest! {
 
     #[test]
     fn every_link_of_a_chain_leads_to_its_root(links in 1..=300_u32, place in any::<u32>()) {
-        let chain = Links::new(B256::new([6; 32]), links).unwrap();
+        let mut chain = Links::new(B256::new([6; 32]), links).unwrap();
         let number = 1 + place % links;
         prop_assert_eq!(fold_links(chain.link(number).unwrap(), number), chain.root());
+        for number in (number..=links + 1).chain([0, 1, links]) {
+            prop_assert_eq!(chain.reveal(number), chain.link(number));
+        }
     }
 
     #[test]

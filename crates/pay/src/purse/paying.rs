@@ -293,13 +293,17 @@ impl Purse {
     fn reveal_owed(&mut self, peer: PeerKey) {
         let Some((trade, deal)) = self.open(peer) else { return };
         let (torrent, key) = (trade.meeting.torrent, deal.channel);
-        let (Some(chain), Some(channel)) = (&deal.links, self.books.channel(&key)) else { return };
+        let Some(channel) = self.books.channel(&key) else { return };
         let cheque = &channel.purchase.signed.cheque;
         let (value, revealed) = (channel.value(), channel.purchase.revealed);
         let links = deal.owed(value).min(self.budget_left(&torrent)) / cheque.unit.max(1);
         let number = u128::from(revealed).saturating_add(links).min(cheque.links.into());
         let number = u32::try_from(number).unwrap_or(cheque.links);
-        let Some(link) = chain.link(number).filter(|_| number > revealed) else { return };
+        if number <= revealed {
+            return;
+        }
+        let chain = self.deal_mut(peer).and_then(|deal| deal.links.as_mut());
+        let Some(link) = chain.and_then(|chain| chain.reveal(number)) else { return };
         let added = self.books.reveal(&key, number);
         let written = self.written;
         let value = value.saturating_add(added);
