@@ -176,6 +176,8 @@ fn a_hybrid_torrent_of_large_pieces_is_paid_for_as_any_other() {
         FixtureBuilder::file("payload", 32 << 20).version(Version::Hybrid).piece_length(1 << 20);
     let fixture = fixture.build();
     let seller = seed(&fixture, tempfile::tempdir().unwrap());
+    // Else the free lane has brought most of it on a busy machine before the paid one begins.
+    seller.engine.set_limits(None, Some(UPLINK / 8));
     let (of_seller, of_buyer) = (Books::new(1), Books::new(2));
     let _till = seller.sells(&of_seller);
     let buyer = lonely(&fixture, None);
