@@ -78,8 +78,8 @@ impl DictWriter<'_> {
         // Stable: the first entry of a key stays first and survives.
         entries.sort_by(|a, b| key(a).cmp(key(b)));
         entries.dedup_by(|later, first| key(later) == key(first));
-        let sorted: Vec<u8> =
-            entries.iter().flat_map(|entry| &out[entry.1.clone()]).copied().collect();
+        let mut sorted = Vec::with_capacity(out.len() - start);
+        entries.iter().for_each(|entry| sorted.extend_from_slice(&out[entry.1.clone()]));
         out.truncate(start);
         out.extend_from_slice(&sorted);
     }
@@ -119,13 +119,37 @@ impl ListWriter<'_> {
 }
 
 fn write_bytes(out: &mut Vec<u8>, value: &[u8]) {
-    // Writing to a vector never fails.
-    drop(write!(out, "{}:", value.len()));
+    write_digits(out, value.len() as u64);
+    out.push(b':');
     out.extend_from_slice(value);
 }
 
 fn write_int(out: &mut Vec<u8>, value: i128) {
-    drop(write!(out, "i{value}e"));
+    match u64::try_from(value) {
+        Ok(number) => {
+            out.push(b'i');
+            write_digits(out, number);
+            out.push(b'e');
+        }
+        // Writing to a vector never fails.
+        Err(_) => drop(write!(out, "i{value}e")),
+    }
+}
+
+/// Without the machinery for formats, which would cost more than the rest of a short entry.
+fn write_digits(out: &mut Vec<u8>, mut number: u64) {
+    // As many as `u64::MAX` has.
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[first..]);
 }
 
 fn write_list(out: &mut Vec<u8>, fill: impl FnOnce(&mut ListWriter<'_>)) {
@@ -161,6 +185,15 @@ mod tests {
             dict.int("b", 3);
         });
         assert_eq!(bytes, b"d1:ad1:yi18446744073709551615e1:zlee2:aali-1e1:xe1:bi2ee");
+    }
+
+    #[test]
+    fn numbers_are_written_as_formats_write_them() {
+        let edges = [0, 1, 9, 10, 99, 100, u64::MAX / 10, u64::MAX - 1, u64::MAX].map(i128::from);
+        for number in edges.into_iter().flat_map(|edge| [edge, -edge]).chain([1 << 64, i128::MIN]) {
+            let bytes = encode_list(|list| list.int(number));
+            assert_eq!(String::from_utf8_lossy(&bytes), format!("li{number}ee"));
+        }
     }
 
     #[test]

@@ -258,7 +258,7 @@ impl Torrent {
 
     fn content_path(&self) -> Option<String> {
         let root = self.record.root.as_deref()?;
-        Some(format!("{}/{root}", self.folder().trim_end_matches('/')))
+        Some([self.folder().trim_end_matches('/'), root].join("/"))
     }
 
     /// The folder that all of its files lie in and that is its own, where it lies now; `None` of a torrent

@@ -158,8 +158,10 @@ impl Driver {
         self.take_requests(moment);
         self.load_after_twins(moment);
         self.observe(moment);
-        // 2. Time.
-        self.shared.write().tick(moment);
+        // 2. Time: one look at the whole queue for all that is gathered.
+        if !self.gathers() {
+            self.shared.write().tick(moment);
+        }
         // 4. Before 3: nothing is done about a change that may be lost.
         if self.write_down() {
             // 3. Effects.
@@ -174,9 +176,10 @@ impl Driver {
     /// Until there is something to do, if nothing happens.
     fn wait(&mut self) -> Duration {
         let moment = self.clock.moment();
-        let tick = self.clock.until(self.shared.read().next_tick(moment));
-        let look = self.look_after().saturating_sub(self.looked_at.elapsed());
-        let mut wait = tick.min(look);
+        let mut wait = self.look_after().saturating_sub(self.looked_at.elapsed());
+        if !self.gathers() {
+            wait = wait.min(self.clock.until(self.shared.read().next_tick(moment)));
+        }
         if self.shared.settings.borrow().watch().folder.is_some() {
             wait = wait.min(watch::LOOK_AFTER.saturating_sub(self.watched_at.elapsed()));
         }

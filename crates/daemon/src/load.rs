@@ -8,12 +8,12 @@ use crate::store::{Kept, Store};
 use piecework_catalog::Record;
 use piecework_metainfo::{File, Info, Magnet, Metainfo, PieceLayers};
 use piecework_node::{
-    AddTorrent, Engine, FilePaths, FilePriorities, KeptTorrent, NORMAL_PRIORITY, Source,
+    AddTorrent, Engine, FilePaths, FilePriorities, Folder, KeptTorrent, NORMAL_PRIORITY, Source,
     TorrentKey, WebSeed, WebSeedKind,
 };
 use piecework_types::InfoHash;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -40,16 +40,22 @@ pub(crate) fn load_all(
     let Some(first) = some.first() else { return Vec::new() };
     // Roots and symlinks may have changed since the records were made.
     let dir = shared.roots().confine(&first.folder).map_err(|refusal| refusal.text);
+    let folder = dir.as_ref().ok().and_then(|dir| engine.find_folder(Path::new(dir)));
     let load_one = |one: Load| {
         let id = one.id;
-        let dir = dir.as_ref().map_err(Clone::clone);
-        (id, dir.and_then(|dir| load(engine, &shared.store, Path::new(dir), one)))
+        let place = dir.clone().map(|dir| (PathBuf::from(dir), folder.clone()));
+        (id, place.and_then(|place| load(engine, &shared.store, place, one)))
     };
     let is_ending = || shared.jobs.cancel.load(Ordering::Relaxed);
     some.into_iter().take_while(|_| !is_ending()).map(load_one).collect()
 }
 
-fn load(engine: &Engine, store: &Arc<Store>, dir: &Path, load: Load) -> Result<TorrentKey, String> {
+fn load(
+    engine: &Engine,
+    store: &Arc<Store>,
+    (dir, folder): (PathBuf, Option<Folder>),
+    load: Load,
+) -> Result<TorrentKey, String> {
     let Load { id, record, metainfo, mut peers, is_seed_only, folder: _ } = load;
     let metainfo = match metainfo {
         Some(metainfo) => Some(metainfo),
@@ -71,7 +77,8 @@ fn load(engine: &Engine, store: &Arc<Store>, dir: &Path, load: Load) -> Result<T
             Source::Magnet(Box::new(magnet))
         }
     };
-    let mut spec = AddTorrent::new(source, dir.to_owned());
+    let mut spec = AddTorrent::new(source, dir);
+    spec.folder = folder;
     (spec.kept, spec.peers) = (kept_torrent, peers);
     spec.web_seeds =
         record.web_seeds.iter().filter_map(|url| WebSeed::new(url, WebSeedKind::Files)).collect();

@@ -48,6 +48,7 @@ impl Torrent {
             info: Arc::clone(self.metainfo.info()),
             layers: self.metainfo.layers().cloned(),
             dir: dir.to_owned(),
+            folder: None,
             paths: None,
             wanted: Vec::new(),
             state_dir: self.temp.path().to_owned(),

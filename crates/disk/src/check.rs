@@ -220,7 +220,7 @@ impl Check {
             if self.purpose == Purpose::Survey {
                 storage.look_again();
             }
-            storage.sizes()
+            storage.sizes(&storage.stamps())
         });
         let mut segments = storage.info.layout().piece_segments(piece);
         segments.all(|at| {

@@ -39,5 +39,5 @@ pub use pool::ChunkPool;
 pub use resume::{
     Resume, ResumeError, ResumeLock, ResumeStore, forget_resume, listed_pieces, move_resume,
 };
-pub use storage::{Storage, StorageError, StorageSpec};
+pub use storage::{Folder, Storage, StorageError, StorageSpec, WholeFiles};
 pub use store::{CheckScope, PieceStore, ReadNow, Totals};

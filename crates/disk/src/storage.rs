@@ -6,7 +6,7 @@
 
 mod open;
 
-use piecework_metainfo::{Info, PieceLayers, Segment};
+use piecework_metainfo::{File, Info, PieceLayers, Segment};
 use piecework_types::{Block, PieceIndex};
 use rustix::io::Errno;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -22,7 +22,7 @@ use crate::files::{Access, FileCache, OpenFile, open_below};
 use crate::parts::Parts;
 use crate::vectored::{Cached, Cutter, read_cached_at, read_exact_at, split_places, write_all_at};
 
-pub use open::StorageError;
+pub use open::{Folder, StorageError};
 
 /// What to open.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub struct StorageSpec {
     pub layers: Option<PieceLayers>,
     /// The parent folder: content goes to `dir/<name>`. Made when the first file is.
     pub dir: PathBuf,
+    /// What was found there a moment ago, if somebody looked.
+    pub folder: Option<Folder>,
     /// The path of each file below `dir`, in the form of [`piecework_metainfo::File::path`] and as clean as
     /// those; `None` for the torrent's own.
     pub paths: Option<Vec<String>>,
@@ -80,6 +82,12 @@ struct FileState {
     is_there: AtomicBool,
 }
 
+/// What was seen of files that all had their right sizes.
+#[derive(Clone, Debug)]
+pub struct WholeFiles {
+    pub(crate) stamps: Vec<Option<FileStamp>>,
+}
+
 /// What resume data compare to see whether a file changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct FileStamp {
@@ -116,11 +124,13 @@ impl Storage {
             || self.shared.parts.stamp().is_some()
     }
 
-    /// Whether every file is there with its right size. Says nothing about what is in them.
-    pub fn has_right_sizes(&self) -> bool {
-        let sizes = self.shared.sizes();
+    /// The files as they are, if every one is there with its right size. Says nothing about what is in them.
+    pub fn whole_files(&self) -> Option<WholeFiles> {
+        let stamps = self.shared.stamps();
+        let sizes = self.shared.sizes(&stamps);
         let mut pieces = self.shared.info.grid().pieces();
-        pieces.all(|piece| self.shared.has_right_sizes(piece, &sizes))
+        let is_whole = pieces.all(|piece| self.shared.has_right_sizes(piece, &sizes));
+        is_whole.then_some(WholeFiles { stamps })
     }
 }
 
@@ -349,16 +359,25 @@ impl StorageShared {
         stamp_of(&self.path_of(file))
     }
 
-    /// Bytes of each file that is there; of those in the parts file, if there is one, what they may have.
-    pub(crate) fn sizes(&self) -> Vec<Option<u64>> {
-        let has_parts = self.parts.stamp().is_some();
+    /// What resume data say about each file with content.
+    pub(crate) fn stamps(&self) -> Vec<Option<FileStamp>> {
         let files = self.info.files().iter().enumerate();
-        let sizes = files.map(|(at, file)| {
+        let has_content = |file: &File| !file.is_pad() && file.length() > 0;
+        files.map(|(at, file)| has_content(file).then(|| self.stamp(at)).flatten()).collect()
+    }
+
+    /// Bytes of each file that is there, going by its stamp; of those in the parts file, if there is one,
+    /// what they may have.
+    pub(crate) fn sizes(&self, stamps: &[Option<FileStamp>]) -> Vec<Option<u64>> {
+        let mut parts = None;
+        let files = self.info.files().iter().zip(stamps).enumerate();
+        let sizes = files.map(|(at, (file, stamp))| {
             if file.is_pad() || file.length() == 0 {
                 return Some(0);
             }
-            let in_parts = (has_parts && self.is_in_parts(at)).then(|| file.length());
-            self.stamp(at).map(|stamp| stamp.bytes).or(in_parts)
+            let is_in_parts =
+                self.is_in_parts(at) && *parts.get_or_insert_with(|| self.parts.stamp().is_some());
+            stamp.map(|stamp| stamp.bytes).or_else(|| is_in_parts.then(|| file.length()))
         });
         sizes.collect()
     }

@@ -247,7 +247,7 @@ impl PieceStore {
         self.cancel_check();
         self.shared.losses.trust();
         let storage = &self.shared.storage;
-        let sizes = storage.sizes();
+        let sizes = storage.sizes(&storage.stamps());
         for piece in storage.info.grid().pieces() {
             self.shared.unknown.remove(piece);
             if storage.has_right_sizes(piece, &sizes) {

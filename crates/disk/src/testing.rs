@@ -200,6 +200,7 @@ impl Bench {
             info: Arc::clone(fixture.info()),
             layers: fixture.metainfo.layers().cloned(),
             dir: self.dir(),
+            folder: None,
             paths: None,
             wanted: Vec::new(),
             state_dir: self.state_dir(),

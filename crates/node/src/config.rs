@@ -1,7 +1,7 @@
 //! What the engine and a torrent are told at their start.
 
 use crate::dht::DhtConfig;
-use piecework_disk::DiskConfig;
+use piecework_disk::{DiskConfig, Folder};
 use piecework_filter::IpFilter;
 use piecework_metainfo::{Info, Magnet, Metainfo, WebSeed};
 use piecework_mse::Encryption;
@@ -127,6 +127,8 @@ pub struct AddTorrent {
     pub source: Source,
     /// The parent folder: data lies in `dir/<name>`.
     pub dir: PathBuf,
+    /// What [`Engine::find_folder`](crate::Engine::find_folder) found there a moment ago, if it was asked.
+    pub folder: Option<Folder>,
     /// Where each file lies; `None` for where the torrent says. To be the same at each start.
     pub paths: Option<FilePaths>,
     /// The torrent file, from somebody who keeps it for as long as the torrent is loaded, with all piece
@@ -164,6 +166,7 @@ impl AddTorrent {
         Self {
             source,
             dir,
+            folder: None,
             paths: None,
             kept: None,
             peers: Vec::new(),

@@ -43,6 +43,7 @@ pub use pay::{
     PayView, PayWish, SellRefused,
 };
 pub use piecework_dht::{AddressScope, MutableItem, MutableName, PublicKey};
+pub use piecework_disk::Folder;
 pub use piecework_gateway::{Mapped, Status as MappingStatus};
 pub use piecework_metainfo::{WebSeed, WebSeedKind};
 pub use piecework_mse::Encryption;

@@ -139,7 +139,7 @@ fn prepare(shared: &Shared, job: Job) -> Option<Outcome> {
     let Job { info_hashes, spec, metadata, lock, torrent, .. } = job;
     torrent.upgrade()?;
     let problem = |blame, text| Outcome::Problem(Problem { blame, is_fatal: true, text });
-    let with_files = |info, layers| match setup::prepare(shared, &spec, info, layers, lock) {
+    let with_files = |info, layers| match setup::prepare(shared, &spec, None, info, layers, lock) {
         Ok(content) => Outcome::Content(content),
         Err(error) => problem(Blame::Local, error.to_string()),
     };

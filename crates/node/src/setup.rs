@@ -4,7 +4,9 @@
 use crate::config::{AddTorrent, Source};
 use crate::engine::Shared;
 use crate::prepare;
-use piecework_disk::{Resume, ResumeError, ResumeLock, Storage, StorageError, StorageSpec, Totals};
+use piecework_disk::{
+    Folder, Resume, ResumeError, ResumeLock, Storage, StorageError, StorageSpec, Totals, WholeFiles,
+};
 use piecework_metainfo::names::{RawPath, clean_paths};
 use piecework_metainfo::{File, Info, PATH_BYTES_MAX, PATH_COMPONENTS_MAX, PieceLayers};
 use piecework_types::Bitfield;
@@ -67,7 +69,10 @@ impl Prepared {
         let was_whole = self.resume.as_ref().is_some_and(|it| it.to_check.is_empty())
             && self.lock.was_durable();
         let is_whole = || match spec.is_trusted {
-            true => self.storage.has_right_sizes() && (was_whole || self.is_kept_as_whole()),
+            true => {
+                let files = self.storage.whole_files();
+                files.is_some_and(|files| was_whole || self.is_kept_as_whole(&files))
+            }
             false => was_whole,
         };
         let may_rest = shared.rest_after.is_some() && spec.peers.is_empty();
@@ -90,8 +95,8 @@ impl Prepared {
 
     /// Writes down that all of it is there, as its user says; whether that worked. The next start then needs
     /// neither the user's word nor a check.
-    fn is_kept_as_whole(&self) -> bool {
-        let saved = self.lock.save_whole(&self.storage);
+    fn is_kept_as_whole(&self, files: &WholeFiles) -> bool {
+        let saved = self.lock.save_whole(&self.storage, files);
         if let Err(fault) = &saved {
             tracing::warn!(%fault, "resume data were not saved");
         }
@@ -113,10 +118,12 @@ pub(crate) fn wanted_bytes(info: &Info, priorities: &[u8]) -> u64 {
     wanted.map(|piece| u64::from(info.grid().piece_bytes(piece))).sum()
 }
 
-/// Looks at the files and takes the lock, unless it is held already.
+/// Looks at the files and takes the lock, unless it is held already. The folder is looked at too, unless it
+/// was a moment ago.
 pub(crate) fn prepare(
     shared: &Shared,
     spec: &AddTorrent,
+    folder: Option<Folder>,
     info: Arc<Info>,
     layers: Option<PieceLayers>,
     lock: Option<ResumeLock>,
@@ -128,6 +135,7 @@ pub(crate) fn prepare(
             info: Arc::clone(&info),
             layers: layers.clone(),
             dir: spec.dir.clone(),
+            folder,
             paths: file_paths(spec, &info),
             wanted: priorities.iter().map(|&priority| priority > 0).collect(),
             state_dir: shared.resume.dir().to_owned(),

@@ -26,16 +26,21 @@ impl Driver {
             self.answer_all(None);
             return true;
         }
+        self.write_at.get_or_insert_with(|| Instant::now() + GATHER_FOR);
+        if self.gathers() {
+            return false;
+        }
+        self.commit()
+    }
+
+    /// Whether what changed waits for what follows it, and nothing is done about it before.
+    pub(super) fn gathers(&self) -> bool {
         // The store itself is read for metainfo.
         let may_wait = self.answers.is_empty()
             && self.changes.are_records_alone()
             && self.retry_at.is_none()
             && !self.is_stopping;
-        let write_at = *self.write_at.get_or_insert_with(|| Instant::now() + GATHER_FOR);
-        if may_wait && write_at > Instant::now() {
-            return false;
-        }
-        self.commit()
+        may_wait && self.write_at.is_some_and(|at| at > Instant::now())
     }
 
     /// Why nothing can be changed now, if so. A store that failed is tried once more before that is said.

@@ -12,7 +12,7 @@ use super::later::{Later, Slot};
 use super::range::RangeLock;
 use super::{Record, ResumeError, ResumeStore};
 use crate::fault::{Action, LocalFault};
-use crate::storage::Storage;
+use crate::storage::{Storage, WholeFiles};
 use crate::store::Totals;
 
 /// The right to work on one torrent in one folder; held until it is dropped everywhere.
@@ -127,23 +127,20 @@ impl ResumeLock {
     }
 
     /// Replaces the record, soon, by one that says that all of the torrent is there and durable, and every
-    /// file as it should be now, on somebody's word. Only after
-    /// [`ResumeStore::load`](super::ResumeStore::load).
+    /// file as it should be, on somebody's word. Only after [`ResumeStore::load`](super::ResumeStore::load).
     ///
     /// # Errors
     /// When it is written at once, for want of a thread, and the state folder cannot be written.
-    pub fn save_whole(&self, storage: &Storage) -> Result<(), LocalFault> {
+    pub fn save_whole(&self, storage: &Storage, files: &WholeFiles) -> Result<(), LocalFault> {
         let storage = &storage.shared;
         let pieces = storage.info.grid().piece_count();
-        let stamps: Vec<_> =
-            (0..storage.info.files().len()).map(|file| storage.stamp(file)).collect();
         let record = Record {
             is_running: false,
             have: Bitfield::full(pieces),
             unknown: Bitfield::new(pieces),
             durable: Bitfield::full(pieces),
             totals: self.totals(),
-            files: &stamps,
+            files: &files.stamps,
             parts: storage.parts().stamp(),
         };
         let bytes = record.encode(&self.shared.hashes, &self.shared.dir);

@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Files that share the locks: the kernel walks through all locks of a file for each new one, so that ten
 /// thousand in one file cost two seconds.
@@ -29,10 +29,7 @@ const PLACE_BYTES: usize = 8 + 4;
 /// The files.
 #[derive(Debug)]
 pub(super) struct LockFile {
-    /// What their names begin with.
-    path: PathBuf,
-    /// Opened when the first lock lies in them.
-    files: [OnceLock<File>; FILES],
+    files: Vec<File>,
     /// Bytes that are locked: to the kernel this process may lock its own bytes twice.
     held: Mutex<BTreeSet<u64>>,
 }
@@ -45,13 +42,11 @@ pub(super) struct RangeLock {
 }
 
 impl LockFile {
-    /// Files whose names begin so.
+    /// Files whose names begin so. All of them now: whoever may not make files here hears of it, and
+    /// nobody waits for them who adds a torrent.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let files = std::array::from_fn(|_| OnceLock::new());
-        let opened = Self { path: path.to_owned(), files, held: Mutex::default() };
-        // Whoever may not make files here hears of it now.
-        opened.file_of(0)?;
-        Ok(opened)
+        let files = (0..FILES).map(|number| open(path, number)).collect::<io::Result<_>>()?;
+        Ok(Self { files, held: Mutex::default() })
     }
 
     /// Locks the byte of this name; `None` if it is locked already, by whomever.
@@ -61,14 +56,14 @@ impl LockFile {
         if held.contains(&at) {
             return Ok(None);
         }
-        match set(self.file_of(at)?, at, libc::F_WRLCK) {
+        match set(self.file_of(at), at, libc::F_WRLCK) {
             Ok(()) => {
                 held.insert(at);
                 let mut place = [0; PLACE_BYTES];
                 place[..8].copy_from_slice(&at.to_be_bytes());
                 place[8..].copy_from_slice(&std::process::id().to_be_bytes());
                 // Nobody depends on it: a drive that is full says so where it matters.
-                let _ = self.file_of(at)?.write_at(&place, offset_of(at));
+                let _ = self.file_of(at).write_at(&place, offset_of(at));
                 Ok(Some(RangeLock { file: Arc::clone(self), at }))
             }
             Err(Errno::EAGAIN | Errno::EACCES) => Ok(None),
@@ -80,7 +75,7 @@ impl LockFile {
     pub(super) fn holder(&self, name: &str) -> u32 {
         let at = byte_of(name);
         let mut place = [0; PLACE_BYTES];
-        let read = self.file_of(at).and_then(|file| file.read_exact_at(&mut place, offset_of(at)));
+        let read = self.file_of(at).read_exact_at(&mut place, offset_of(at));
         let (byte, pid) = place.split_at(8);
         match pid.try_into() {
             Ok(pid) if read.is_ok() && *byte == at.to_be_bytes() => u32::from_be_bytes(pid),
@@ -89,16 +84,8 @@ impl LockFile {
     }
 
     /// The file in which this byte is locked.
-    fn file_of(&self, at: u64) -> io::Result<&File> {
-        let number = (at % FILES as u64) as usize;
-        if let Some(file) = self.files[number].get() {
-            return Ok(file);
-        }
-        let mut path = self.path.clone().into_os_string();
-        path.push(format!("-{number}"));
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(path)?;
-        Ok(self.files[number].get_or_init(|| file))
+    fn file_of(&self, at: u64) -> &File {
+        &self.files[(at % FILES as u64) as usize]
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeSet<u64>> {
@@ -110,11 +97,15 @@ impl Drop for RangeLock {
     fn drop(&mut self) {
         let mut held = self.file.held();
         // What the kernel does not let go of now it does at the end of the process.
-        if let Ok(file) = self.file.file_of(self.at) {
-            let _ = set(file, self.at, libc::F_UNLCK);
-        }
+        let _ = set(self.file.file_of(self.at), self.at, libc::F_UNLCK);
         held.remove(&self.at);
     }
+}
+
+fn open(path: &Path, number: usize) -> io::Result<File> {
+    let mut path = path.as_os_str().to_owned();
+    path.push(format!("-{number}"));
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
 }
 
 /// The byte that a name locks; offsets are signed, and the byte after it must have one too.

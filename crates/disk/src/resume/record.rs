@@ -48,26 +48,27 @@ pub(super) struct Saved {
 impl Record<'_> {
     pub(super) fn encode(&self, hashes: &InfoHashes, dir: &Path) -> Vec<u8> {
         let files: Vec<u8> = self.files.iter().flat_map(|stamp| stamp_bytes(*stamp)).collect();
+        // In the order in which they stand, so that nothing is sorted.
         encode_dict(|dict| {
-            dict.int("version", VERSION);
+            dict.bytes("boot", boot_id().unwrap_or_default());
+            dict.bytes("dir", dir.as_os_str().as_bytes());
+            dict.int("downloaded", self.totals.downloaded);
+            dict.bytes("durable", self.durable.to_wire());
+            dict.bytes("files", &files);
+            dict.bytes("have", self.have.to_wire());
             if let Some(v1) = hashes.v1 {
                 dict.bytes("info-hash", v1);
             }
             if let Some(v2) = hashes.v2 {
                 dict.bytes("info-hash2", v2);
             }
-            dict.bytes("dir", dir.as_os_str().as_bytes());
-            dict.bytes("boot", boot_id().unwrap_or_default());
+            dict.bytes("parts", stamp_bytes(self.parts));
+            dict.int("pieces", self.have.len());
             dict.int("running", u8::from(self.is_running));
             dict.int("saved", wall_clock_ns());
-            dict.int("pieces", self.have.len());
-            dict.bytes("have", self.have.to_wire());
             dict.bytes("unknown", self.unknown.to_wire());
-            dict.bytes("durable", self.durable.to_wire());
             dict.int("uploaded", self.totals.uploaded);
-            dict.int("downloaded", self.totals.downloaded);
-            dict.bytes("files", &files);
-            dict.bytes("parts", stamp_bytes(self.parts));
+            dict.int("version", VERSION);
         })
     }
 }

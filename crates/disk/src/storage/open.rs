@@ -4,11 +4,12 @@ use rustix::io::Errno;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::{FileState, StorageShared, StorageSpec};
 use crate::disk::Disk;
+use crate::drive::Drive;
 use crate::fault::{Action, LocalFault};
 use crate::files::{open_below, walk};
 use crate::parts::Parts;
@@ -43,6 +44,26 @@ pub enum StorageError {
     Fault(#[from] LocalFault),
 }
 
+/// A folder as it was found once, so that of many torrents in it not each has to look.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    /// Without symlinks.
+    real: PathBuf,
+    drive: Arc<Drive>,
+}
+
+impl Folder {
+    /// Looks at a folder, which need not be there yet.
+    ///
+    /// # Errors
+    /// When the system does not let us look, or the path leads nowhere.
+    pub fn find(disk: &Disk, dir: &Path) -> Result<Self, LocalFault> {
+        let real = canonical(dir).map_err(|error| LocalFault::new(Action::Open, dir, error))?;
+        let drive = disk.drives().of(&real);
+        Ok(Self { real, drive })
+    }
+}
+
 /// What was found where the files should be.
 struct Surroundings {
     /// Files to be cut to their length.
@@ -55,12 +76,14 @@ impl StorageShared {
     pub(super) fn open(disk: &Disk, spec: StorageSpec) -> Result<Self, StorageError> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
-        let dir = canonical(&spec.dir)
-            .map_err(|error| LocalFault::new(Action::Open, &spec.dir, error))?;
+        let Folder { real: dir, drive } = match spec.folder {
+            Some(folder) => folder,
+            None => Folder::find(disk, &spec.dir)?,
+        };
         let parts = Parts::new(&spec.state_dir, &spec.info.hashes(), &dir);
         let mut storage = Self {
             disk: disk.clone(),
-            drive: disk.drives().of(&dir),
+            drive,
             info: spec.info,
             layers: spec.layers,
             is_read_only: spec.is_read_only,
@@ -146,13 +169,11 @@ impl StorageShared {
     /// Moves the bytes of files that are wanted now out of an earlier run's parts file. Files that are
     /// there already had their turn: what the parts file still has of them is old.
     fn adopt_parts(&self, absent: &[usize]) -> Result<(), LocalFault> {
-        if self.is_read_only || self.parts.stamp().is_none() {
+        let mut wanted = absent.iter().filter(|&&file| !self.is_in_parts(file)).peekable();
+        if self.is_read_only || wanted.peek().is_none() || self.parts.stamp().is_none() {
             return Ok(());
         }
-        for &file in absent.iter().filter(|&&file| !self.is_in_parts(file)) {
-            self.move_out_of_parts(file)?;
-        }
-        Ok(())
+        wanted.try_for_each(|&file| self.move_out_of_parts(file))
     }
 
     /// The file is wanted from now on: its bytes move to their own place.

@@ -121,7 +121,7 @@ impl StoreShared {
         let layout = self.storage.info.layout();
         let segments = pieces.iter().flat_map(|piece| layout.piece_segments(piece));
         let files: BTreeSet<usize> = segments.filter(|at| !at.is_pad).map(|at| at.file).collect();
-        let sizes = self.storage.sizes();
+        let sizes = self.storage.sizes(&self.storage.stamps());
         for file in files {
             let kind = match sizes[file] {
                 None => FaultKind::Missing,
@@ -182,7 +182,7 @@ impl StoreShared {
         if pieces.is_empty() {
             self.losses.lock().is_looking = false;
         } else if self.losses.is_trusting.load(Ordering::Acquire) {
-            let sizes = self.storage.sizes();
+            let sizes = self.storage.sizes(&self.storage.stamps());
             let pieces = pieces.into_iter().map(PieceIndex::trusted);
             let there = pieces.filter(|&piece| self.storage.has_right_sizes(piece, &sizes));
             there.for_each(|piece| self.piece_found(piece, outbox));

@@ -9,10 +9,12 @@ use crate::setup::{self, SetupError};
 use crate::shard::{Command, ShardHandle};
 use crate::torrent::NewTorrent;
 use crate::web_seeds::WebSeeds;
+use piecework_disk::Folder;
 use piecework_metainfo::Magnet;
 use piecework_types::InfoHashes;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -78,6 +80,11 @@ impl Engine {
         })
     }
 
+    /// Looks at a folder that many torrents are to be added in; `None` if that fails, which adding tells.
+    pub fn find_folder(&self, dir: &Path) -> Option<Folder> {
+        Folder::find(&self.shared.disk, dir).ok()
+    }
+
     fn adder(&self) -> Adder<'_> {
         Adder {
             shared: &self.shared,
@@ -98,6 +105,8 @@ impl Adder<'_> {
                 (magnet.info_hashes, tiers.collect())
             }
         };
+        // It is true for now, and not whenever the torrent is woken.
+        let folder = spec.folder.take();
         self.tell_dht_nodes(&spec.source);
         let web_seeds = WebSeeds::of(&spec);
         let key = TorrentKey(self.next_key.fetch_add(1, Ordering::Relaxed));
@@ -106,7 +115,8 @@ impl Adder<'_> {
         let mut content = match &spec.source {
             Source::Metainfo(metainfo) => {
                 let info = Arc::clone(metainfo.info());
-                match setup::prepare(self.shared, &spec, info, metainfo.layers().cloned(), None) {
+                let layers = metainfo.layers().cloned();
+                match setup::prepare(self.shared, &spec, folder, info, layers, None) {
                     Ok(content) => Some(content),
                     Err(error) => {
                         self.shared.forget(key, info_hashes);

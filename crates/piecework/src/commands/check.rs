@@ -25,6 +25,7 @@ pub(crate) fn run(args: &CheckArgs, common: &Common, out: Out) -> Result<(), Fai
         info: Arc::clone(&info),
         layers: metainfo.layers().cloned(),
         dir: args.dir.clone(),
+        folder: None,
         paths: None,
         wanted: Vec::new(),
         state_dir: session::state_dir(common)?,
