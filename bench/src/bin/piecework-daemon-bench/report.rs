@@ -8,11 +8,11 @@ Written by `piecework-daemon-bench`; do not edit. Every daemon keeps the same sm
 are there, on a machine that they share with nothing else; it is asked over one kept connection on loopback.
 Lists and deltas are medians of 15. Ours answers lists on its own API, adds and deltas in the qBittorrent
 dialect, a hundred torrents a request; adding ends when the last one, and then the list of all, is complete,
-and is the median of five daemons. A delta is asked for 0.3 s after 100 torrents got a tag. The files are
-those of a stopped torrent. Rest is half a minute, 20 s after the last was added; memory is all that is
-resident then, pages of programs and libraries included (VmRSS), and once more without any pages of files
-(RssAnon): of those ours lets go when it is idle. Streaming is the median of five places of a 256 MiB file,
-each in a daemon that has never seen it. Rows may be of different runs (`--only`).
+and is the median of nine daemons, one of each kind after the other. A delta is asked for 0.3 s after 100
+torrents got a tag. The files are those of a stopped torrent. Rest is half a minute, 20 s after the last was
+added; memory is all that is resident then, pages of programs and libraries included (VmRSS), and once more
+without any pages of files (RssAnon): of those ours lets go when it is idle. Streaming is the median of five
+places of a 256 MiB file, each in a daemon that has never seen it. Rows may be of different runs (`--only`).
 ";
 
 /// The table, with rows of an `old` one that were not measured again.

@@ -11,8 +11,8 @@ use std::time::Duration;
 /// Requests of which the median counts.
 const REQUESTS: usize = 15;
 
-/// Daemons that a thousand torrents are added to, of which the median counts.
-const ADDINGS: usize = 5;
+/// Daemons of each kind that a thousand torrents are added to, in turns, of which the median counts.
+pub(crate) const ADDINGS: usize = 9;
 
 /// Files of the torrent that has many.
 const FILES: usize = 30_000;
@@ -75,23 +75,28 @@ impl Bench<'_> {
         Ok((node, client))
     }
 
-    /// A thousand, a hundred a request. Seconds until all of them are listed as complete, the median of
-    /// some daemons; then, at rest in the last of them, MiB of memory, those without pages of files, and
-    /// percent of a core over half a minute.
-    pub(crate) fn thousand(&self, kind: Kind) -> Result<[f64; 4], String> {
+    /// Seconds until a thousand are listed as complete, which are added a hundred a request to a daemon of
+    /// its own for each `round`.
+    pub(crate) fn adding(&self, kind: Kind, round: usize) -> Result<f64, String> {
+        let (node, mut client) = self.start(kind, &format!("adding-{round}"))?;
+        let took = self.add_thousand(&mut client)?;
+        node.end()?;
+        Ok(took)
+    }
+
+    fn add_thousand(&self, client: &mut Client) -> Result<f64, String> {
+        let some = &self.torrents[..self.torrents.len().min(1000)];
+        Ok(node::add(client, some, some.len())?.as_secs_f64())
+    }
+
+    /// A thousand at rest: MiB of memory, those without pages of files, and percent of a core over half a
+    /// minute.
+    pub(crate) fn rest(&self, kind: Kind) -> Result<[f64; 3], String> {
         const WATCHED: Duration = Duration::from_secs(30);
         const MIB: f64 = (1 << 20) as f64;
-        let some = &self.torrents[..self.torrents.len().min(1000)];
-        let mut took = Vec::new();
-        for round in 1..ADDINGS {
-            let (node, mut client) = self.start(kind, &format!("thousand-{round}"))?;
-            took.push(node::add(&mut client, some, some.len())?.as_secs_f64());
-            node.end()?;
-        }
-        let (node, mut client) = self.start(kind, "thousand")?;
-        took.push(node::add(&mut client, some, some.len())?.as_secs_f64());
+        let (node, mut client) = self.start(kind, "rest")?;
+        self.add_thousand(&mut client)?;
         drop(client);
-        eprintln!("{kind}: added in {took:.3?} s");
         thread::sleep(Duration::from_secs(20));
         let before = node.usage();
         thread::sleep(WATCHED);
@@ -99,7 +104,7 @@ impl Bench<'_> {
         node.end()?;
         let percent = 100.0 * (after.cpu_seconds - before.cpu_seconds) / WATCHED.as_secs_f64();
         let [resident, own] = [after.resident_bytes, after.own_bytes].map(|it| it as f64 / MIB);
-        Ok([median(took), resident, own, percent])
+        Ok([resident, own, percent])
     }
 
     /// A stopped torrent of many files is added: milliseconds until the list of its files is here.
