@@ -28,8 +28,9 @@ NETWORK = account.Network(CHAIN, VAULT, TOKEN, GENESIS, EPOCH)
 DOMAIN = NETWORK.domain
 ASK = 4000
 LINK_BYTES = 65_536
-# Seconds: who does not bid is unchoked after so many, a full window leaves the paid lane.
-FREE_WAIT, FULL_PATIENCE = 0.3, 3
+# Seconds: who does not bid is unchoked after so many, a full window leaves the paid lane. Both are longer
+# than a busy machine may keep a buyer from its next word, or what is to be paid comes free.
+FREE_WAIT, FULL_PATIENCE = 15, 10
 CANCEL = 8
 # Who throttles promises so many bytes a second, and gives an eighth of them.
 PROMISED_RATE = 2 << 20

@@ -162,7 +162,7 @@ class Flow(unittest.TestCase):
         self.assertEqual([keys["c"] for name, keys in shop.heard if name == "close"], [1])
 
     def test_a_price_over_the_highest_is_not_paid(self):
-        shop = self.sells()
+        shop = self.sells(free_wait=0.3)
         report = self.buys(shop, price=seller.ASK - 1)
         self.check_whole(report)
         self.assertEqual((report["links"], report["amount"]), (0, "0"))
