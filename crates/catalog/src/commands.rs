@@ -186,8 +186,7 @@ impl Catalog {
         let Some(entry) = self.torrents.get_mut(&id) else { return };
         if mode != Mode::Stopped {
             entry.spare(&self.rules);
-            entry.stuck = None;
-            entry.torrent.problem = None;
+            entry.unstick();
         }
         let record = &mut entry.torrent.record;
         if mode != Mode::Stopped {

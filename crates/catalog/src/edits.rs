@@ -47,7 +47,7 @@ impl Catalog {
             let (save_path, incomplete_path) = folders(record);
             record.is_automatic = false;
             set_folders(record, save_path, incomplete_path);
-            entry.stuck = None;
+            entry.unstick();
             self.mark(id);
             self.settle(id);
         }

@@ -184,7 +184,9 @@ impl Torrent {
             Field::Name => Value::Text(Cow::Borrowed(&record.name)),
             Field::Stage => Value::Text(Cow::Borrowed(self.stage.word())),
             Field::IsForced => Bool(record.is_forced),
-            Field::Error => optional_text(record.error.as_deref().or(self.problem.as_deref())),
+            Field::Error => optional_text(
+                record.error.as_deref().or(self.problem.as_deref()).or(self.unmoved.as_deref()),
+            ),
             Field::Queue => optional((!self.is_complete()).then_some(self.place.into())),
             Field::SizeBytes => Number(record.size_bytes),
             Field::WantedBytes => Number(self.wanted_bytes()),

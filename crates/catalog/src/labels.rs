@@ -98,7 +98,7 @@ impl Catalog {
             let category = name.and_then(|name| self.categories.get_key_value(name));
             let (save_path, incomplete_path) = automatic(&self.rules, category);
             if set_folders(record, save_path, incomplete_path) {
-                entry.stuck = None;
+                entry.unstick();
                 self.mark(*id);
                 self.settle(*id);
             }

@@ -69,6 +69,7 @@ impl Entry {
             smooth_rate: 0,
             moved_milli: None,
             problem: None,
+            unmoved: None,
         };
         Self {
             torrent,
@@ -105,6 +106,11 @@ impl Entry {
             && self.torrent.folder() != home
             && self.stuck.as_deref() != Some(home);
         is_due.then_some(home)
+    }
+
+    /// It may be tried once more to move it.
+    pub(crate) fn unstick(&mut self) {
+        (self.stuck, self.torrent.unmoved) = (None, None);
     }
 
     pub(crate) fn has_errand(&self) -> bool {

@@ -149,15 +149,15 @@ impl Entry {
         match (life, outcome) {
             (Life::Moving(to), Outcome::Moved) => {
                 lie(record, to);
-                (self.stuck, self.torrent.problem) = (None, None);
+                (self.stuck, self.torrent.unmoved) = (None, None);
             }
             (Life::Moving(to), Outcome::MoveFailed(why)) => {
-                (self.stuck, self.torrent.problem) = (Some(to), Some(why));
+                (self.stuck, self.torrent.unmoved) = (Some(to), Some(why));
             }
             (Life::Renaming(files), Outcome::Moved) => {
                 files.into_iter().for_each(|file| rename_done(record, file));
                 follow_root(record);
-                self.torrent.problem = None;
+                self.torrent.unmoved = None;
             }
             (Life::Renaming(files), Outcome::Aside) => {
                 for file in files {
@@ -168,7 +168,7 @@ impl Entry {
             }
             (Life::Renaming(files), Outcome::MoveFailed(why)) => {
                 files.iter().for_each(|file| rename_undone(record, file));
-                self.torrent.problem = Some(why);
+                self.torrent.unmoved = Some(why);
             }
             (life, _) => {
                 self.life = life;

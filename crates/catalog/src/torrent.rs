@@ -101,8 +101,10 @@ pub struct Torrent {
     pub(crate) smooth_rate: u64,
     /// How much of its payload has been moved, while it is.
     pub(crate) moved_milli: Option<u32>,
-    /// What is wrong although it goes on.
+    /// What is wrong in the engine although it goes on, until that says otherwise.
     pub(crate) problem: Option<String>,
+    /// Why its files are not where they should be, until that is tried again.
+    pub(crate) unmoved: Option<String>,
 }
 
 impl Torrent {

@@ -3,7 +3,7 @@
 use crate::bench_engine::{Bench, GIB, id, record, rules};
 use piecework_catalog::{
     Category, Command, Effect, Field, Figures, Mode, Outcome, Place, Record, RefusalKind, Rules,
-    Stage, StopAt,
+    Stage, StopAt, Value,
 };
 use piecework_types::InfoHashes;
 
@@ -110,6 +110,35 @@ fn a_move_that_fails_is_told_and_tried_again_when_a_person_wants_it() {
     bench.move_fault = None;
     bench.mode(1, Mode::Queued);
     assert_eq!((bench.stage(1), bench.record(1).place), (Stage::Seeding, Place::Final));
+}
+
+#[test]
+fn what_is_wrong_is_told_until_it_is_over_whatever_else_ends() {
+    let mut bench = Bench::new(with_incomplete());
+    bench.add(record(1));
+    let told = |bench: &Bench| {
+        let value = bench.catalog.get(id(1)).map(|torrent| torrent.value(Field::Error));
+        value.and_then(|it| if let Value::Text(why) = it { Some(why.into_owned()) } else { None })
+    };
+    let is_told = |why: &str| Some(why.to_owned());
+    bench.report(1, Outcome::Problem("cannot write".into()));
+    // The engine has not become well by being asked for more.
+    bench.mode(1, Mode::Forced);
+    assert_eq!(told(&bench), is_told("cannot write"));
+    bench.move_fault = Some("the drive is full");
+    bench.finish(1);
+    assert_eq!(told(&bench), is_told("the drive is full"));
+    bench.report(1, Outcome::Problem("cannot write".into()));
+    assert_eq!(told(&bench), is_told("cannot write"));
+    for _ in 0..2 {
+        // Nor have its files come to where they should be.
+        bench.report(1, Outcome::Recovered);
+        assert_eq!(told(&bench), is_told("the drive is full"));
+        bench.mode(1, Mode::Stopped);
+        bench.mode(1, Mode::Queued);
+    }
+    bench.command(Command::SetSavePath(vec![id(1)], "/part".into()));
+    assert_eq!((bench.stage(1), told(&bench)), (Stage::Seeding, None));
 }
 
 #[test]
