@@ -48,7 +48,10 @@ const AWAY: &str = "interop/buyer/real/test_chain_away.py";
 const THROTTLED: Proof = Test(SELLERS, "test_who_gives_an_eighth_of_what_it_says_is_left");
 const UNPAID: Proof = Test(BUYERS, "test_who_never_pays_has_a_window_and_then_the_free_lane");
 const CORRUPT: Proof = Test(SELLERS, "test_a_corrupt_piece_is_not_paid");
-const NO_REORG: Proof = Proof::None("a chain of ours takes no block back");
+const REORG: Proof = Test(
+    "interop/buyer/real/test_reorg.py",
+    "test_the_seller_loses_what_it_risked_on_the_deposit_and_no_more",
+);
 const NO_MOMENT: Proof = Proof::None("a process cannot be brought to cancel at a known moment");
 const BESIDE: Proof = Test("interop/src/cells/lanes.rs", "a paid lane beside two free ones");
 const IN_NUMBERS: Proof = Proof::None("a matter of numbers: it takes many accounts or much time");
@@ -112,7 +115,7 @@ const FAILURES: [Row; 15] = [
         Seller,
         Test(CLOCKS, "test_two_whose_clocks_are_two_days_apart_trade"),
     ),
-    row("a deposit is taken back by the chain", "reorged_deposit", Seller, NO_REORG),
+    row("a deposit is taken back by the chain", "reorged_deposit", Seller, REORG),
     row(
         "the chain does not answer",
         "silent_chain",

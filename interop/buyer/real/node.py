@@ -200,9 +200,11 @@ class Keeper(Node):
 
     def __init__(self):
         super().__init__()
-        self.told("chain", "init", "--token", TOKEN)
-        self.rpc = self.runs("127.0.0.1:0")
-        self.told("chain", "share", "-o", "network.json")
+        try:
+            self.rpc = self.begins_chain()
+        except BaseException:
+            self.ends()
+            raise
         with open(self.path("network.json"), encoding="utf-8") as file:
             told = json.load(file)
         token = next(it["address"] for it in told["tokens"] if it["symbol"] == TOKEN)
@@ -212,7 +214,15 @@ class Keeper(Node):
         # Whoever buys in a test has its tokens from this key, for which no wallet is opened.
         self.bank = secrets.token_bytes(32)
         self.bank_lock = threading.Lock()
-        self.spends("token", "send", "1000000", TOKEN, "0x" + cheque.address(self.bank).hex())
+        self.spends("token", "send", "1000000", "0x" + self.network.token.hex(),
+                    "0x" + cheque.address(self.bank).hex())
+
+    def begins_chain(self):
+        """The chain's address; what else there is to know of it is in `network.json`."""
+        self.told("chain", "init", "--token", TOKEN)
+        rpc = self.runs("127.0.0.1:0")
+        self.told("chain", "share", "-o", "network.json")
+        return rpc
 
     def runs(self, place):
         """Starts the chain; its address. An earlier run has left its blocks."""
