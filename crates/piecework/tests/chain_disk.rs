@@ -22,7 +22,8 @@ const ROOM: [u64; 3] = [0, 4 << 10, 16 << 10];
 /// Transfers of a round at most; less room than they take is left in each.
 const TRANSFERS_MAX: usize = 100;
 
-/// A wallet on a drive of its own, with a chain.
+/// A wallet, and a chain on a drive of its own: who sends writes down what it has seen of the chain, and
+/// without room for that nothing would come to the chain.
 struct Machine {
     sandbox: Sandbox,
     mounts: Mounts,
@@ -33,8 +34,9 @@ struct Machine {
 impl Machine {
     fn new(mounts: Mounts) -> Self {
         let sandbox = Sandbox::new(BINARY);
-        fs::create_dir(sandbox.state()).unwrap();
-        let script = format!("mount -t tmpfs -o size=16m none '{}'", sandbox.state().display());
+        let drive = drive(&sandbox);
+        fs::create_dir_all(&drive).unwrap();
+        let script = format!("mount -t tmpfs -o size=16m none '{}'", drive.display());
         let mut keep = Command::new("sh");
         keep.args(["-c", "echo mounted; exec sleep 3600"]);
         let keeper = Run::start(mounts.within(&script, &keep));
@@ -97,7 +99,7 @@ impl Machine {
 
     /// The file that takes the drive's space, as seen from out here.
     fn filler(&self) -> PathBuf {
-        Mounts::seen_by(self.keeper.id(), &self.sandbox.state()).join("filler")
+        Mounts::seen_by(self.keeper.id(), &drive(&self.sandbox)).join("filler")
     }
 
     /// Leaves so much of the drive.
@@ -116,6 +118,11 @@ impl Machine {
         let length = file.metadata().unwrap().len();
         file.set_len(length.saturating_sub(room)).unwrap();
     }
+}
+
+/// Where the chain is kept.
+fn drive(sandbox: &Sandbox) -> PathBuf {
+    sandbox.state().join("chain")
 }
 
 #[test]
