@@ -99,8 +99,11 @@ impl Entry {
         })
     }
 
-    /// Where its payload is to be taken, if it lies elsewhere.
+    /// Where its payload is to be taken, if it lies elsewhere, or is on its way there.
     fn destination(&self) -> Option<&str> {
+        if let Some(begun) = &self.torrent.record.moving_to {
+            return Some(begun);
+        }
         let (_, home) = home(&self.torrent.record);
         let is_due = self.torrent.record.has_metainfo
             && self.torrent.folder() != home
@@ -125,7 +128,7 @@ impl Entry {
                 self.let_go(moment);
                 Some(Effect::Unload(id))
             }
-            Life::Out if !self.torrent.record.renaming.is_empty() => {
+            Life::Out if self.must_rename() => {
                 let files = self.renames();
                 self.life = Life::Renaming(files.clone());
                 Some(Effect::RenameFiles { id, files })
@@ -133,6 +136,7 @@ impl Entry {
             Life::Out => match self.destination().map(str::to_owned) {
                 Some(to) => {
                     self.life = Life::Moving(to.clone());
+                    self.torrent.record.moving_to = Some(to.clone());
                     Some(Effect::Move { id, from: self.torrent.folder().to_owned(), to })
                 }
                 None if self.has_turn => {
@@ -147,6 +151,12 @@ impl Entry {
             | Life::Moving(_)
             | Life::Renaming(_) => None,
         }
+    }
+
+    /// Files on their way elsewhere arrive first.
+    fn must_rename(&self) -> bool {
+        let record = &self.torrent.record;
+        record.moving_to.is_none() && !record.renaming.is_empty()
     }
 
     fn renames(&self) -> Vec<FileRename> {
@@ -249,7 +259,11 @@ impl Catalog {
         }
         entry.has_turn &= bid.is_some();
         if let Some(moment) = self.moment {
-            self.effects.extend(entry.step(moment));
+            let effect = entry.step(moment);
+            if matches!(effect, Some(Effect::Move { .. })) {
+                self.dirty.insert(id);
+            }
+            self.effects.extend(effect);
         }
         entry.torrent.stage = entry.stage(is_low);
         self.journal.observe(&entry.torrent, &mut entry.marks, FieldSet::VARIABLE);

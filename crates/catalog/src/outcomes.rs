@@ -149,9 +149,11 @@ impl Entry {
         match (life, outcome) {
             (Life::Moving(to), Outcome::Moved) => {
                 lie(record, to);
+                record.moving_to = None;
                 (self.stuck, self.torrent.unmoved) = (None, None);
             }
             (Life::Moving(to), Outcome::MoveFailed(why)) => {
+                record.moving_to = None;
                 (self.stuck, self.torrent.unmoved) = (Some(to), Some(why));
             }
             (Life::Renaming(files), Outcome::Moved) => {

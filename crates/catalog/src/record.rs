@@ -106,6 +106,10 @@ pub struct Record {
     /// The folder it lies in, where that is none of the two: it is to be moved, or could not be.
     #[serde(skip_serializing_if = "is_default")]
     pub lies_in: Option<String>,
+    /// The folder that its files are on their way to. Whatever is wanted meanwhile, that ends first: who is
+    /// killed leaves files in both.
+    #[serde(skip_serializing_if = "is_default")]
+    pub moving_to: Option<String>,
 
     /// Bytes a second; `None` for no limit of its own.
     #[serde(skip_serializing_if = "is_default")]

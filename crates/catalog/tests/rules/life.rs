@@ -113,6 +113,30 @@ fn a_move_that_fails_is_told_and_tried_again_when_a_person_wants_it() {
 }
 
 #[test]
+fn a_move_that_a_kill_has_interrupted_ends_before_what_was_wanted_after_it_began() {
+    let mut bench = Bench::new(rules());
+    bench.add(record(1));
+    bench.finish(1);
+    // Somebody else drives from here: the move does not end before the kill.
+    let to = |folder: &str| Command::SetSavePath(vec![id(1)], folder.into());
+    let moment = bench.moment();
+    bench.catalog.command(to("/new"), moment).unwrap();
+    bench.catalog.report(id(1), Outcome::Unloaded, moment);
+    assert_eq!(bench.catalog.dirty(), [id(1)].into());
+    assert_eq!(bench.record(1).moving_to.as_deref(), Some("/new"));
+    bench.catalog.command(to("/save"), moment).unwrap();
+    let killed = bench.record(1).clone();
+    let mut bench = Bench::new(rules());
+    assert_eq!(bench.catalog.restore(vec![killed], [].into(), [].into(), false), Ok(()));
+    bench.pass(1);
+    let moved = |from: &str, to: &str| Effect::Move { id: id(1), from: from.into(), to: to.into() };
+    let mut told = bench.told();
+    told.retain(|effect| !matches!(effect, Effect::NodeLimits { .. }));
+    assert_eq!(told, [moved("/save", "/new"), moved("/new", "/save"), Effect::Load(id(1))]);
+    assert_eq!((bench.record(1).folder(), &bench.record(1).moving_to), ("/save", &None));
+}
+
+#[test]
 fn what_is_wrong_is_told_until_it_is_over_whatever_else_ends() {
     let mut bench = Bench::new(with_incomplete());
     bench.add(record(1));
