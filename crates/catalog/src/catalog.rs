@@ -106,6 +106,7 @@ impl Catalog {
     fn restore_one(&mut self, id: InfoHash, mut record: Record) {
         // A rename leads somewhere, or it would never end.
         record.renaming.retain(|file, _| record.paths.contains_key(file));
+        record.renaming_to.retain(|file, _| record.renaming.contains_key(file));
         if let Some(category) = &record.category {
             self.categories.entry(category.clone()).or_default();
         }

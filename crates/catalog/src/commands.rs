@@ -168,6 +168,7 @@ impl Catalog {
         }
         record.is_complete |= record.completed_at.is_some() && record.last.left_bytes == 0;
         record.renaming.clear();
+        record.renaming_to.clear();
         record.moving_to = None;
         go_home(record);
         Ok(())

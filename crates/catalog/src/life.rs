@@ -130,6 +130,8 @@ impl Entry {
             }
             Life::Out if self.must_rename() => {
                 let files = self.renames();
+                let begun = files.iter().map(|it| (it.file, it.to.clone()));
+                self.torrent.record.renaming_to = begun.collect();
                 self.life = Life::Renaming(files.clone());
                 Some(Effect::RenameFiles { id, files })
             }
@@ -161,8 +163,10 @@ impl Entry {
 
     fn renames(&self) -> Vec<FileRename> {
         let record = &self.torrent.record;
+        let begun = Some(&record.renaming_to).filter(|begun| !begun.is_empty());
+        let paths = begun.unwrap_or(&record.paths);
         let known = record.renaming.iter().filter_map(|(file, from)| {
-            let to = record.paths.get(file)?.clone();
+            let to = paths.get(file)?.clone();
             Some(FileRename { file: *file, from: from.clone(), to })
         });
         known.collect()
@@ -260,7 +264,7 @@ impl Catalog {
         entry.has_turn &= bid.is_some();
         if let Some(moment) = self.moment {
             let effect = entry.step(moment);
-            if matches!(effect, Some(Effect::Move { .. })) {
+            if matches!(effect, Some(Effect::Move { .. } | Effect::RenameFiles { .. })) {
                 self.dirty.insert(id);
             }
             self.effects.extend(effect);

@@ -157,11 +157,13 @@ impl Entry {
                 (self.stuck, self.torrent.unmoved) = (Some(to), Some(why));
             }
             (Life::Renaming(files), Outcome::Moved) => {
+                record.renaming_to.clear();
                 files.into_iter().for_each(|file| rename_done(record, file));
                 follow_root(record);
                 self.torrent.unmoved = None;
             }
             (Life::Renaming(files), Outcome::Aside) => {
+                record.renaming_to.clear();
                 for file in files {
                     let to = file.aside(id);
                     rename_done(record, FileRename { to, ..file });
@@ -169,6 +171,7 @@ impl Entry {
                 follow_root(record);
             }
             (Life::Renaming(files), Outcome::MoveFailed(why)) => {
+                record.renaming_to.clear();
                 files.iter().for_each(|file| rename_undone(record, file));
                 self.torrent.unmoved = Some(why);
             }

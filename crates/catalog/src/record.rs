@@ -142,6 +142,9 @@ pub struct Record {
     /// Files that do not have the path of `paths` yet, with the one they have; `None` for the metainfo's.
     #[serde(skip_serializing_if = "is_default")]
     pub renaming: BTreeMap<u32, Option<String>>,
+    /// The paths that some of them are getting now. As with `moving_to`, that ends first.
+    #[serde(skip_serializing_if = "is_default")]
+    pub renaming_to: BTreeMap<u32, String>,
     /// All its trackers by tier: those of its metainfo or link, and what people made of them. `None` until
     /// they are known.
     #[serde(skip_serializing_if = "is_default")]

@@ -44,6 +44,30 @@ fn files_get_other_paths_while_they_are_not_loaded() {
 }
 
 #[test]
+fn a_rename_that_a_kill_has_interrupted_ends_before_what_was_wanted_after_it_began() {
+    let mut bench = one();
+    let moment = bench.moment();
+    let to = |path: &str| Command::RenameFiles(id(1), vec![(1, path.into())]);
+    bench.catalog.command(to("x"), moment).unwrap();
+    bench.catalog.report(id(1), Outcome::Unloaded, moment);
+    assert_eq!(bench.catalog.dirty(), [id(1)].into());
+    bench.catalog.command(to("y"), moment).unwrap();
+    let killed = bench.record(1).clone();
+    let mut bench = Bench::new(rules());
+    assert_eq!(bench.catalog.restore(vec![killed], [].into(), [].into(), false), Ok(()));
+    bench.pass(1);
+    let renamed = |from: Option<&str>, to: &str| {
+        let file = FileRename { file: 1, from: from.map(str::to_owned), to: to.into() };
+        Effect::RenameFiles { id: id(1), files: vec![file] }
+    };
+    let mut told = bench.told();
+    told.retain(|effect| !matches!(effect, Effect::NodeLimits { .. }));
+    assert_eq!(told, [renamed(None, "x"), renamed(Some("x"), "y"), Effect::Load(id(1))]);
+    let record = bench.record(1);
+    assert!(record.renaming.is_empty() && record.renaming_to.is_empty());
+}
+
+#[test]
 fn a_record_that_renames_to_nowhere_is_loaded_all_the_same() {
     let mut bench = Bench::new(rules());
     let renaming = BTreeMap::from([(1, None)]);
