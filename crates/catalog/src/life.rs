@@ -264,6 +264,7 @@ impl Catalog {
         entry.has_turn &= bid.is_some();
         if let Some(moment) = self.moment {
             let effect = entry.step(moment);
+            // Where its files go is written down before they do.
             if matches!(effect, Some(Effect::Move { .. } | Effect::RenameFiles { .. })) {
                 self.dirty.insert(id);
             }

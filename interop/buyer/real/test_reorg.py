@@ -1,7 +1,9 @@
-"""A chain takes a deposit back after somebody has bought with it: the seller loses what it risked at most.
+"""A chain takes a deposit back while it is bought with: the seller loses what it risked at most.
 
 The chain is anvil with the contracts that the program puts there. Its blocks with the deposit are
 taken back and others made in their place, while the buyer, which asks no chain, goes on paying.
+What bounds the loss is the credit that a deposit has which is not final, whether or not the seller
+has noticed yet; it has no coin to cash with, so that nothing is paid before either.
 """
 import concurrent.futures
 import json
@@ -54,7 +56,7 @@ class Foreign(node.Keeper):
                  "--base-fee", "0", "--gas-price", "0"]
         self.processes["anvil"] = subprocess.Popen([anvil(), *given], stdout=subprocess.PIPE,
                                                    stdin=subprocess.DEVNULL)
-        rpc = self.rpc = f"http://127.0.0.1:{port}"
+        rpc = f"http://127.0.0.1:{port}"
         node.until("anvil answers", lambda: answers(rpc) or None)
         chain.ask_any(rpc, "anvil_setBalance", "0x" + self.owner.hex(), COIN)
         self.spends("chain", "deploy", "--rpc", rpc, "--name", "forks", "--confirmations", "0",
@@ -62,15 +64,15 @@ class Foreign(node.Keeper):
         self.told("chain", "join", "deployed.json", "--yes")
         self.spends("token", "issue", node.TOKEN, "2000000")
         chain.ask_any(rpc, "anvil_mine", hex(CONFIRMATIONS))
-        self.shares()
+        self.shares(rpc)
         return rpc
 
-    def shares(self):
+    def shares(self, rpc):
         """The network file of those who wait for more blocks than this node does."""
         with open(self.path("deployed.json"), encoding="utf-8") as file:
             told = json.load(file)
         made, = (row for row in self.told("token", "list") if row["symbol"] == node.TOKEN)
-        code = chain.ask(self.rpc, "eth_getCode", made["address"], "latest")
+        code = chain.ask(rpc, "eth_getCode", made["address"], "latest")
         entry = {name: made[name] for name in ("address", "name", "symbol", "decimals")}
         entry["code_hash"] = "0x" + cheque.keccak(node.plain(code)).hex()
         told.update(tokens=[entry, *told["tokens"]], confirmations=CONFIRMATIONS)
